@@ -1,0 +1,41 @@
+"""Compiler and linker flags of the project's own code, in one place."""
+
+_WARNINGS = [
+    "-Wall",
+    "-Wextra",
+    "-Wshadow",
+    "-Wconversion",
+    # Part of -Wconversion for clang, not for g++: the same for both.
+    "-Wno-sign-conversion",
+    "-Werror",
+]
+
+# -fcf-protection is x86 only; _FORTIFY_SOURCE needs optimisation (the -U takes
+# back the toolchain's own level).
+_HARDENING = ["-fstack-protector-strong"] + select({
+    "//tools/bazel:x86_64": ["-fcf-protection"],
+    "//conditions:default": [],
+}) + select({
+    "//tools/bazel:optimised": [
+        "-U_FORTIFY_SOURCE",
+        "-D_FORTIFY_SOURCE=2",
+    ],
+    "//conditions:default": [],
+})
+
+CXX_WARNINGS = [
+    "-std=c++20",
+    "-Wnon-virtual-dtor",
+    "-Wold-style-cast",
+] + _WARNINGS
+
+CXX_COPTS = CXX_WARNINGS + _HARDENING
+
+C_COPTS = ["-std=c11"] + _WARNINGS + _HARDENING
+
+# Programs are position-independent (--force_pic in .bazelrc compiles for it).
+PROGRAM_LINKOPTS = [
+    "-pie",
+    "-Wl,-z,relro,-z,now",
+    "-Wl,-z,noexecstack",
+]
