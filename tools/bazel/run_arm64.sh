@@ -12,4 +12,8 @@ qemu=$(command -v qemu-aarch64-static || command -v qemu-aarch64) || {
 if [ -z "$root" ] && [ ! -e /lib/ld-linux-aarch64.so.1 ]; then
   root=/usr/aarch64-linux-gnu
 fi
+# A test may be a script that only looks at files.
+if [ "$(head -c 2 "$1" | tr -d "\0")" = "#!" ]; then
+  exec "$@"
+fi
 exec "$qemu" ${root:+-L "$root"} "$@"

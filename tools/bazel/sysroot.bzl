@@ -1,12 +1,10 @@
 """@arm64_sysroot: where the arm64 headers and libraries are.
 
-The first of these that exists:
-  $KTLSD_ARM64_SYSROOT     an unpacked arm64 root directory
-  CACHE/arm64-sysroot      what tools/make_sysroot.sh unpacks; CACHE is
-                           $KTLSD_CACHE or $XDG_CACHE_HOME/ktlsd or
-                           $HOME/.cache/ktlsd
-else Debian's multiarch folders (dpkg --add-architecture arm64;
-apt-get install libssl-dev:arm64 libgtest-dev:arm64 libgmock-dev:arm64 ...).
+CACHE/arm64-sysroot, which tools/make_sysroot.sh unpacks; CACHE is $KTLSD_CACHE
+or $XDG_CACHE_HOME/ktlsd or $HOME/.cache/ktlsd. Or the root directory that
+$KTLSD_ARM64_SYSROOT names; / stands for Debian's multiarch folders (dpkg
+--add-architecture arm64; apt-get install libssl-dev:arm64 libgtest-dev:arm64
+libgmock-dev:arm64 ...).
 """
 
 def _cache_folder(env):
@@ -18,11 +16,9 @@ def _cache_folder(env):
 
 def _arm64_sysroot_impl(repository_ctx):
     env = repository_ctx.os.environ
-    path = env.get("KTLSD_ARM64_SYSROOT", "")
-    if not path:
-        cached = _cache_folder(env) + "/arm64-sysroot"
-        if repository_ctx.path(cached).exists:
-            path = cached
+    path = env.get("KTLSD_ARM64_SYSROOT", "") or _cache_folder(env) + "/arm64-sysroot"
+    if path == "/":
+        path = ""
     repository_ctx.file("sysroot.bzl", "ARM64_SYSROOT = %r\n" % path)
     repository_ctx.template(
         "run_arm64.sh",

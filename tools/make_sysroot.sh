@@ -1,0 +1,55 @@
+#!/bin/bash
+# Unpacks an arm64 root directory with the libraries that --config=arm64 needs;
+# installs nothing on this machine.
+#   tools/make_sysroot.sh [DIR [SUITE [MIRROR]]]
+# DIR is the cache's arm64-sysroot where Bazel finds it by itself; elsewhere,
+# set KTLSD_ARM64_SYSROOT=DIR. (Not below /tmp: Bazel 7 hides that.) SUITE is
+# this machine's own: the cross compiler's runtime must fit.
+# Needs mmdebstrap; any user, no qemu.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=tools/lib.sh
+. tools/lib.sh
+
+dir=${1:-$KTLSD_CACHE/arm64-sysroot}
+suite=${2:-$(. /etc/os-release && echo "$VERSION_CODENAME")}
+mirror=${3:-}
+if [ -z "$mirror" ] && [ -z "${2:-}" ]; then
+  # Where this machine's own apt asks.
+  for file in /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list; do
+    if [ -s "$file" ]; then
+      mirror=$file
+      break
+    fi
+  done
+fi
+gcc=$(aarch64-linux-gnu-gcc -dumpversion)
+gcc=${gcc%%.*}
+packages="libc6-dev linux-libc-dev libstdc++-$gcc-dev libssl-dev libnl-3-dev
+  libnl-genl-3-dev liburing-dev libkeyutils-dev libseccomp-dev libcap-dev
+  libgtest-dev libgmock-dev libbenchmark-dev libglib2.0-dev libsystemd-dev
+  libfmt-dev libcli11-dev"
+
+# Made anew when the list or the suite changes.
+stamp="$suite $(echo "$packages" | tr -s ' \n' ' ')"
+if [ "$(cat "$dir/.ktlsd-sysroot" 2>/dev/null)" = "$stamp" ]; then
+  exit 0
+fi
+mode=chrootless
+[ "$(id -u)" = 0 ] && mode=root
+rm -rf "$dir.new"
+mkdir -p "$dir.new"
+echo "unpacking an arm64 root directory ($suite) into $dir"
+mmdebstrap --quiet --mode=$mode --architectures=arm64 --variant=extract \
+  --include="$(echo "$packages" | tr -s ' \n' ',')" "$suite" - \
+  ${mirror:+"$mirror"} </dev/null |
+  tar -C "$dir.new" --exclude='./dev/*' --no-same-owner -xf -
+# Absolute links inside the root must not point at this machine's files.
+find "$dir.new" -type l -lname '/*' | while read -r link; do
+  target=$(readlink "$link")
+  ln -sfn "$(realpath -ms --relative-to="$(dirname "$link")" \
+    "$dir.new$target")" "$link"
+done
+echo "$stamp" >"$dir.new/.ktlsd-sysroot"
+rm -rf "$dir"
+mv "$dir.new" "$dir"
