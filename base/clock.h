@@ -1,0 +1,33 @@
+// Time as a parameter: what reads a clock is handed one.
+//
+// Layer:     base.
+// Threads:   implementations are safe for concurrent use.
+#pragma once
+
+#include <chrono>
+
+namespace ktlsd {
+
+// Never jumps; deadlines and durations are in it. CLOCK_MONOTONIC.
+using MonotonicTime = std::chrono::steady_clock::time_point;
+// The calendar; certificates are valid in it. CLOCK_REALTIME.
+using CalendarTime = std::chrono::system_clock::time_point;
+
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual MonotonicTime Now() const = 0;
+  virtual CalendarTime Today() const = 0;
+};
+
+class SystemClock final : public Clock {
+ public:
+  MonotonicTime Now() const override {
+    return std::chrono::steady_clock::now();
+  }
+  CalendarTime Today() const override {
+    return std::chrono::system_clock::now();
+  }
+};
+
+}  // namespace ktlsd

@@ -1,0 +1,81 @@
+// What a finished handshake hands to the kernel's TLS: the keys, and the
+// proofs that they may be installed now.
+//
+// Scope:     the types that handshake/ makes and ktls/ takes; neither layer
+//            includes the other.
+// Layer:     base.
+// Threads:   move-only values.
+// Design:    docs/design/exact-reads.md
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/secret.h"
+
+namespace ktlsd {
+
+// TLS 1.3 cipher suites (RFC 8446 appendix B.4), by their wire numbers.
+enum class CipherSuite : uint16_t {
+  kAes128GcmSha256 = 0x1301,
+  kAes256GcmSha384 = 0x1302,
+  kChaCha20Poly1305Sha256 = 0x1303,
+  kAes128CcmSha256 = 0x1304,
+};
+
+// Returns the RFC's name, "TLS_AES_128_GCM_SHA256", or "unknown".
+std::string_view CipherSuiteName(CipherSuite suite);
+
+// A hash-sized secret: 32 bytes (SHA-256) or 48 (SHA-384).
+using HashSecret = Secret<48>;
+
+// One direction of a connection after the handshake.
+struct DirectionKeys {
+  HashSecret traffic_secret;  // client_ or server_application_traffic_secret_0
+  uint64_t next_record = 0;   // records already protected under this secret
+};
+
+// Both directions, as seen from this end.
+struct SessionKeys {
+  CipherSuite suite;
+  DirectionKeys send;
+  DirectionKeys receive;
+};
+
+// Proof that the peer's Finished was verified, and ours was made. Only a
+// handshake state machine makes one.
+class [[nodiscard]] Finished {
+ public:
+  Finished(Finished&&) noexcept = default;
+  Finished& operator=(Finished&&) noexcept = default;
+
+ private:
+  friend class HandshakeProofs;  // handshake/proofs.h
+  Finished() = default;
+};
+
+// Proof that not one byte beyond the peer's last handshake record was read
+// from the socket, so that the kernel misses nothing.
+class [[nodiscard]] Drained {
+ public:
+  Drained(Drained&&) noexcept = default;
+  Drained& operator=(Drained&&) noexcept = default;
+
+ private:
+  friend class HandshakeProofs;  // handshake/proofs.h
+  Drained() = default;
+};
+
+// Proof that every byte of ours has been handed to the socket. A byte that is
+// written after the keys are installed would be wrapped as application data.
+class [[nodiscard]] Flushed {
+ public:
+  Flushed(Flushed&&) noexcept = default;
+  Flushed& operator=(Flushed&&) noexcept = default;
+
+ private:
+  friend class OutputQueue;  // base/output_queue.h
+  Flushed() = default;
+};
+
+}  // namespace ktlsd

@@ -1,0 +1,146 @@
+// The handshake messages of TLS 1.3 (RFC 8446 section 4): bytes to structs and
+// back.
+//
+// Scope:     syntax only. A parser accepts exactly what the RFC's grammar
+//            allows, with no byte left over and no extension twice; what the
+//            values mean is decided by the states. Parsers own what they
+//            return. Unknown extensions are kept as types only.
+// Layer:     handshake/codec, over base/bytes.h.
+// Threads:   pure functions.
+// Errors:    kDecodeError      the grammar is broken (truncated, left over,
+//                              empty where the RFC wants one or more)
+//            kIllegalParameter a duplicate extension, pre_shared_key not
+//                              last, a compression method other than null
+//            others as named at each parser
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/session_keys.h"
+#include "handshake/wire.h"
+
+namespace ktlsd::handshake {
+
+struct KeyShareEntry {
+  NamedGroup group;
+  Bytes key_exchange;
+};
+
+// RFC 8446 section 4.2.11.
+struct PskIdentity {
+  Bytes identity;
+  uint32_t obfuscated_ticket_age = 0;
+};
+
+struct OfferedPsks {
+  std::vector<PskIdentity> identities;
+  std::vector<Bytes> binders;
+  // Bytes of the message, header included, that a binder covers: all up to
+  // and not including the binders list (section 4.2.11.2).
+  std::size_t truncated_size = 0;
+};
+
+// RFC 8446 section 4.1.2. In a parsed hello `offers_tls13` tells whether
+// supported_versions lists 0x0304; a hello without it parses all the same, so
+// that the server can answer protocol_version.
+struct ClientHello {
+  uint16_t legacy_version = kVersionTls12;
+  Random random{};
+  Bytes legacy_session_id;
+  std::vector<CipherSuite> cipher_suites;
+  bool offers_tls13 = true;
+  std::optional<std::string> server_name;  // host_name, as sent
+  std::vector<NamedGroup> supported_groups;
+  std::vector<SignatureScheme> signature_algorithms;
+  std::vector<SignatureScheme> signature_algorithms_cert;
+  std::optional<std::vector<KeyShareEntry>> key_shares;  // may be empty
+  std::vector<Bytes> alpn_protocols;
+  std::optional<Bytes> cookie;
+  std::optional<uint16_t> record_size_limit;
+  std::vector<uint8_t> psk_key_exchange_modes;
+  std::optional<OfferedPsks> pre_shared_keys;
+  bool early_data = false;
+  bool status_request = false;
+  // Parsed hellos only: every extension type in the order sent, and all the
+  // bytes that a second hello after HelloRetryRequest must repeat (section
+  // 4.1.2): the whole body but key_share, early_data, cookie, pre_shared_key
+  // and padding.
+  std::vector<uint16_t> extension_types;
+  Bytes unchanging;
+};
+
+// RFC 8446 section 4.1.3, and HelloRetryRequest (4.1.4), which is a
+// ServerHello with a fixed random: is_retry tells, and then key_share holds
+// only the group (key_exchange empty), and cookie may be set.
+struct ServerHello {
+  bool is_retry = false;
+  uint16_t legacy_version = kVersionTls12;
+  Random random{};
+  Bytes legacy_session_id_echo;
+  CipherSuite cipher_suite{};
+  std::optional<uint16_t> selected_version;  // supported_versions
+  std::optional<KeyShareEntry> key_share;
+  std::optional<Bytes> cookie;
+  std::optional<uint16_t> selected_psk;
+  std::vector<uint16_t> extension_types;  // parsed only; in the order sent
+};
+
+// RFC 8446 section 4.3.1.
+struct EncryptedExtensions {
+  bool server_name_acknowledged = false;
+  std::optional<Bytes> alpn_protocol;
+  std::optional<uint16_t> record_size_limit;
+  std::vector<uint16_t> extension_types;  // parsed only
+};
+
+// RFC 8446 section 4.3.2.
+struct CertificateRequest {
+  Bytes context;
+  std::vector<SignatureScheme> signature_algorithms;
+  std::vector<SignatureScheme> signature_algorithms_cert;
+  bool status_request = false;
+};
+
+// RFC 8446 section 4.4.2. DER, end entity first.
+struct CertificateEntry {
+  Bytes der;
+  std::optional<Bytes> ocsp_response;
+  std::vector<uint16_t> extension_types;  // parsed only
+};
+
+struct Certificate {
+  Bytes context;
+  std::vector<CertificateEntry> entries;
+};
+
+// RFC 8446 section 4.4.3.
+struct CertificateVerify {
+  SignatureScheme scheme{};
+  Bytes signature;
+};
+
+// Serializers return the whole message with its 4-byte handshake header.
+// kInternal when a field is too long for its length prefix.
+Result<Bytes> Serialize(const ClientHello& hello);
+Result<Bytes> Serialize(const ServerHello& hello);
+Result<Bytes> Serialize(const EncryptedExtensions& extensions);
+Result<Bytes> Serialize(const CertificateRequest& request);
+Result<Bytes> Serialize(const Certificate& certificate);
+Result<Bytes> Serialize(const CertificateVerify& verify);
+Result<Bytes> SerializeFinished(ByteView verify_data);
+
+// Parsers take the body, without the handshake header.
+Result<ClientHello> ParseClientHello(ByteView body);
+Result<ServerHello> ParseServerHello(ByteView body);
+Result<EncryptedExtensions> ParseEncryptedExtensions(ByteView body);
+Result<CertificateRequest> ParseCertificateRequest(ByteView body);
+// kCertificateChainTooLong beyond kMaxChainLength entries.
+Result<Certificate> ParseCertificate(ByteView body);
+Result<CertificateVerify> ParseCertificateVerify(ByteView body);
+
+}  // namespace ktlsd::handshake

@@ -1,0 +1,90 @@
+// Hashes, HMAC and HKDF of TLS 1.3, by libcrypto.
+//
+// Scope:     SHA-256, SHA-384 (SHA-512 for signatures only); the running
+//            transcript hash of RFC 8446 section 4.4.1; HKDF-Extract and
+//            HKDF-Expand-Label of section 7.1.
+// Layer:     handshake/crypto: the one seam to libcrypto.
+// Threads:   thread-compatible.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/session_keys.h"
+
+struct evp_md_ctx_st;
+
+namespace ktlsd::handshake {
+
+enum class HashAlgorithm : uint8_t { kSha256, kSha384 };
+
+HashAlgorithm HashOf(CipherSuite suite);
+std::size_t HashSize(HashAlgorithm algorithm);  // bytes: 32 or 48
+
+// A public hash value of 32 or 48 bytes.
+class HashValue {
+ public:
+  HashValue() = default;
+  // Keeps at most 48 bytes.
+  explicit HashValue(ByteView bytes);
+  ByteView view() const { return ByteView(bytes_).first(size_); }
+  bool operator==(const HashValue& other) const;
+
+ private:
+  std::array<uint8_t, 48> bytes_{};
+  std::size_t size_ = 0;
+};
+
+Result<HashValue> Hash(HashAlgorithm algorithm, ByteView data);
+
+// The hash over all handshake messages so far. Move-only.
+class Transcript {
+ public:
+  static Result<Transcript> Create(HashAlgorithm algorithm);
+  Transcript(Transcript&&) noexcept;
+  Transcript& operator=(Transcript&&) noexcept;
+  ~Transcript();
+
+  HashAlgorithm algorithm() const { return algorithm_; }
+  Status Add(ByteView message);
+  // The hash of what was added; more may be added afterwards.
+  Result<HashValue> Current() const;
+  // Replaces everything added (ClientHello1) by the synthetic message_hash
+  // message of RFC 8446 section 4.4.1.
+  Status ReplaceByMessageHash();
+
+ private:
+  struct Free {
+    void operator()(evp_md_ctx_st* context) const;
+  };
+  explicit Transcript(HashAlgorithm algorithm);
+
+  HashAlgorithm algorithm_;
+  std::unique_ptr<evp_md_ctx_st, Free> context_;
+};
+
+// HMAC(key, data), RFC 2104.
+Result<HashSecret> Hmac(HashAlgorithm algorithm, const HashSecret& key,
+                        ByteView data);
+
+// HKDF-Extract(salt, input keying material), RFC 5869. An empty `ikm` or
+// `salt` secret stands for HashSize zero bytes, as in the schedule's "0".
+Result<HashSecret> HkdfExtract(HashAlgorithm algorithm, const HashSecret& salt,
+                               ByteView ikm);
+
+// HKDF-Expand-Label(secret, label, context, length) with length of at most 48
+// bytes; `label` without "tls13 ". RFC 8446 section 7.1.
+Result<HashSecret> HkdfExpandLabel(HashAlgorithm algorithm,
+                                   const HashSecret& secret,
+                                   std::string_view label, ByteView context,
+                                   std::size_t length);
+
+// Compares a received MAC with ours in constant time.
+bool SecretEquals(const HashSecret& ours, ByteView received);
+
+}  // namespace ktlsd::handshake

@@ -1,0 +1,92 @@
+// The key schedule of TLS 1.3 (RFC 8446 section 7.1), a type for each stage: a
+// secret of the wrong stage cannot be used.
+//
+//            0
+//            |
+//   PSK -> HKDF-Extract = Early Secret          EarlySchedule
+//            |
+//         Derive-Secret(., "derived", "")
+//            |
+//   DHE -> HKDF-Extract = Handshake Secret      HandshakeSchedule
+//            +--> c hs traffic, s hs traffic
+//         Derive-Secret(., "derived", "")
+//            |
+//     0 -> HKDF-Extract = Master Secret         ApplicationSchedule
+//            +--> c ap traffic, s ap traffic
+//
+// Scope:     secrets only; keys and record protection are made from them by
+//            RecordProtection (handshake) and CryptoInfo (ktls).
+// Layer:     handshake.
+// Threads:   move-only values.
+#pragma once
+
+#include "base/result.h"
+#include "base/session_keys.h"
+#include "handshake/crypto/digest.h"
+#include "handshake/crypto/key_share.h"
+
+namespace ktlsd::handshake {
+
+struct TrafficSecrets {
+  HashSecret client;
+  HashSecret server;
+};
+
+class HandshakeSchedule;
+class ApplicationSchedule;
+
+class EarlySchedule {
+ public:
+  // Without a PSK: the Early Secret of zeros.
+  static Result<EarlySchedule> WithoutPsk(HashAlgorithm algorithm);
+
+  // Mixes in the key agreement.
+  Result<HandshakeSchedule> Advance(const SharedSecret& ecdhe) &&;
+
+ private:
+  EarlySchedule(HashAlgorithm algorithm, HashSecret secret)
+      : algorithm_(algorithm), secret_(std::move(secret)) {}
+
+  HashAlgorithm algorithm_;
+  HashSecret secret_;
+};
+
+class HandshakeSchedule {
+ public:
+  // c hs traffic and s hs traffic; `hello_hash` covers ClientHello to
+  // ServerHello.
+  Result<TrafficSecrets> Traffic(const HashValue& hello_hash) const;
+
+  Result<ApplicationSchedule> Advance() &&;
+
+ private:
+  friend class EarlySchedule;
+  HandshakeSchedule(HashAlgorithm algorithm, HashSecret secret)
+      : algorithm_(algorithm), secret_(std::move(secret)) {}
+
+  HashAlgorithm algorithm_;
+  HashSecret secret_;
+};
+
+class ApplicationSchedule {
+ public:
+  // c ap traffic and s ap traffic; `finished_hash` covers ClientHello to the
+  // server's Finished.
+  Result<TrafficSecrets> Traffic(const HashValue& finished_hash) const;
+
+ private:
+  friend class HandshakeSchedule;
+  ApplicationSchedule(HashAlgorithm algorithm, HashSecret secret)
+      : algorithm_(algorithm), secret_(std::move(secret)) {}
+
+  HashAlgorithm algorithm_;
+  HashSecret secret_;
+};
+
+// verify_data of a Finished (section 4.4.4) under the sender's handshake
+// traffic secret.
+Result<HashSecret> FinishedMac(HashAlgorithm algorithm,
+                               const HashSecret& traffic_secret,
+                               const HashValue& transcript_hash);
+
+}  // namespace ktlsd::handshake

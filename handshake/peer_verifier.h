@@ -1,0 +1,109 @@
+// Decides whether a peer's certificate chain and its CertificateVerify are
+// what a handshake needs: path, time, purpose, key usage, strength, name,
+// signature.
+//
+// Scope:     the path is built and checked by libcrypto (X509_STORE_CTX);
+//            TLS rules that libcrypto does not know are checked here. Reads no
+//            file and no clock.
+// Layer:     handshake. Runs in the daemon's verifier process, and inside
+//            embedding programs.
+// Threads:   a TrustStore may be shared by threads once made; Verify is
+//            const.
+// Design:    docs/design/own-core.md
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "handshake/crypto/digest.h"
+#include "handshake/wire.h"
+
+namespace ktlsd::handshake {
+
+// The name under which a client knows its server: a DNS name or an IP
+// address, decided by its form and never guessed later.
+class ServerName {
+ public:
+  // Takes "nfs.example", "192.0.2.1", "2001:db8::1" or "[2001:db8::1]". An
+  // IPv6 zone ("%eth0") is cut off: certificates cannot carry one.
+  // Errors: kNoPeerName for an empty text, a text with a NUL or other byte
+  //         that no host name has, or of more than 253 characters.
+  static Result<ServerName> Parse(std::string_view text);
+
+  bool is_ip() const { return !ip_.empty(); }
+  const std::string& dns() const { return dns_; }  // lower case; "" for an IP
+  ByteView ip() const { return ip_; }              // 4 or 16 bytes, or none
+
+ private:
+  std::string dns_;
+  Bytes ip_;
+};
+
+// What one handshake asks of its peer's certificate.
+struct PeerPolicy {
+  Role peer;  // kServer: EKU serverAuth; kClient: EKU clientAuth
+  // Checked against subjectAltName only (RFC 9525: no CN fallback), with the
+  // name constraints of the chain. Required when peer is kServer.
+  std::vector<ServerName> names;  // empty, or one: any of these must match
+  CalendarTime now;
+};
+
+// What the peer sent.
+struct PeerProof {
+  std::vector<Bytes> chain;  // DER, end entity first
+  SignatureScheme scheme{};
+  HashValue transcript_hash;
+  Bytes signature;
+};
+
+// What can be said of a verified peer. Text from the certificate is escaped
+// (RFC 2253 form, ASCII) and capped at 255 characters.
+struct VerifiedPeer {
+  std::string subject;
+  std::string issuer;
+};
+
+// A refusal, with the subject where one could be read.
+struct Refusal {
+  Error error;
+  std::string subject;  // escaped, capped; may be empty
+  std::string detail;   // libcrypto's words ("certificate has expired"), depth
+};
+
+// Trust anchors and revocation lists, parsed once, immutable.
+class TrustStore {
+ public:
+  // `anchors_pem`: one or more PEM certificates. `crls_pem`: none, or PEM
+  // CRLs; when there is at least one, every certificate of a path must be
+  // covered by a valid CRL.
+  // Errors: kTrustStoreUnusable no certificate in it, or one that does not
+  //         parse (fail closed: the whole store is refused);
+  //         kCrlUnusable the same for the CRLs.
+  static Result<TrustStore> FromPem(ByteView anchors_pem, ByteView crls_pem);
+  TrustStore(TrustStore&&) noexcept;
+  TrustStore& operator=(TrustStore&&) noexcept;
+  ~TrustStore();
+
+  std::size_t anchor_count() const;
+
+  // Checks `proof` against `policy`. The order of checks: chain size, parse,
+  // path (signatures, time, CRLs, name constraints, strength: at least 112
+  // bits, so RSA 2048), EKU and keyUsage of the end certificate, name,
+  // CertificateVerify. Partial chains are not accepted.
+  std::variant<VerifiedPeer, Refusal> Verify(const PeerPolicy& policy,
+                                             const PeerProof& proof) const;
+
+ private:
+  struct State;
+  explicit TrustStore(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace ktlsd::handshake
