@@ -1,0 +1,1 @@
+"""The beds that cases run on. Only uml for now."""

@@ -1,0 +1,1 @@
+"""What runs inside the guest; nothing here is used on the host."""

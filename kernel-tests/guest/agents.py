@@ -1,0 +1,252 @@
+"""The agent under test: starting, watching and stopping it.
+
+What differs from agent to agent (command, wording of the log) is in one
+Profile each; cases speak of the codes of ktlsd's error table only.
+"""
+
+import dataclasses
+import os
+import pathlib
+import re
+import shlex
+import signal
+import subprocess
+import threading
+
+from guest import genl, machine, wait
+
+_RUN = pathlib.Path("/run/ktlsd-test")
+
+
+@dataclasses.dataclass(frozen=True)
+class Credentials:
+    """One [authenticate.*] section; names of files of the test PKI."""
+
+    truststore: str | None = "ca"
+    certificate: str | None = None
+
+    def section(self, name: str) -> str:
+        lines = [f"[authenticate.{name}]"]
+        if self.truststore:
+            lines.append(f"x509.truststore={machine.PKI}/{self.truststore}.pem")
+        if self.certificate:
+            base = f"{machine.PKI}/{self.certificate}"
+            lines.append(f"x509.certificate={base}.pem")
+            lines.append(f"x509.private_key={base}.key")
+        return "\n".join(lines) + "\n"
+
+
+@dataclasses.dataclass(frozen=True)
+class Profile:
+    name: str
+    program: str
+    # Whether a log line exists that names this outcome on this side; None
+    # where the agent's log does not say it.
+    finds: object
+    # Answers for a worker that was killed (tlshd leaves the kernel waiting).
+    answers_for_dead_workers: bool
+    # Asks what the kernel can do by a DONE for descriptor -1.
+    probes_with_done: bool
+    # Exit statuses after SIGTERM.
+    ends_with: tuple[int, ...]
+    # A regular expression that the command line of a worker matches.
+    worker: str | None
+
+
+# tlshd 1.0.0 and 1.4.0 word these alike. None: it says nothing of use.
+_TLSHD_TEXTS = {
+    "certificate_expired": r"expired",
+    "certificate_name_mismatch": r"name in the certificate does not match",
+    "certificate_unknown_issuer": r"issuer is (unknown|not known)",
+    "alert_received": None,
+    "certificate_missing": None,
+}
+
+
+def _tlshd_finds(log: str, code: str, side: str) -> bool:
+    text = _TLSHD_TEXTS[code]
+    return text is None or re.search(text, log) is not None
+
+
+def _ktlsd_finds(log: str, code: str, side: str) -> bool:
+    return any(r.get("code") == code and r.get("side") == side
+               for r in handshake_records(log))
+
+
+PROFILES = {
+    "tlshd": Profile(name="tlshd", program="/usr/sbin/tlshd",
+                     finds=_tlshd_finds, answers_for_dead_workers=False,
+                     probes_with_done=True,
+                     ends_with=(0, -signal.SIGTERM), worker=None),
+    "ktlsd": Profile(name="ktlsd", program="/ktlsd/agent/ktlsd",
+                     finds=_ktlsd_finds, answers_for_dead_workers=True,
+                     probes_with_done=False,
+                     ends_with=(0,),
+                     worker=r"\bworker\b"),
+}
+
+
+def handshake_records(log: str) -> list[dict[str, str]]:
+    """The fields of each of ktlsd's handshake_done lines."""
+    records = []
+    for line in log.splitlines():
+        if "event=handshake_done" not in line:
+            continue
+        try:
+            words = shlex.split(line)
+        except ValueError:
+            continue
+        records.append(dict(w.split("=", 1) for w in words if "=" in w))
+    return records
+
+
+class Agent:
+    """A running agent. Its log is kept in /ktlsd/out as it comes."""
+
+    def __init__(self, profile: Profile, family: genl.Family,
+                 client: Credentials, server: Credentials, number: int,
+                 program: str | None = None):
+        self.profile = profile
+        self._family = family
+        _RUN.mkdir(parents=True, exist_ok=True)
+        config = _RUN / f"config-{number}"
+        config.write_text("[debug]\nloglevel=0\ntls=0\nnl=0\n"
+                          + client.section("client")
+                          + server.section("server"))
+        self._lines: list[str] = []
+        self._changed = threading.Condition()
+        self._process = subprocess.Popen(
+            [program or profile.program, "-c", str(config), "-s"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, env=_environment(number))
+        self._log_file = os.open(
+            machine.OUT / f"agent-{number}.log",
+            os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._reader = threading.Thread(target=self._read_log, daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def log(self) -> str:
+        with self._changed:
+            return "".join(self._lines)
+
+    def wait_listening(self, deadline_s: float = 20) -> None:
+        """Until one of its processes is in the kernel's multicast group."""
+        wait.until(self._listens, f"{self.profile.name} to listen", deadline_s)
+
+    def wait_for_log(self, code: str, side: str,
+                     deadline_s: float = 5) -> None:
+        def found():
+            return self.profile.finds(self.log(), code, side)
+        wait.until(found, f"{code} (side {side}) in the agent's log",
+                   deadline_s)
+
+    def workers(self) -> list[int]:
+        if self.profile.worker is None:
+            return [p for p in self.processes() if p != self.pid]
+        return [p for p in self.processes()
+                if re.search(self.profile.worker, _command_line(p))]
+
+    def processes(self) -> list[int]:
+        """The agent and all its descendants."""
+        parents = _parents()
+        tree = {self.pid}
+        while True:
+            more = {p for p, parent in parents.items()
+                    if parent in tree and p not in tree}
+            if not more:
+                return sorted(tree)
+            tree |= more
+
+    def stop(self, deadline_s: float = 15) -> int:
+        """Asks it to stop; returns the exit status (sanitizers report now)."""
+        if self._process.poll() is None:
+            self._process.terminate()
+        return self._end(deadline_s)
+
+    def kill(self) -> None:
+        """Kills every process of it at once, as a power cut would."""
+        for pid in self.processes():
+            _kill(pid, signal.SIGKILL)
+        self._end(5)
+
+    def has_exited(self) -> bool:
+        return self._process.poll() is not None
+
+    def _end(self, deadline_s: float) -> int:
+        try:
+            status = self._process.wait(timeout=deadline_s)
+        except subprocess.TimeoutExpired:
+            raise wait.DeadlineExceeded(
+                f"{self.profile.name} did not end in {deadline_s:g} s"
+            ) from None
+        self._reader.join(timeout=5)
+        return status
+
+    def _listens(self) -> bool:
+        if self.has_exited():
+            raise AssertionError(f"{self.profile.name} ended at once, status "
+                                 f"{self._process.returncode}: {self.log()}")
+        inodes = genl.listening_inodes(self._family)
+        return any(inodes & _socket_inodes(p) for p in self.processes())
+
+    def _read_log(self) -> None:
+        with self._process.stdout as pipe:
+            for line in iter(pipe.readline, b""):
+                os.write(self._log_file, line)
+                os.fdatasync(self._log_file)
+                with self._changed:
+                    self._lines.append(line.decode(errors="replace"))
+
+
+def _environment(number: int) -> dict[str, str]:
+    """Sanitizers, where the agent has them, write beside the other logs."""
+    where = f"log_path={machine.OUT}/sanitizer-{number}"
+    return {**os.environ,
+            "ASAN_OPTIONS": f"{where}:abort_on_error=0:exitcode=99",
+            "UBSAN_OPTIONS": f"{where}:print_stacktrace=1:halt_on_error=1",
+            "LSAN_OPTIONS": f"{where}:exitcode=99"}
+
+
+def _parents() -> dict[int, int]:
+    parents = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                stat = pathlib.Path(f"/proc/{entry}/stat").read_text()
+            except OSError:
+                continue
+            state, parent = stat.rpartition(")")[2].split()[:2]
+            if state != "Z":
+                parents[int(entry)] = int(parent)
+    return parents
+
+
+def _command_line(pid: int) -> str:
+    try:
+        raw = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return ""
+    return raw.replace(b"\0", b" ").decode(errors="replace")
+
+
+def _socket_inodes(pid: int) -> set[int]:
+    inodes = set()
+    try:
+        for entry in os.listdir(f"/proc/{pid}/fd"):
+            target = os.readlink(f"/proc/{pid}/fd/{entry}")
+            if target.startswith("socket:["):
+                inodes.add(int(target[8:-1]))
+    except OSError:
+        pass  # it ended while we looked
+    return inodes
+
+
+def _kill(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass

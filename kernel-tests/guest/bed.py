@@ -1,0 +1,115 @@
+"""What a case gets: the guest with its kernel, agent, NFS ends and checks."""
+
+import pathlib
+import secrets
+
+import cases
+from guest import agents, genl, nfs, upcalls
+
+_SIDES = {"client": "NFS client", "server": "nfsd"}
+
+
+class Bed:
+    def __init__(self, profile: agents.Profile, options: dict):
+        self.profile = profile
+        self.options = options
+        nfs.load_modules()
+        self.family = genl.find_family()
+        self.upcalls = upcalls.Observer(self.family)
+        self.agents: list[agents.Agent] = []
+        self.notes: list[str] = []
+        self.facts: dict = {}
+
+    # Agents.
+
+    def start_agent(self, client: agents.Credentials | None = None,
+                    server: agents.Credentials | None = None, *,
+                    program: str | None = None) -> agents.Agent:
+        """Starts the agent under test and waits until it listens."""
+        agent = agents.Agent(
+            self.profile, self.family, client or agents.Credentials(),
+            server or agents.Credentials(certificate="server"),
+            len(self.agents) + 1, program)
+        self.agents.append(agent)
+        agent.wait_listening()
+        return agent
+
+    @property
+    def agent(self) -> agents.Agent:
+        return self.agents[-1]
+
+    # NFS.
+
+    def mount(self, security: str, host: str = "localhost") -> None:
+        mounted = nfs.mount(security, host)
+        if not mounted.ok:
+            self._skip_without_peer_id()
+        assert mounted.ok, f"mount xprtsec={security} failed: {mounted.message}"
+        self.note(f"mounted {host}:/ xprtsec={security} in "
+                  f"{mounted.seconds:.2f} s")
+        assert f"xprtsec={security}" in nfs.mount_options(), nfs.mount_options()
+
+    def _skip_without_peer_id(self) -> None:
+        """tlshd 1.0.0 needs a kernel key to say that a peer was verified."""
+        done = self.upcalls.upcalls("server")
+        if self.profile.name == "tlshd" and done and \
+                done[-1].statuses == [0] and done[-1].remote_auth == [0]:
+            raise cases.Skip("this tlshd reports no peer id on a kernel "
+                             "without asymmetric keys")
+
+    def mount_refused(self, security: str, says: str, *,
+                      host: str = "localhost", port: int = nfs.PORT,
+                      within_s: float = 40) -> None:
+        """Mounts and expects an error whose text has `says` in it."""
+        mounted = nfs.mount(security, host, port)
+        self.note(f"mount xprtsec={security}: {mounted.message or 'mounted'} "
+                  f"(after {mounted.seconds:.2f} s)")
+        assert not mounted.ok, "the mount was not refused"
+        assert says in mounted.message, \
+            f"mount said {mounted.message!r}, not {says!r}"
+        assert mounted.seconds < within_s, \
+            f"took {mounted.seconds:.1f} s, at most {within_s:g} allowed"
+
+    def check_data(self, size: int = 256 * 1024) -> None:
+        """Data survives both ways through the mount."""
+        data = secrets.token_bytes(size)
+        nfs.write_through_mount("written", data)
+        assert (nfs.EXPORT / "written").read_bytes() == data, \
+            "the server's file differs from what was written"
+        assert nfs.read_through_mount("written") == data, \
+            "reading back gave other data"
+        other = secrets.token_bytes(size)
+        (nfs.EXPORT / "served").write_bytes(other)
+        assert nfs.read_through_mount("served") == other, \
+            "the client read other data than the server has"
+        self.note(f"{size} bytes written and read back, {size} bytes read, "
+                  "equal")
+
+    # Checks.
+
+    def expect_statuses(self, side: str, wanted: list[int]) -> None:
+        """The statuses of all DONEs of one side, in order."""
+        self.upcalls.wait_all_answered()
+        seen = self.upcalls.statuses(side)
+        self.note(f"{_SIDES[side]}: DONE status {upcalls.explain(seen)}")
+        assert seen == wanted, (f"{_SIDES[side]}: DONE statuses {seen}, "
+                                f"expected {wanted}")
+
+    def expect_log(self, code: str, side: str) -> None:
+        self.agent.wait_for_log(code, side)
+        for record in agents.handshake_records(self.agent.log()):
+            if record.get("code") == code and record.get("side") == side:
+                self.note(f"log: {record.get('reason', code)}")
+                return
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def tls_counters() -> dict[str, int]:
+    """/proc/net/tls_stat, which is there once the tls module is."""
+    counters = {}
+    for line in pathlib.Path("/proc/net/tls_stat").read_text().splitlines():
+        name, value = line.split()
+        counters[name] = int(value)
+    return counters

@@ -1,0 +1,137 @@
+"""Both NFS ends in the guest: the kernel's server and its client.
+
+The server is set up through the kernel's own files, as mountd and exportfs
+would: no rpcbind, no mountd, NFSv4 only.
+"""
+
+import os
+import pathlib
+import subprocess
+import time
+from typing import NamedTuple
+
+from guest import machine, wait
+
+EXPORT = pathlib.Path("/run/export")
+MOUNT = pathlib.Path("/mnt/nfs")
+PORT = 2049
+_CONTROL = pathlib.Path("/proc/fs/nfsd")
+
+# NFSEXP_INSECURE_PORT | ASYNC | NOSUBTREECHECK | FSID, <linux/nfsd/export.h>
+_EXPORT_FLAGS = 0x2412
+_SECURITY = {"none": 1, "tls": 2, "mtls": 4}
+_ALWAYS = 36000
+
+
+class Mounted(NamedTuple):
+    ok: bool
+    message: str     # what mount(8) said
+    seconds: float
+
+
+def load_modules() -> None:
+    machine.load_modules("tls", "gcm", "sunrpc", "nfsd", "nfs", "nfsv4")
+
+
+def serve(policy: tuple[str, ...], threads: int = 4) -> None:
+    """Exports EXPORT at "/" to 127.0.0.1 under the xprtsec `policy`."""
+    EXPORT.mkdir(parents=True)
+    machine.mount("tmpfs", str(EXPORT), "tmpfs")
+    machine.mount("nfsd", str(_CONTROL), "nfsd")
+    _start_recovery_tracking()
+    _write(_CONTROL / "nfsv4leasetime", "10")
+    _write(_CONTROL / "nfsv4gracetime", "10")
+    _write(_CONTROL / "versions", "-3")
+    _write(_CONTROL / "portlist", f"tcp {PORT}")
+    _write(_CONTROL / "threads", str(threads))
+    _publish(policy)
+
+
+def _start_recovery_tracking() -> None:
+    """nfsdcld; without it nfsd waits seconds for one, then does without."""
+    pipes = pathlib.Path("/run/rpc_pipefs")
+    pipes.mkdir(exist_ok=True)
+    machine.mount("rpc_pipefs", str(pipes), "rpc_pipefs")
+    store = pathlib.Path("/var/lib/nfs/nfsdcld")
+    store.mkdir(parents=True, exist_ok=True)
+    machine.run("nfsdcld", "-p", str(pipes), "-s", str(store))
+
+
+def _publish(policy: tuple[str, ...]) -> None:
+    until = int(time.time()) + _ALWAYS
+    rpc = pathlib.Path("/proc/net/rpc")
+    modes = " ".join(str(_SECURITY[p]) for p in policy)
+    _write(rpc / "auth.unix.ip/channel", f"nfsd 127.0.0.1 {until} guest")
+    _write(rpc / "nfsd.fh/channel", f"guest 1 \\x00000000 {until} {EXPORT}")
+    _write(rpc / "nfsd.export/channel",
+           f"guest {EXPORT} {until} {_EXPORT_FLAGS} 65534 65534 0 "
+           f"xprtsec {len(policy)} {modes}")
+
+
+def _write(path: pathlib.Path, text: str) -> None:
+    with open(path, "w", encoding="ascii") as out:
+        out.write(text + "\n")
+
+
+def mount(security: str, host: str = "localhost", port: int = PORT,
+          deadline_s: float = 40) -> Mounted:
+    MOUNT.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    options = f"vers=4.2,proto=tcp,port={port},xprtsec={security},retry=0"
+    try:
+        done = machine.run("mount", "-t", "nfs4", "-o", options, f"{host}:/",
+                           str(MOUNT), check=False, deadline_s=deadline_s)
+    except subprocess.TimeoutExpired:
+        raise wait.DeadlineExceeded(
+            f"mount did not return in {deadline_s:g} s") from None
+    return Mounted(done.returncode == 0, done.stderr.strip(),
+                   time.monotonic() - started)
+
+
+def start_mount(security: str, host: str = "localhost",
+                port: int = PORT) -> subprocess.Popen:
+    """A mount that is expected to wait; see finish_mount."""
+    MOUNT.mkdir(parents=True, exist_ok=True)
+    options = f"vers=4.2,proto=tcp,port={port},xprtsec={security},retry=0"
+    return subprocess.Popen(
+        ["mount", "-t", "nfs4", "-o", options, f"{host}:/", str(MOUNT)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True)
+
+
+def finish_mount(child: subprocess.Popen, deadline_s: float = 40) -> Mounted:
+    started = time.monotonic()
+    try:
+        message, _ = child.communicate(timeout=deadline_s)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        raise wait.DeadlineExceeded(
+            f"mount did not return in {deadline_s:g} s") from None
+    return Mounted(child.returncode == 0, message.strip(),
+                   time.monotonic() - started)
+
+
+def unmount() -> None:
+    machine.run("umount", str(MOUNT))
+
+
+def mount_options() -> str:
+    """What the kernel says about the mount."""
+    for line in pathlib.Path("/proc/mounts").read_text().splitlines():
+        fields = line.split()
+        if fields[1] == str(MOUNT):
+            return fields[3]
+    return ""
+
+
+def write_through_mount(name: str, data: bytes) -> None:
+    with open(MOUNT / name, "wb") as out:
+        out.write(data)
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def read_through_mount(name: str) -> bytes:
+    """From the server: the client's own copy is dropped first."""
+    machine.drop_caches()
+    return (MOUNT / name).read_bytes()

@@ -1,0 +1,165 @@
+"""Watches the handshake protocol between kernel and agent.
+
+An nlmon device sees every netlink message of the namespace, so what is counted
+here is what crossed, not what the agent says it did.
+"""
+
+import dataclasses
+import os
+import socket
+import struct
+import threading
+import time
+
+from guest import genl, machine, wait
+
+_ETH_P_ALL = 3
+_SOL_PACKET, _PACKET_STATISTICS = 263, 6
+_SIDES = {1: "client", 2: "server"}
+
+
+@dataclasses.dataclass
+class Upcall:
+    """A request that the agent took, and what it answered."""
+
+    sockfd: int
+    side: str
+    peername: str
+    accepted_at: float
+    statuses: list[int] = dataclasses.field(default_factory=list)
+    remote_auth: list[int] = dataclasses.field(default_factory=list)
+    answered_at: float = 0.0
+
+
+class Observer:
+    def __init__(self, family: genl.Family):
+        self._family = family
+        self._lock = threading.Lock()
+        self._upcalls: list[Upcall] = []
+        self._stray: list[int] = []
+        self._lines: list[str] = []
+        self._ready = 0
+        self._started = time.monotonic()
+        machine.load_modules("nlmon")
+        machine.run("ip", "link", "add", "nlmon0", "type", "nlmon")
+        machine.run("ip", "link", "set", "nlmon0", "up")
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW,
+                                     socket.htons(_ETH_P_ALL))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self._socket.bind(("nlmon0", 0))
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    # What was seen.
+
+    def upcalls(self, side: str | None = None) -> list[Upcall]:
+        with self._lock:
+            return [u for u in self._upcalls if side in (None, u.side)]
+
+    def ready_count(self) -> int:
+        with self._lock:
+            return self._ready
+
+    def statuses(self, side: str | None = None) -> list[int]:
+        return [s for u in self.upcalls(side) for s in u.statuses]
+
+    def unanswered(self) -> list[Upcall]:
+        return [u for u in self.upcalls() if not u.statuses]
+
+    def wait_for_accept(self, side: str, count: int = 1,
+                        deadline_s: float = 10) -> None:
+        wait.until(lambda: len(self.upcalls(side)) >= count,
+                   f"ACCEPT number {count}, side {side}", deadline_s)
+
+    def wait_all_answered(self, deadline_s: float = 15) -> None:
+        wait.until(lambda: not self.unanswered(),
+                   "a DONE for every ACCEPT", deadline_s)
+
+    def faults(self, *, probes_allowed: bool) -> list[str]:
+        """What breaks "exactly one DONE for each ACCEPT"."""
+        found = [f"{len(u.statuses)} DONE for the ACCEPT of fd {u.sockfd} "
+                 f"({u.side})" for u in self.upcalls() if len(u.statuses) != 1]
+        with self._lock:
+            found += [f"DONE for fd {fd} that was not ACCEPTed"
+                      for fd in self._stray if fd >= 0 or not probes_allowed]
+        _, dropped = struct.unpack("=II", self._socket.getsockopt(
+            _SOL_PACKET, _PACKET_STATISTICS, 8))
+        if dropped:
+            found.append(f"the observer itself lost {dropped} messages")
+        return found
+
+    def save(self) -> None:
+        with self._lock:
+            machine.write_out("netlink.log", "".join(self._lines))
+
+    # Watching.
+
+    def _watch(self) -> None:
+        while True:
+            data, address = self._socket.recvfrom(65536)
+            if socket.ntohs(address[1]) != genl.NETLINK_GENERIC \
+                    and address[1] != genl.NETLINK_GENERIC:
+                continue
+            for message in genl.parse_messages(data):
+                if message.kind == self._family.number:
+                    with self._lock:
+                        self._note(message)
+
+    def _note(self, message: genl.Message) -> None:
+        command, attributes = genl.parse_generic(message.body)
+        now = time.monotonic() - self._started
+        if command == genl.CMD_READY:
+            self._ready += 1
+            self._line(now, "READY")
+        elif command == genl.CMD_ACCEPT and _is_answer(attributes):
+            self._note_accept(now, attributes)
+        elif command == genl.CMD_DONE:
+            self._note_done(now, attributes)
+
+    def _note_accept(self, now: float, attributes) -> None:
+        fields = dict(attributes)
+        side = _SIDES.get(_u32(fields.get(genl.ACCEPT_MESSAGE_TYPE)), "?")
+        peername = fields.get(genl.ACCEPT_PEERNAME, b"").rstrip(b"\0")
+        upcall = Upcall(_s32(fields[genl.ACCEPT_SOCKFD]), side,
+                        peername.decode(errors="replace"), now)
+        self._upcalls.append(upcall)
+        auth = _u32(fields.get(genl.ACCEPT_AUTH_MODE))
+        self._line(now, f"ACCEPT fd={upcall.sockfd} side={side} auth={auth} "
+                        f"peername={upcall.peername}")
+
+    def _note_done(self, now: float, attributes) -> None:
+        fields = dict(attributes)
+        sockfd = _s32(fields.get(genl.DONE_SOCKFD, b"\xff" * 4))
+        # The kernel takes a missing status for EIO.
+        status = _u32(fields.get(genl.DONE_STATUS, struct.pack("=I", 5)))
+        auth = [_s32(v) for k, v in attributes if k == genl.DONE_REMOTE_AUTH]
+        self._line(now, f"DONE fd={sockfd} status={status} remote_auth={auth}")
+        same = [u for u in self._upcalls if u.sockfd == sockfd]
+        # Numbers are used again, so the newest that waits is meant.
+        upcall = next((u for u in reversed(same) if not u.statuses),
+                      same[-1] if same else None)
+        if upcall is None:
+            self._stray.append(sockfd)
+            return
+        upcall.statuses.append(status)
+        upcall.remote_auth = auth
+        upcall.answered_at = now
+
+    def _line(self, now: float, text: str) -> None:
+        self._lines.append(f"{now:9.3f} {text}\n")
+
+
+def _is_answer(attributes) -> bool:
+    return any(kind == genl.ACCEPT_SOCKFD for kind, _ in attributes)
+
+
+def _u32(value: bytes | None) -> int:
+    return struct.unpack("=I", value)[0] if value else 0
+
+
+def _s32(value: bytes) -> int:
+    return struct.unpack("=i", value)[0]
+
+
+def explain(statuses: list[int]) -> str:
+    return ", ".join("0" if s == 0 else f"{s} ({os.strerror(s)})"
+                     for s in statuses) or "none"

@@ -1,0 +1,134 @@
+"""The certificates of the cases, made anew for each run by openssl."""
+
+import dataclasses
+import datetime
+import pathlib
+import subprocess
+
+_DAY = datetime.timedelta(days=1)
+_SERVER_NAMES = "DNS:localhost,DNS:server.example,IP:127.0.0.1"
+
+
+@dataclasses.dataclass(frozen=True)
+class Leaf:
+    name: str
+    issuer: str = "ca"
+    usage: str = "serverAuth"
+    names: str = ""
+    key: tuple[str, ...] = ("EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+    expired: bool = False
+
+
+_RSA = ("RSA", "-pkeyopt", "rsa_keygen_bits:2048")
+_P384 = ("EC", "-pkeyopt", "ec_paramgen_curve:P-384")
+_ED25519 = ("ED25519",)
+
+AUTHORITIES = ("ca", "other-ca")
+LEAVES = (
+    Leaf("server", names=_SERVER_NAMES),
+    Leaf("server-p384", names=_SERVER_NAMES, key=_P384),
+    Leaf("server-rsa", names=_SERVER_NAMES, key=_RSA),
+    Leaf("server-ed25519", names=_SERVER_NAMES, key=_ED25519),
+    Leaf("server-wrong-name", names="DNS:elsewhere.example,IP:192.0.2.1"),
+    Leaf("server-no-address", names="DNS:localhost"),
+    Leaf("server-expired", names=_SERVER_NAMES, expired=True),
+    Leaf("server-wrong-purpose", names=_SERVER_NAMES, usage="clientAuth"),
+    Leaf("client", usage="clientAuth", names="DNS:client.example"),
+    Leaf("client-p384", usage="clientAuth", names="DNS:client.example",
+         key=_P384),
+    Leaf("client-rsa", usage="clientAuth", names="DNS:client.example",
+         key=_RSA),
+    Leaf("client-ed25519", usage="clientAuth", names="DNS:client.example",
+         key=_ED25519),
+    Leaf("client-expired", usage="clientAuth", names="DNS:client.example",
+         expired=True),
+    Leaf("client-other-ca", usage="clientAuth", names="DNS:client.example",
+         issuer="other-ca"),
+)
+
+_CA_CONFIG = """
+[ca]
+default_ca = this
+[this]
+database = {work}/index.txt
+new_certs_dir = {work}
+default_md = sha256
+policy = any
+rand_serial = yes
+unique_subject = no
+[any]
+commonName = supplied
+[req]
+distinguished_name = dn
+[dn]
+[authority]
+basicConstraints = critical, CA:TRUE
+keyUsage = critical, keyCertSign, cRLSign
+subjectKeyIdentifier = hash
+"""
+
+_LEAF_EXTENSIONS = """
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = {usage}
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+subjectAltName = {names}
+"""
+
+
+def make(directory: pathlib.Path) -> None:
+    """Fills `directory` with NAME.pem and NAME.key for all of the above."""
+    work = directory / "work"
+    work.mkdir(parents=True)
+    (work / "index.txt").touch()
+    (work / "ca.cnf").write_text(_CA_CONFIG.format(work=work))
+    for name in AUTHORITIES:
+        _make_authority(directory, name)
+    for leaf in LEAVES:
+        _make_leaf(directory, leaf)
+
+
+def _make_authority(directory: pathlib.Path, name: str) -> None:
+    _make_key(directory / f"{name}.key", Leaf(name).key)
+    _openssl("req", "-x509", "-new", "-config", directory / "work/ca.cnf",
+             "-extensions", "authority", "-key", directory / f"{name}.key",
+             "-subj", f"/CN=ktlsd test {name}", "-days", "30",
+             "-out", directory / f"{name}.pem")
+
+
+def _make_leaf(directory: pathlib.Path, leaf: Leaf) -> None:
+    work = directory / "work"
+    key = directory / f"{leaf.name}.key"
+    request = work / f"{leaf.name}.csr"
+    extensions = work / f"{leaf.name}.ext"
+    _make_key(key, leaf.key)
+    _openssl("req", "-new", "-config", work / "ca.cnf", "-key", key,
+             "-subj", f"/CN={leaf.name}", "-out", request)
+    extensions.write_text(_LEAF_EXTENSIONS.format(usage=leaf.usage,
+                                                  names=leaf.names))
+    start, end = _validity(leaf.expired)
+    _openssl("ca", "-batch", "-notext", "-config", work / "ca.cnf",
+             "-cert", directory / f"{leaf.issuer}.pem",
+             "-keyfile", directory / f"{leaf.issuer}.key",
+             "-extfile", extensions, "-startdate", start, "-enddate", end,
+             "-in", request, "-out", directory / f"{leaf.name}.pem")
+
+
+def _validity(expired: bool) -> tuple[str, str]:
+    now = datetime.datetime.now(datetime.timezone.utc)
+    end = now - _DAY if expired else now + 30 * _DAY
+    return tuple(f"{t:%Y%m%d%H%M%S}Z" for t in (now - 10 * _DAY, end))
+
+
+def _make_key(path: pathlib.Path, kind: tuple[str, ...]) -> None:
+    _openssl("genpkey", "-algorithm", *kind, "-out", path)
+    path.chmod(0o600)
+
+
+def _openssl(*arguments) -> None:
+    done = subprocess.run(["openssl", *map(str, arguments)],
+                          stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"openssl {arguments[0]} failed: {done.stderr}")

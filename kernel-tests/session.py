@@ -1,0 +1,109 @@
+"""One run of the harness: what all its cases share, and running one case."""
+
+import dataclasses
+import json
+import pathlib
+import shutil
+import subprocess
+
+import pki
+from beds import console, uml
+from cases import Case
+from report import Outcome
+
+TESTS = pathlib.Path(__file__).resolve().parent
+BROKEN_READBACK = "ktlsd_broken_readback"
+
+# What a boot, the modules and the end of a guest take beside the case.
+_BOOT_S = 30
+
+
+class SetupError(Exception):
+    """The run could not start; the text says why."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Session:
+    out: pathlib.Path
+    agent: str              # name of the profile in guest/agents.py
+    memory: str
+    options: dict
+    deadline_factor: float
+
+    @property
+    def agent_dir(self) -> pathlib.Path:
+        return self.out / "agent"
+
+    @property
+    def pki_dir(self) -> pathlib.Path:
+        return self.out / "pki"
+
+
+def prepare(out: pathlib.Path, agent: str, memory: str, *,
+            sanitizer: bool) -> Session:
+    """Makes the folder of the run, its certificates and copies the agent."""
+    session = Session(out, "tlshd" if agent == "tlshd" else "ktlsd", memory,
+                      {"sanitizer": sanitizer}, 4 if sanitizer else 1)
+    session.agent_dir.mkdir(parents=True)
+    if session.agent == "ktlsd":
+        _stage(pathlib.Path(agent), session)
+    pki.make(session.pki_dir)
+    return session
+
+
+def _stage(agent: pathlib.Path, session: Session) -> None:
+    """Copies, since a build in between may replace what is being tested."""
+    if not agent.is_file():
+        raise SetupError(f"no agent at {agent} (build it, or see --agent)")
+    shutil.copy2(agent, session.agent_dir / "ktlsd")
+    broken = agent.with_name(BROKEN_READBACK)
+    if broken.is_file():
+        shutil.copy2(broken, session.agent_dir / BROKEN_READBACK)
+
+
+def describe_root(name: str, root: pathlib.Path) -> str:
+    asked = subprocess.run(
+        ["dpkg-query", f"--admindir={root}/var/lib/dpkg", "--show",
+         "--showformat=${Package} ${Version}; ", "ktls-utils",
+         "nfs-kernel-server"], capture_output=True, text=True, check=False)
+    return (f"root {name}: Linux {uml.kernel_version(root)} (uml); "
+            + asked.stdout.rstrip("; "))
+
+
+def run_case(session: Session, root_name: str, root: pathlib.Path,
+             case: Case) -> Outcome:
+    out = session.out / root_name / case.name.replace("/", "-")
+    out.mkdir(parents=True)
+    deadline = case.deadline_s * session.deadline_factor
+    request = {"case": case.name, "agent": session.agent,
+               "deadline_s": deadline, "options": session.options}
+    (out / "request.json").write_text(json.dumps(request))
+    bed = uml.Bed(root, TESTS, session.agent_dir, session.pki_dir,
+                  session.memory)
+    boot = uml.boot(bed, out, deadline + _BOOT_S)
+    return _judge(f"{root_name}/{case.name}", out, boot,
+                  uml.kernel_version(root))
+
+
+def _judge(name: str, out: pathlib.Path, boot: uml.Boot,
+           kernel: str) -> Outcome:
+    result = _result(out, boot)
+    trouble, known = console.find_trouble(out, kernel)
+    verdict, why = result["verdict"], result["why"]
+    if trouble:
+        verdict = "failed"
+        why = "\n".join(filter(None, [why, "in the logs:", *trouble[:20]]))
+    return Outcome(name, verdict, why.rstrip(), result["notes"] + known,
+                   boot.seconds, out)
+
+
+def _result(out: pathlib.Path, boot: uml.Boot) -> dict:
+    try:
+        return json.loads((out / "result.json").read_text())
+    except (OSError, ValueError):
+        how = ("was killed at its deadline" if boot.timed_out else
+               f"ended (exit status {boot.exit_code})")
+        tail = (out / "console.log").read_text(errors="replace")
+        why = (f"the guest {how} without a result; the console ends:\n"
+               + "\n".join(tail.splitlines()[-12:]))
+        return {"verdict": "failed", "why": why, "notes": []}
