@@ -4,4 +4,20 @@
 # One folder for what is made once and kept: Bazel's disk cache, the arm64
 # sysroot, root directories of the kernel tests.
 KTLSD_CACHE=${KTLSD_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ktlsd}
-export KTLSD_CACHE
+BAZEL=${BAZEL:-bazel}
+export KTLSD_CACHE BAZEL
+
+# The project's files that match the patterns; with or without git.
+list_files() {
+  if [ -e .git ]; then
+    git -c safe.directory="$PWD" ls-files --cached --others --exclude-standard -- "$@" |
+      while read -r file; do
+        if [ -f "$file" ]; then echo "$file"; fi
+      done
+  else
+    local pattern
+    for pattern; do
+      find . -path './bazel-*' -prune -o -name "$pattern" -type f -print
+    done
+  fi
+}
