@@ -15,6 +15,14 @@
 
 namespace ktlsd {
 
+namespace handshake {
+class AwaitClientFinished;  // handshake/server.h
+class AwaitServerFinished;  // handshake/client.h
+class Channel;              // handshake/channel.h
+}  // namespace handshake
+
+class ProofsForTest;  // base/testing/proofs_for_test.h, in tests only
+
 // TLS 1.3 cipher suites (RFC 8446 appendix B.4), by their wire numbers.
 enum class CipherSuite : uint16_t {
   kAes128GcmSha256 = 0x1301,
@@ -42,15 +50,17 @@ struct SessionKeys {
   DirectionKeys receive;
 };
 
-// Proof that the peer's Finished was verified, and ours was made. Only a
-// handshake state machine makes one.
+// Proof that the peer's Finished was verified, and ours was made. Only the
+// last state of a handshake makes one.
 class [[nodiscard]] Finished {
  public:
   Finished(Finished&&) noexcept = default;
   Finished& operator=(Finished&&) noexcept = default;
 
  private:
-  friend class HandshakeProofs;  // handshake/proofs.h
+  friend class handshake::AwaitServerFinished;
+  friend class handshake::AwaitClientFinished;
+  friend class ProofsForTest;
   Finished() = default;
 };
 
@@ -62,11 +72,12 @@ class [[nodiscard]] Drained {
   Drained& operator=(Drained&&) noexcept = default;
 
  private:
-  friend class HandshakeProofs;  // handshake/proofs.h
+  friend class handshake::Channel;
+  friend class ProofsForTest;
   Drained() = default;
 };
 
-// Proof that every byte of ours has been handed to the socket. A byte that is
+// Proof that every byte of ours has been taken by the socket. A byte that is
 // written after the keys are installed would be wrapped as application data.
 class [[nodiscard]] Flushed {
  public:
@@ -74,7 +85,8 @@ class [[nodiscard]] Flushed {
   Flushed& operator=(Flushed&&) noexcept = default;
 
  private:
-  friend class OutputQueue;  // base/output_queue.h
+  friend class handshake::Channel;
+  friend class ProofsForTest;
   Flushed() = default;
 };
 

@@ -1,0 +1,107 @@
+// The two directions of one handshake's connection, between bytes of the
+// socket and handshake messages.
+//
+// Scope:     the record layer's rules for a handshake: what record types may
+//            come when, dropping of change_cipher_spec, alerts, skipping of
+//            early data, protection; joins records to messages and packs
+//            messages into records. Does no I/O.
+// Layer:     handshake.
+// Threads:   thread-compatible; one handshake owns one.
+// Design:    docs/design/exact-reads.md
+#pragma once
+
+#include <cstddef>
+#include <optional>
+
+#include "base/alert.h"
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/session_keys.h"
+#include "handshake/codec/handshake_assembler.h"
+#include "handshake/codec/record_reader.h"
+#include "handshake/output_queue.h"
+#include "handshake/record_protection.h"
+#include "handshake/wire.h"
+
+namespace ktlsd::handshake {
+
+class Channel {
+ public:
+  // --- From the peer ---
+
+  // How many bytes may be read from the socket now; see RecordReader.
+  std::size_t bytes_wanted() const { return reader_.bytes_wanted(); }
+
+  // Takes 1 to bytes_wanted() bytes of the stream.
+  // Errors: those of the record layer; kAlertReceived with the alert's
+  //         number; kPeerClosed for close_notify; kRecordFlood.
+  Status Add(ByteView bytes);
+
+  // The next whole handshake message, valid until the next call.
+  Result<std::optional<HandshakeMessage>> NextMessage();
+
+  // From now on records are opened with `opener`.
+  // Errors: kUnexpectedMessage when bytes of a further message came under the
+  //         old keys (RFC 8446 section 5.1).
+  Status StartOpening(RecordOpener opener);
+
+  // A change_cipher_spec record is dropped from now on (RFC 8446 section 5);
+  // before this call it is an error.
+  void AllowChangeCipherSpec() { change_cipher_spec_allowed_ = true; }
+
+  // Skips early data that a client sent without being accepted (section
+  // 4.2.10): up to kEarlyDataLimit bytes of records that do not open.
+  void AllowEarlyData() { early_data_budget_ = kEarlyDataLimit; }
+  void EndEarlyData() { early_data_budget_ = 0; }
+
+  // The proof, when the last message taken ended its record and nothing
+  // further was read; else kUnexpectedMessage.
+  Result<Drained> ProveDrained() const;
+
+  // --- To the peer ---
+
+  // Queues a handshake message. Messages under the same keys share records.
+  void Send(ByteView message);
+  // Queues the dummy change_cipher_spec of section D.4.
+  Status SendChangeCipherSpec();
+  // Queues a fatal alert behind what was sent before, under the keys of now.
+  Status SendAlert(Alert alert);
+  // From now on records are sealed with `sealer`.
+  Status StartSealing(RecordSealer sealer);
+  // Turns queued messages into records; output() then holds all there is.
+  Status Pack();
+
+  const OutputQueue& output() const { return output_; }
+  void Written(std::size_t count) { output_.Written(count); }
+  // The proof, when nothing waits to be written.
+  std::optional<Flushed> ProveFlushed() const;
+
+ private:
+  static constexpr std::size_t kEarlyDataLimit = 1U << 16;  // bytes
+  static constexpr unsigned kMaxRecords = 1U << 14;
+  // change_cipher_spec, user_canceled: records that carry nothing.
+  static constexpr unsigned kMaxIdleRecords = 32;
+
+  Status OnRecord(const RawRecord& record);
+  Status OnPlaintext(const RawRecord& record);
+  Status OnProtected(const RawRecord& record);
+  Status OnChangeCipherSpec(const RawRecord& record);
+  Status OnAlert(ByteView content);
+  Status CountIdle();
+  bool SkipAsEarlyData(std::size_t size);
+  Status Seal(ContentType type, ByteView content);
+
+  RecordReader reader_;
+  HandshakeAssembler assembler_;
+  std::optional<RecordOpener> opener_;
+  std::size_t early_data_budget_ = 0;
+  unsigned records_ = 0;
+  unsigned idle_records_ = 0;
+  bool change_cipher_spec_allowed_ = false;
+
+  Bytes unpacked_;
+  std::optional<RecordSealer> sealer_;
+  OutputQueue output_;
+};
+
+}  // namespace ktlsd::handshake

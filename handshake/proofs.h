@@ -1,0 +1,39 @@
+// Proofs about the peer that the states of a handshake ask for.
+//
+// Scope:     types without data. Who can make a PeerVerified is decided by the
+//            visibility of the build target //handshake:verdict_source.
+// Layer:     handshake.
+#pragma once
+
+#include <variant>
+
+namespace ktlsd::handshake {
+
+// Proof that the peer's certificate and its CertificateVerify were accepted
+// for this handshake. Made from a verifier's answer.
+class [[nodiscard]] PeerVerified {
+ public:
+  PeerVerified(PeerVerified&&) noexcept = default;
+  PeerVerified& operator=(PeerVerified&&) noexcept = default;
+
+ private:
+  friend class VerdictSource;  // handshake/verdict_source.h
+  PeerVerified() = default;
+};
+
+// Proof that a server's client need not show a certificate and showed none.
+class [[nodiscard]] PeerAnonymousByPolicy {
+ public:
+  PeerAnonymousByPolicy(PeerAnonymousByPolicy&&) noexcept = default;
+  PeerAnonymousByPolicy& operator=(PeerAnonymousByPolicy&&) noexcept = default;
+
+ private:
+  friend class AwaitClientCertificate;  // handshake/server.h
+  friend class AwaitServerSignature;    // handshake/server.h
+  PeerAnonymousByPolicy() = default;
+};
+
+// What a server must know of its client before the client's Finished counts.
+using ClientStanding = std::variant<PeerVerified, PeerAnonymousByPolicy>;
+
+}  // namespace ktlsd::handshake

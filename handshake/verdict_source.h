@@ -1,0 +1,20 @@
+// Turns a verifier's answer into the proof PeerVerified.
+//
+// Scope:     for those who ran a verifier: the daemon's worker, which heard
+//            from the verifier process, and programs with a local TrustStore.
+//            Calling this without such an answer switches peer verification
+//            off; the build target's visibility lists who may.
+// Layer:     handshake.
+#pragma once
+
+#include "handshake/proofs.h"
+
+namespace ktlsd::handshake {
+
+class VerdictSource {
+ public:
+  // Call only after a verifier accepted this very handshake's PeerProof.
+  static PeerVerified Accepted() { return PeerVerified(); }
+};
+
+}  // namespace ktlsd::handshake
