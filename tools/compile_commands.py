@@ -6,6 +6,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 
@@ -18,11 +19,11 @@ _GCC_ONLY = {
 
 
 def main():
-    bazel = os.environ.get("BAZEL", "bazel")
+    bazel = shlex.split(os.environ.get("BAZEL", "bazel"))
     flags = sys.argv[1:]
 
     def run(*args):
-        return subprocess.run([bazel, *args], check=True,
+        return subprocess.run([*bazel, *args], check=True,
                               stdout=subprocess.PIPE, encoding="utf-8").stdout
 
     root = run("info", "workspace", *flags).strip()

@@ -1,0 +1,116 @@
+"""Counts single tests in what Bazel and the kernel tests leave behind."""
+
+import dataclasses
+import json
+import pathlib
+import re
+import urllib.parse
+import xml.etree.ElementTree
+
+
+@dataclasses.dataclass
+class Count:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    # What a person should look at: "//ktls:installer_test Installer.Foo".
+    failures: list[str] = dataclasses.field(default_factory=list)
+
+    def add(self, other: "Count") -> None:
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self.failures += other.failures
+
+    def fail(self, what: str) -> None:
+        self.failed += 1
+        self.failures.append(what)
+
+    def line(self) -> str:
+        text = f"{self.passed} passed, {self.failed} failed"
+        return text + (f", {self.skipped} skipped" if self.skipped else "")
+
+
+def count_checks(output: str) -> Count:
+    """`ok NAME` and `not ok NAME` lines, KTAP's included."""
+    count = Count()
+    planned = None
+    for line in output.splitlines():
+        plan = re.match(r"1\.\.(\d+)", line)
+        result = re.match(r"(not ok|ok) (?:\d+ )?(\S.*)", line)
+        if plan:
+            planned = int(plan.group(1))
+        elif result and result.group(1) == "not ok":
+            count.fail(result.group(2))
+        elif result and re.search(r"# SKIP\b", line, re.IGNORECASE):
+            count.skipped += 1
+        elif result:
+            count.passed += 1
+    ran = count.passed + count.failed + count.skipped
+    if planned is not None and ran < planned:
+        for _ in range(planned - ran):
+            count.fail("a planned case did not run")
+    return count
+
+
+def count_bazel(events: pathlib.Path) -> Count:
+    """Every test case of a build event file (--build_event_json_file)."""
+    count = Count()
+    results: dict[tuple[str, int, int], dict] = {}
+    finished = False
+    for line in events.read_text(encoding="utf-8").splitlines():
+        event = json.loads(line)
+        ident = event.get("id", {})
+        if "testResult" in ident:
+            run = ident["testResult"]
+            key = (run["label"], run.get("run", 1), run.get("shard", 1))
+            results[key] = event.get("testResult", {})
+        elif "targetCompleted" in ident and "aspect" not in str(ident):
+            if not event.get("completed", {}).get("success"):
+                count.fail(ident["targetCompleted"]["label"] + " (build)")
+        elif "buildFinished" in ident:
+            finished = "finished" in event
+    for (label, _, _), result in sorted(results.items()):
+        count.add(_count_target(label, result))
+    if not finished:
+        count.fail("the build did not finish")
+    return count
+
+
+def _count_target(label: str, result: dict) -> Count:
+    cases = Count()
+    for output in result.get("testActionOutput", []):
+        path = pathlib.Path(urllib.parse.unquote(
+            urllib.parse.urlparse(output.get("uri", "")).path))
+        if output.get("name") == "test.xml" and path.exists():
+            cases.add(count_xml(label, path.read_bytes()))
+    status = result.get("status", "NO_STATUS")
+    if status not in ("PASSED", "FLAKY") and not cases.failed:
+        cases.fail(f"{label} ({status.lower()})")
+    elif status in ("PASSED", "FLAKY") and not (cases.passed + cases.skipped):
+        cases.passed += 1
+    return cases
+
+
+def count_xml(label: str, text: bytes) -> Count:
+    """The cases of one test.xml: GoogleTest's own or Bazel's for a script."""
+    count = Count()
+    try:
+        root = xml.etree.ElementTree.fromstring(text)
+    except xml.etree.ElementTree.ParseError:
+        return count  # the target's status is what is left
+    for case in root.iter("testcase"):
+        if case.get("status") == "notrun":
+            continue  # disabled, or not in this shard
+        if case.find("failure") is not None or case.find("error") is not None:
+            suite = case.get("classname")
+            name = case.get("name", "")
+            if suite:
+                name = f"{label} {suite}.{name}"
+            count.fail(name)
+        elif case.find("skipped") is not None or \
+                case.get("result") == "skipped":
+            count.skipped += 1
+        else:
+            count.passed += 1
+    return count

@@ -1,0 +1,94 @@
+#!/usr/bin/python3
+"""Tests of test_results.py, on pieces of real output."""
+
+import json
+import os
+import pathlib
+import sys
+import tempfile
+import unittest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import test_results  # noqa: E402  (needs the path set above)
+
+GTEST = b"""<?xml version="1.0" encoding="UTF-8"?>
+<testsuites tests="4" failures="1" disabled="1" errors="0" name="AllTests">
+  <testsuite name="Door" tests="4">
+    <testcase name="Opens" status="run" result="completed" classname="Door"/>
+    <testcase name="Shuts" status="run" result="completed" classname="Door">
+      <failure message="x" type=""/>
+    </testcase>
+    <testcase name="Off" status="notrun" result="suppressed"
+              classname="Door"/>
+    <testcase name="Ktls" status="run" result="skipped" classname="Door">
+      <skipped message="no tls module"/>
+    </testcase>
+  </testsuite>
+</testsuites>
+"""
+
+
+class CountXml(unittest.TestCase):
+    def test_each_case_counts_once(self):
+        count = test_results.count_xml("//x:door_test", GTEST)
+        self.assertEqual(count.line(), "1 passed, 1 failed, 1 skipped")
+        self.assertEqual(count.failures, ["//x:door_test Door.Shuts"])
+
+    def test_cut_file_counts_nothing(self):
+        count = test_results.count_xml("//x:door_test", GTEST[:200])
+        self.assertEqual(count.line(), "0 passed, 0 failed")
+
+
+class CountChecks(unittest.TestCase):
+    def test_ktap(self):
+        count = test_results.count_checks(
+            "KTAP version 1\n1..3\n# ok 7 not a result\nok 1 nfs/tls\n"
+            "not ok 2 nfs/mtls\nok 3 nvme/tls # SKIP no device\n")
+        self.assertEqual(count.line(), "1 passed, 1 failed, 1 skipped")
+        self.assertEqual(count.failures, ["nfs/mtls"])
+
+    def test_missing_case_is_a_failure(self):
+        count = test_results.count_checks("1..2\nok 1 nfs/tls\n")
+        self.assertEqual(count.line(), "1 passed, 1 failed")
+
+
+class CountBazel(unittest.TestCase):
+    def count(self, *events: dict) -> test_results.Count:
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            file.write("\n".join(map(json.dumps, events)))
+            file.flush()
+            return test_results.count_bazel(pathlib.Path(file.name))
+
+    FINISHED = {"id": {"buildFinished": {}}, "finished": {}}
+
+    def result(self, status: str, xml: pathlib.Path | None = None) -> dict:
+        outputs = [{"name": "test.xml", "uri": xml.as_uri()}] if xml else []
+        return {"id": {"testResult": {"label": "//x:y_test"}},
+                "testResult": {"status": status, "testActionOutput": outputs}}
+
+    def test_cases_of_a_target(self):
+        with tempfile.TemporaryDirectory() as folder:
+            xml = pathlib.Path(folder, "test.xml")
+            xml.write_bytes(GTEST)
+            count = self.count(self.result("FAILED", xml), self.FINISHED)
+        self.assertEqual(count.line(), "1 passed, 1 failed, 1 skipped")
+
+    def test_timeout_without_cases_is_a_failure(self):
+        count = self.count(self.result("TIMEOUT"), self.FINISHED)
+        self.assertEqual(count.line(), "0 passed, 1 failed")
+
+    def test_target_that_does_not_build_is_a_failure(self):
+        count = self.count(
+            {"id": {"targetCompleted": {"label": "//x:y"}}, "completed": {}},
+            self.FINISHED)
+        self.assertEqual(count.failures, ["//x:y (build)"])
+
+    def test_unfinished_build_is_a_failure(self):
+        self.assertEqual(self.count(self.result("PASSED")).line(),
+                         "1 passed, 1 failed")
+
+
+if __name__ == "__main__":
+    unittest.main()
