@@ -5,6 +5,7 @@ Profile each; cases speak of the codes of ktlsd's error table only.
 """
 
 import dataclasses
+import errno
 import os
 import pathlib
 import re
@@ -12,6 +13,7 @@ import shlex
 import signal
 import subprocess
 import threading
+from collections.abc import Callable
 
 from guest import genl, machine, wait
 
@@ -38,34 +40,40 @@ class Credentials:
 
 @dataclasses.dataclass(frozen=True)
 class Profile:
+    """What to expect of an agent beyond what every agent must do."""
+
     name: str
     program: str
-    # Whether a log line exists that names this outcome on this side; None
-    # where the agent's log does not say it.
-    finds: object
-    # Answers for a worker that was killed (tlshd leaves the kernel waiting).
-    answers_for_dead_workers: bool
-    # Asks what the kernel can do by a DONE for descriptor -1.
-    probes_with_done: bool
+    # finds(log, code, side): whether the log gives this reason.
+    finds: Callable[[str, str, str], bool]
     # Exit statuses after SIGTERM.
-    ends_with: tuple[int, ...]
+    ends_with: tuple[int, ...] = (0,)
     # A regular expression that the command line of a worker matches.
-    worker: str | None
+    worker: str = r"\bworker\b"
+    # Statuses of a refusal.
+    refuses_with: tuple[int, ...] = (errno.EACCES,)
+    # The rest are the ways in which tlshd falls short.
+    answers_for_dead_workers: bool = True
+    keeps_deadlines: bool = True
+    takes_what_is_queued: bool = True
+    sends_alerts: bool = True
+    checks_purpose: bool = True
+    # Asks what the kernel can do by a DONE for descriptor -1.
+    probes_with_done: bool = False
 
 
-# tlshd 1.0.0 and 1.4.0 word these alike. None: it says nothing of use.
-_TLSHD_TEXTS = {
-    "certificate_expired": r"expired",
-    "certificate_name_mismatch": r"name in the certificate does not match",
-    "certificate_unknown_issuer": r"issuer is (unknown|not known)",
-    "alert_received": None,
-    "certificate_missing": None,
+# How tlshd 1.0.0 and 1.4.0 word what their client finds. About a client's
+# certificate, the server's log names no reason (1.0.0) or every one (1.4.0).
+_TLSHD_CLIENT_TEXTS = {
+    "certificate_expired": "Certificate expired",
+    "certificate_name_mismatch": "Certificate owner unexpected",
+    "certificate_unknown_issuer": "Certificate signer not found",
 }
 
 
 def _tlshd_finds(log: str, code: str, side: str) -> bool:
-    text = _TLSHD_TEXTS[code]
-    return text is None or re.search(text, log) is not None
+    text = _TLSHD_CLIENT_TEXTS.get(code, "") if side == "client" else ""
+    return text in log
 
 
 def _ktlsd_finds(log: str, code: str, side: str) -> bool:
@@ -74,15 +82,15 @@ def _ktlsd_finds(log: str, code: str, side: str) -> bool:
 
 
 PROFILES = {
-    "tlshd": Profile(name="tlshd", program="/usr/sbin/tlshd",
-                     finds=_tlshd_finds, answers_for_dead_workers=False,
-                     probes_with_done=True,
-                     ends_with=(0, -signal.SIGTERM), worker=None),
     "ktlsd": Profile(name="ktlsd", program="/ktlsd/agent/ktlsd",
-                     finds=_ktlsd_finds, answers_for_dead_workers=True,
-                     probes_with_done=False,
-                     ends_with=(0,),
-                     worker=r"\bworker\b"),
+                     finds=_ktlsd_finds),
+    "tlshd": Profile(name="tlshd", program="/usr/sbin/tlshd",
+                     finds=_tlshd_finds, ends_with=(0, -signal.SIGTERM),
+                     refuses_with=(errno.EACCES, errno.EIO, errno.ETIMEDOUT),
+                     takes_what_is_queued=False,
+                     answers_for_dead_workers=False, keeps_deadlines=False,
+                     sends_alerts=False, checks_purpose=False,
+                     probes_with_done=True),
 }
 
 
@@ -145,8 +153,6 @@ class Agent:
                    deadline_s)
 
     def workers(self) -> list[int]:
-        if self.profile.worker is None:
-            return [p for p in self.processes() if p != self.pid]
         return [p for p in self.processes()
                 if re.search(self.profile.worker, _command_line(p))]
 

@@ -4,7 +4,7 @@ import pathlib
 import secrets
 
 import cases
-from guest import agents, genl, nfs, upcalls
+from guest import agents, genl, nfs, upcalls, wait
 
 _SIDES = {"client": "NFS client", "server": "nfsd"}
 
@@ -47,7 +47,9 @@ class Bed:
         assert mounted.ok, f"mount xprtsec={security} failed: {mounted.message}"
         self.note(f"mounted {host}:/ xprtsec={security} in "
                   f"{mounted.seconds:.2f} s")
-        assert f"xprtsec={security}" in nfs.mount_options(), nfs.mount_options()
+        options = nfs.mount_options().split(",")
+        assert security == "none" or f"xprtsec={security}" in options, \
+            f"the kernel says it mounted with {options}"
 
     def _skip_without_peer_id(self) -> None:
         """tlshd 1.0.0 needs a kernel key to say that a peer was verified."""
@@ -95,12 +97,45 @@ class Bed:
         assert seen == wanted, (f"{_SIDES[side]}: DONE statuses {seen}, "
                                 f"expected {wanted}")
 
+    def expect_refusal(self, side: str, code: str) -> None:
+        """All DONEs of one side refuse, and the log says why."""
+        self.upcalls.wait_all_answered()
+        seen = self.upcalls.statuses(side)
+        self.note(f"{_SIDES[side]}: DONE status {upcalls.explain(seen)}")
+        assert seen, f"{_SIDES[side]}: no DONE"
+        others = set(seen) - set(self.profile.refuses_with)
+        assert not others, f"{_SIDES[side]}: DONE statuses {seen}"
+        self.expect_log(code, side)
+
     def expect_log(self, code: str, side: str) -> None:
         self.agent.wait_for_log(code, side)
         for record in agents.handshake_records(self.agent.log()):
             if record.get("code") == code and record.get("side") == side:
                 self.note(f"log: {record.get('reason', code)}")
                 return
+
+    def expect_success(self, *sides: str) -> None:
+        """A log line for each side that says what was agreed on."""
+        if self.profile.name != "ktlsd":
+            return
+        for side in sides:
+            record = wait.until(lambda s=side: self._success(s),
+                                f"outcome=ok, side {side}, in the log", 5)
+            words = ("peer", "suite", "group", "scheme")
+            missing = [w for w in words if not record.get(w)]
+            assert not missing, f"{side}: the log does not say {missing}"
+            self.note(f"{_SIDES[side]}: " + ", ".join(
+                f"{w} {record[w]}" for w in words))
+            self.fact(f"session_{side}", record)
+
+    def _success(self, side: str) -> dict | None:
+        return next((r for r in agents.handshake_records(self.agent.log())
+                     if r.get("side") == side and r.get("outcome") == "ok"),
+                    None)
+
+    def fact(self, name: str, value) -> None:
+        """Something for tools that read result.json."""
+        self.facts[name] = value
 
     def note(self, text: str) -> None:
         self.notes.append(text)

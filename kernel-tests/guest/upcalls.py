@@ -22,6 +22,7 @@ _SIDES = {1: "client", 2: "server"}
 class Upcall:
     """A request that the agent took, and what it answered."""
 
+    process: int    # by its netlink port; see _process
     sockfd: int
     side: str
     peername: str
@@ -111,32 +112,29 @@ class Observer:
             self._ready += 1
             self._line(now, "READY")
         elif command == genl.CMD_ACCEPT and _is_answer(attributes):
-            self._note_accept(now, attributes)
+            self._note_accept(now, _process(message), attributes)
         elif command == genl.CMD_DONE:
-            self._note_done(now, attributes)
+            self._note_done(now, _process(message), attributes)
 
-    def _note_accept(self, now: float, attributes) -> None:
+    def _note_accept(self, now: float, process: int, attributes) -> None:
         fields = dict(attributes)
         side = _SIDES.get(_u32(fields.get(genl.ACCEPT_MESSAGE_TYPE)), "?")
         peername = fields.get(genl.ACCEPT_PEERNAME, b"").rstrip(b"\0")
-        upcall = Upcall(_s32(fields[genl.ACCEPT_SOCKFD]), side,
+        upcall = Upcall(process, _s32(fields[genl.ACCEPT_SOCKFD]), side,
                         peername.decode(errors="replace"), now)
         self._upcalls.append(upcall)
         auth = _u32(fields.get(genl.ACCEPT_AUTH_MODE))
         self._line(now, f"ACCEPT fd={upcall.sockfd} side={side} auth={auth} "
                         f"peername={upcall.peername}")
 
-    def _note_done(self, now: float, attributes) -> None:
+    def _note_done(self, now: float, process: int, attributes) -> None:
         fields = dict(attributes)
         sockfd = _s32(fields.get(genl.DONE_SOCKFD, b"\xff" * 4))
         # The kernel takes a missing status for EIO.
         status = _u32(fields.get(genl.DONE_STATUS, struct.pack("=I", 5)))
         auth = [_s32(v) for k, v in attributes if k == genl.DONE_REMOTE_AUTH]
         self._line(now, f"DONE fd={sockfd} status={status} remote_auth={auth}")
-        same = [u for u in self._upcalls if u.sockfd == sockfd]
-        # Numbers are used again, so the newest that waits is meant.
-        upcall = next((u for u in reversed(same) if not u.statuses),
-                      same[-1] if same else None)
+        upcall = self._find(process, sockfd)
         if upcall is None:
             self._stray.append(sockfd)
             return
@@ -144,12 +142,28 @@ class Observer:
         upcall.remote_auth = auth
         upcall.answered_at = now
 
+    def _find(self, process: int, sockfd: int) -> Upcall | None:
+        """The request that a DONE means.
+
+        Numbers of descriptors are used again, and by each process of an agent
+        that ACCEPTs in several, so the newest that waits comes first, in the
+        same process where there is one.
+        """
+        same = [u for u in self._upcalls if u.sockfd == sockfd]
+        return max(same, default=None, key=lambda u: (
+            not u.statuses, u.process == process, u.accepted_at))
+
     def _line(self, now: float, text: str) -> None:
         self._lines.append(f"{now:9.3f} {text}\n")
 
 
 def _is_answer(attributes) -> bool:
     return any(kind == genl.ACCEPT_SOCKFD for kind, _ in attributes)
+
+
+def _process(message: genl.Message) -> int:
+    """The process id: libnl and the kernel build port ids from it."""
+    return message.port & 0x3FFFFF
 
 
 def _u32(value: bytes | None) -> int:

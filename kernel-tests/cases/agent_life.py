@@ -1,0 +1,179 @@
+"""The agent is missing, late, killed, or its peer keeps it waiting."""
+
+import errno
+import os
+import signal
+
+from cases import Skip, case
+from guest import genl, nfs, wait
+from guest.agents import Credentials
+from guest.peers import SilentClient, StallingServer
+
+# ESRCH, in mount's words: nobody is in the kernel's multicast group.
+_NO_AGENT = "No such process"
+
+# The kernel's own timers, which run from the moment the request is queued.
+_KERNEL_CLIENT_S, _KERNEL_SERVER_S = 10, 5
+
+
+@case("agent/none", "without an agent the mount fails at once")
+def none(bed):
+    nfs.serve(("tls",))
+    bed.mount_refused("tls", _NO_AGENT, within_s=3)
+    assert not bed.upcalls.upcalls(), "somebody accepted"
+
+
+@case("agent/late", "an agent takes what was queued before it started")
+def late(bed):
+    if not bed.profile.takes_what_is_queued:
+        raise Skip(f"{bed.profile.name} waits for the kernel's next READY")
+    nfs.serve(("tls",))
+    # Stands in for an agent that is there, so that the kernel queues.
+    with genl.join_group(bed.family):
+        mounting = nfs.start_mount("tls")
+        wait.until(lambda: bed.upcalls.ready_count() >= 2,
+                   "a READY from both ends")
+        bed.start_agent()
+        mounted = nfs.finish_mount(mounting)
+    assert mounted.ok, mounted.message
+    bed.check_data()
+    bed.expect_statuses("client", [0])
+    bed.expect_statuses("server", [0])
+    ready = bed.upcalls.ready_count()
+    assert ready == 2, f"{ready} READY: the kernel does not repeat itself"
+    nfs.unmount()
+
+
+def _mount_again(bed) -> None:
+    bed.mount("mtls")
+    bed.check_data(4096)
+    nfs.unmount()
+
+
+@case("agent/restart", "stopped and started again: the next mount works")
+def restart(bed):
+    nfs.serve(("mtls",))
+    bed.start_agent(client=Credentials(certificate="client"))
+    _mount_again(bed)
+    bed.agent.stop()
+    bed.mount_refused("mtls", _NO_AGENT, within_s=3)
+    bed.start_agent(client=Credentials(certificate="client"))
+    _mount_again(bed)
+
+
+@case("agent/killed", "killed under a mount: data flows on; then a new one")
+def killed(bed):
+    nfs.serve(("mtls",))
+    bed.start_agent(client=Credentials(certificate="client"))
+    bed.mount("mtls")
+    bed.agent.kill()
+    # The kernel has the keys; it needs no agent for a connection that is up.
+    bed.check_data(4096)
+    nfs.unmount()
+    bed.start_agent(client=Credentials(certificate="client"))
+    _mount_again(bed)
+
+
+def _kill_in_handshake(bed, number: int) -> None:
+    """Sends `number` to every worker while one waits for its peer."""
+    if not bed.profile.answers_for_dead_workers:
+        raise Skip(f"{bed.profile.name} does not answer for a dead worker")
+    nfs.serve(("tls",))
+    agent = bed.start_agent()
+    server = StallingServer()
+    mounting = nfs.start_mount("tls", port=server.PORT)
+    server.wait_for_hello()
+    workers = agent.workers()
+    assert workers, "the agent has no worker process"
+    for worker in workers:
+        os.kill(worker, number)
+    (upcall,) = bed.upcalls.upcalls("client")[:1]
+    wait.until(lambda: upcall.statuses, "a DONE for the worker that died",
+               _KERNEL_CLIENT_S)
+    took = upcall.answered_at - upcall.accepted_at
+    bed.note(f"answered {took:.1f} s after the ACCEPT")
+    assert upcall.statuses == [errno.ETIMEDOUT], upcall.statuses
+    # The kernel tries again, and a new worker serves it.
+    mounted = nfs.finish_mount(mounting)
+    assert mounted.ok, mounted.message
+    bed.check_data(4096)
+    nfs.unmount()
+
+
+@case("agent/worker-killed", "a worker is killed in the middle of a handshake")
+def worker_killed(bed):
+    _kill_in_handshake(bed, signal.SIGKILL)
+    bed.expect_log("worker_died", "client")
+
+
+@case("agent/worker-stopped", "a worker stops in the middle of a handshake")
+def worker_stopped(bed):
+    _kill_in_handshake(bed, signal.SIGSTOP)
+
+
+def _need_deadlines(bed) -> None:
+    if not bed.profile.keeps_deadlines:
+        raise Skip(f"{bed.profile.name} has no deadline below the kernel's")
+
+
+@case("agent/silent-server", "a server that stays silent: answered in time")
+def silent_server(bed):
+    _need_deadlines(bed)
+    nfs.serve(("tls",))
+    bed.start_agent()
+    server = StallingServer()
+    mounting = nfs.start_mount("tls", port=server.PORT)
+    bed.upcalls.wait_for_accept("client")
+    _expect_timeout(bed, "client", _KERNEL_CLIENT_S)
+    mounted = nfs.finish_mount(mounting)
+    assert mounted.ok, mounted.message
+    nfs.unmount()
+
+
+@case("agent/silent-client", "a client that stays silent: answered in time")
+def silent_client(bed):
+    _need_deadlines(bed)
+    nfs.serve(("tls",))
+    bed.start_agent()
+    SilentClient()
+    bed.upcalls.wait_for_accept("server")
+    _expect_timeout(bed, "server", _KERNEL_SERVER_S)
+    bed.mount("tls")
+    bed.check_data(4096)
+    nfs.unmount()
+
+
+def _expect_timeout(bed, side: str, kernel_s: float) -> None:
+    (upcall,) = bed.upcalls.upcalls(side)[:1]
+    wait.until(lambda: upcall.statuses, f"a DONE, side {side}", kernel_s)
+    took = upcall.answered_at - upcall.accepted_at
+    bed.note(f"answered {took:.1f} s after the ACCEPT; the kernel would have "
+             f"given up after {kernel_s} s")
+    assert upcall.statuses == [errno.ETIMEDOUT], upcall.statuses
+    assert took < kernel_s, f"answered after {took:.1f} s"
+
+
+@case("agent/not-tls", "a client that sends something else than TLS")
+def not_tls(bed):
+    nfs.serve(("tls",))
+    bed.start_agent()
+    client = SilentClient()
+    client.send(b"GET / HTTP/1.0\r\n\r\n" * 8)
+    bed.upcalls.wait_for_accept("server")
+    bed.upcalls.wait_all_answered()
+    assert 0 not in bed.upcalls.statuses("server")
+    bed.expect_log("not_tls", "server")
+    client.close()
+    bed.mount("tls")
+    nfs.unmount()
+
+
+@case("agent/broken-readback", "keys that cannot be confirmed are no success")
+def broken_readback(bed):
+    if bed.profile.name != "ktlsd":
+        raise Skip("only ktlsd reads back what it installed")
+    nfs.serve(("tls",))
+    bed.start_agent(program="/ktlsd/agent/ktlsd_broken_readback")
+    bed.mount_refused("tls", "")
+    assert 0 not in bed.upcalls.statuses(), "success without proof"
+    bed.expect_log("offload_not_confirmed", "client")

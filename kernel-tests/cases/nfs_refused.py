@@ -1,0 +1,105 @@
+"""Mounts that must fail, each with the status, the reason and the error."""
+
+from cases import Skip, case
+from guest import nfs
+from guest.agents import Credentials
+
+_REFUSED = "access denied by server"
+_NOT_PERMITTED = "Operation not permitted"
+
+
+def _client_refuses(bed, server: str, code: str, *, truststore: str = "ca",
+                    host: str = "localhost") -> None:
+    """The client's agent finds fault with the server's certificate."""
+    nfs.serve(("tls", "mtls"))
+    bed.start_agent(client=Credentials(truststore=truststore),
+                    server=Credentials(certificate=server))
+    bed.mount_refused("tls", _REFUSED, host=host)
+    bed.expect_refusal("client", code)
+    # The server is told why by an alert.
+    if bed.profile.sends_alerts:
+        bed.expect_refusal("server", "alert_received")
+
+
+@case("nfs/wrong-name", "the server's certificate is for another name")
+def wrong_name(bed):
+    _client_refuses(bed, "server-wrong-name", "certificate_name_mismatch")
+
+
+@case("nfs/wrong-address", "the certificate lacks the address in the mount")
+def wrong_address(bed):
+    _client_refuses(bed, "server-no-address", "certificate_name_mismatch",
+                    host="127.0.0.1")
+
+
+@case("nfs/wrong-ca", "the client trusts another CA")
+def wrong_ca(bed):
+    _client_refuses(bed, "server", "certificate_unknown_issuer",
+                    truststore="other-ca")
+
+
+@case("nfs/expired", "the server's certificate has expired")
+def expired(bed):
+    _client_refuses(bed, "server-expired", "certificate_expired")
+
+
+@case("nfs/wrong-purpose", "the server's certificate is a client's")
+def wrong_purpose(bed):
+    if not bed.profile.checks_purpose:
+        raise Skip(f"{bed.profile.name} does not check the extended key usage")
+    _client_refuses(bed, "server-wrong-purpose", "certificate_wrong_purpose")
+
+
+@case("nfs/no-trust-store", "a trust store that is not there is no trust")
+def no_trust_store(bed):
+    _client_refuses(bed, "server", "trust_store_unusable",
+                    truststore="not-there")
+
+
+def _server_refuses(bed, client: str, code: str) -> None:
+    """The server's agent finds fault with the client's certificate.
+
+    In TLS 1.3 the client's own handshake has succeeded by then (rules of the
+    protocol, not of the agent), so the reason is in the server's log line.
+    """
+    nfs.serve(("mtls",))
+    bed.start_agent(client=Credentials(certificate=client))
+    bed.mount_refused("mtls", "")
+    bed.expect_refusal("server", code)
+
+
+@case("nfs/client-expired", "the server refuses an expired client certificate")
+def client_expired(bed):
+    _server_refuses(bed, "client-expired", "certificate_expired")
+
+
+@case("nfs/client-wrong-ca", "the server does not know the client's CA")
+def client_wrong_ca(bed):
+    _server_refuses(bed, "client-other-ca", "certificate_unknown_issuer")
+
+
+@case("nfs/mtls-export-tls-mount",
+      "an mtls export, mounted without a client certificate")
+def mtls_export_tls_mount(bed):
+    nfs.serve(("mtls",))
+    bed.start_agent(client=Credentials(certificate="client"))
+    bed.mount_refused("tls", _NOT_PERMITTED)
+    # Both handshakes are sound; it is nfsd that says no.
+    bed.expect_statuses("client", [0])
+    bed.expect_statuses("server", [0])
+
+
+@case("nfs/tls-export-plain-mount", "a tls export, mounted without TLS")
+def tls_export_plain_mount(bed):
+    nfs.serve(("tls",))
+    bed.start_agent()
+    bed.mount_refused("none", _NOT_PERMITTED)
+    assert not bed.upcalls.upcalls(), "an upcall without TLS"
+
+
+@case("nfs/mtls-no-certificate", "mtls asked for, no certificate configured")
+def mtls_no_certificate(bed):
+    nfs.serve(("mtls",))
+    bed.start_agent(client=Credentials(certificate=None))
+    bed.mount_refused("mtls", _REFUSED)
+    bed.expect_refusal("client", "no_certificate_configured")
