@@ -50,8 +50,9 @@ Status Channel::OnPlaintext(const RawRecord& record) {
 
 Status Channel::OnProtected(const RawRecord& record) {
   if (record.type != ContentType::kApplicationData) {
-    return Error{Code::kUnexpectedMessage,
-                 "an unprotected handshake record where a protected one is due"};
+    return Error{
+        Code::kUnexpectedMessage,
+        "an unprotected handshake record where a protected one is due"};
   }
   Result<OpenedRecord> opened = opener_->Open(record.header, record.body);
   if (!opened.ok()) {
@@ -161,10 +162,9 @@ Status Channel::Seal(ContentType type, ByteView content) {
   // Section 5.1: legacy_record_version is 0x0303; 0x0301 is allowed for a
   // first ClientHello and not needed by any peer that speaks TLS 1.3.
   const std::size_t size = content.size();
-  out.insert(out.end(),
-             {static_cast<uint8_t>(type), kVersionTls12 >> 8,
-              kVersionTls12 & 0xff, static_cast<uint8_t>(size >> 8),
-              static_cast<uint8_t>(size)});
+  out.insert(out.end(), {static_cast<uint8_t>(type), kVersionTls12 >> 8,
+                         kVersionTls12 & 0xff, static_cast<uint8_t>(size >> 8),
+                         static_cast<uint8_t>(size)});
   out.insert(out.end(), content.begin(), content.end());
   return Ok{};
 }

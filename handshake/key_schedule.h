@@ -20,6 +20,8 @@
 // Threads:   move-only values.
 #pragma once
 
+#include <utility>
+
 #include "base/result.h"
 #include "base/session_keys.h"
 #include "handshake/crypto/digest.h"

@@ -22,7 +22,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/result.h"
-#include "handshake/crypto/digest.h"
+#include "handshake/peer_proof.h"
 #include "handshake/wire.h"
 
 namespace ktlsd::handshake {
@@ -53,14 +53,6 @@ struct PeerPolicy {
   // name constraints of the chain. Required when peer is kServer.
   std::vector<ServerName> names;  // empty, or one: any of these must match
   CalendarTime now;
-};
-
-// What the peer sent.
-struct PeerProof {
-  std::vector<Bytes> chain;  // DER, end entity first
-  SignatureScheme scheme{};
-  HashValue transcript_hash;
-  Bytes signature;
 };
 
 // What can be said of a verified peer. Text from the certificate is escaped

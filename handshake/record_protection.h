@@ -14,8 +14,6 @@
 #include "base/session_keys.h"
 #include "handshake/wire.h"
 
-struct evp_cipher_ctx_st;
-
 namespace ktlsd::handshake {
 
 // The plaintext of an opened record.

@@ -1,0 +1,209 @@
+// The client's states (RFC 8446 appendix A.1). The table is in states.h.
+//
+// Scope:     messages in, messages out through the Channel. On an error the
+//            state is gone and the caller sends the alert.
+// Layer:     handshake.
+// Threads:   move-only values.
+#pragma once
+
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/session_keys.h"
+#include "handshake/channel.h"
+#include "handshake/codec/handshake_assembler.h"
+#include "handshake/codec/messages.h"
+#include "handshake/config.h"
+#include "handshake/crypto/digest.h"
+#include "handshake/crypto/key_share.h"
+#include "handshake/key_schedule.h"
+#include "handshake/peer_proof.h"
+#include "handshake/proofs.h"
+#include "handshake/states.h"
+
+namespace ktlsd::handshake {
+
+class AwaitServerHello;
+class AwaitEncryptedExtensions;
+class AwaitServerCertificate;
+class AwaitServerProof;
+class AwaitServerVerdict;
+class AwaitServerFinished;
+class AwaitClientSignature;
+
+// Queues the ClientHello.
+// Errors: kApiMisuse for a configuration without suites, groups or shares.
+Result<AwaitServerHello> StartClient(ClientConfig config, Channel& channel);
+
+// What every client state after the ServerHello carries on.
+struct ClientProgress {
+  std::optional<LocalCertificate> certificate;
+  ClientHello offer;  // to check answers against
+  HandshakeInfo info;
+  Transcript transcript;
+};
+
+class AwaitServerHello {
+ public:
+  using Next = std::variant<AwaitServerHello, AwaitEncryptedExtensions>;
+  Result<Next> Receive(const HandshakeMessage& message, Channel& channel) &&;
+
+ private:
+  friend Result<AwaitServerHello> StartClient(ClientConfig, Channel&);
+  AwaitServerHello() = default;
+
+  Status SendHello(Channel& channel);
+  Status AddShares(const std::vector<NamedGroup>& groups);
+  Status CheckAnswer(const ServerHello& answer) const;
+  Result<Next> OnRetry(const ServerHello& retry, ByteView whole,
+                       Channel& channel);
+  Result<Next> OnHello(const ServerHello& answer, ByteView whole,
+                       Channel& channel);
+  Result<KeyShare> TakeShare(NamedGroup group);
+
+  // What a HelloRetryRequest has fixed.
+  struct Retry {
+    CipherSuite suite;
+    Transcript transcript;  // over message_hash, the retry, the second hello
+  };
+
+  ClientConfig config_;
+  ClientHello hello_;
+  Bytes hello_bytes_;
+  std::vector<KeyShare> shares_;
+  std::optional<Retry> retry_;
+};
+
+class AwaitEncryptedExtensions {
+ public:
+  Result<AwaitServerCertificate> Receive(const HandshakeMessage& message) &&;
+
+ private:
+  friend class AwaitServerHello;
+  AwaitEncryptedExtensions(ClientProgress progress, HandshakeSchedule schedule,
+                           TrafficSecrets secrets)
+      : progress_(std::move(progress)),
+        schedule_(std::move(schedule)),
+        secrets_(std::move(secrets)) {}
+
+  ClientProgress progress_;
+  HandshakeSchedule schedule_;
+  TrafficSecrets secrets_;
+};
+
+class AwaitServerCertificate {
+ public:
+  using Next = std::variant<AwaitServerCertificate, AwaitServerProof>;
+  Result<Next> Receive(const HandshakeMessage& message) &&;
+
+ private:
+  friend class AwaitEncryptedExtensions;
+  AwaitServerCertificate(ClientProgress progress, HandshakeSchedule schedule,
+                         TrafficSecrets secrets)
+      : progress_(std::move(progress)),
+        schedule_(std::move(schedule)),
+        secrets_(std::move(secrets)) {}
+  Result<Next> OnRequest(const HandshakeMessage& message);
+
+  ClientProgress progress_;
+  HandshakeSchedule schedule_;
+  TrafficSecrets secrets_;
+  std::optional<CertificateRequest> request_;
+};
+
+class AwaitServerProof {
+ public:
+  Result<AwaitServerVerdict> Receive(const HandshakeMessage& message) &&;
+
+ private:
+  friend class AwaitServerCertificate;
+  AwaitServerProof(ClientProgress progress, HandshakeSchedule schedule,
+                   TrafficSecrets secrets,
+                   std::optional<CertificateRequest> request,
+                   std::vector<Bytes> chain)
+      : progress_(std::move(progress)),
+        schedule_(std::move(schedule)),
+        secrets_(std::move(secrets)),
+        request_(std::move(request)),
+        chain_(std::move(chain)) {}
+
+  ClientProgress progress_;
+  HandshakeSchedule schedule_;
+  TrafficSecrets secrets_;
+  std::optional<CertificateRequest> request_;
+  std::vector<Bytes> chain_;
+};
+
+class AwaitServerVerdict {
+ public:
+  const PeerProof& proof() const { return proof_; }
+  AwaitServerFinished Accept(PeerVerified verified) &&;
+
+ private:
+  friend class AwaitServerProof;
+  AwaitServerVerdict(ClientProgress progress, HandshakeSchedule schedule,
+                     TrafficSecrets secrets,
+                     std::optional<CertificateRequest> request, PeerProof proof)
+      : progress_(std::move(progress)),
+        schedule_(std::move(schedule)),
+        secrets_(std::move(secrets)),
+        request_(std::move(request)),
+        proof_(std::move(proof)) {}
+
+  ClientProgress progress_;
+  HandshakeSchedule schedule_;
+  TrafficSecrets secrets_;
+  std::optional<CertificateRequest> request_;
+  PeerProof proof_;
+};
+
+class AwaitServerFinished {
+ public:
+  using Next = std::variant<AwaitClientSignature, Completed>;
+  Result<Next> Receive(const HandshakeMessage& message, Channel& channel) &&;
+
+ private:
+  friend class AwaitServerVerdict;
+  AwaitServerFinished(ClientProgress progress, HandshakeSchedule schedule,
+                      TrafficSecrets secrets,
+                      std::optional<CertificateRequest> request, PeerVerified)
+      : progress_(std::move(progress)),
+        schedule_(std::move(schedule)),
+        secrets_(std::move(secrets)),
+        request_(std::move(request)) {}
+  Status CheckFinished(const HandshakeMessage& message);
+  Result<Session> Keys();
+  Status SendCertificate(const LocalCertificate* certificate, Channel& channel);
+  std::optional<SignatureScheme> ChooseScheme() const;
+
+  ClientProgress progress_;
+  HandshakeSchedule schedule_;
+  TrafficSecrets secrets_;
+  std::optional<CertificateRequest> request_;
+};
+
+class AwaitClientSignature {
+ public:
+  const SignatureRequest& request() const { return request_; }
+  Result<Completed> Sign(ByteView signature, Channel& channel) &&;
+
+ private:
+  friend class AwaitServerFinished;
+  AwaitClientSignature(Transcript transcript, HashSecret finished_key_base,
+                       SignatureRequest request, Completed completed)
+      : transcript_(std::move(transcript)),
+        client_secret_(std::move(finished_key_base)),
+        request_(request),
+        completed_(std::move(completed)) {}
+
+  Transcript transcript_;
+  HashSecret client_secret_;
+  SignatureRequest request_;
+  Completed completed_;  // given out only with our signature and Finished sent
+};
+
+}  // namespace ktlsd::handshake

@@ -1,0 +1,88 @@
+// What each side brings to a handshake, and what it has learned at its end.
+//
+// Scope:     values. Private keys, trust stores and names to verify are not
+//            here: signing and verifying are the caller's (see engine.h).
+// Layer:     handshake.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/session_keys.h"
+#include "handshake/crypto/key_share.h"
+#include "handshake/wire.h"
+
+namespace ktlsd::handshake {
+
+// Our certificate without its key.
+struct LocalCertificate {
+  std::vector<Bytes> chain;  // DER, end entity first
+  std::vector<SignatureScheme>
+      schemes;  // that the key can sign with, best first
+};
+
+// Suites by preference: the kernel's fastest first.
+inline const std::vector<CipherSuite>& DefaultSuites() {
+  static const std::vector<CipherSuite> suites = {
+      CipherSuite::kAes256GcmSha384, CipherSuite::kAes128GcmSha256,
+      CipherSuite::kChaCha20Poly1305Sha256};
+  return suites;
+}
+
+inline std::vector<NamedGroup> DefaultGroups() {
+  const auto groups = SupportedGroups();
+  return {groups.begin(), groups.end()};
+}
+
+struct ClientConfig {
+  // For server_name; empty when the server is known by an IP address (RFC 6066
+  // section 3 forbids literals) and then nothing is sent.
+  std::string server_name;
+  std::vector<CipherSuite> suites = DefaultSuites();
+  std::vector<NamedGroup> groups = DefaultGroups();
+  // Of `groups`, those a key share is sent for at once; must not be empty.
+  std::vector<NamedGroup> share_groups = {groups.front()};
+  std::vector<Bytes> alpn_protocols;
+  std::optional<LocalCertificate> certificate;
+  // RFC 8446 section D.4: session id and change_cipher_spec, so that old
+  // middleboxes take the connection for TLS 1.2.
+  bool middlebox_compatibility = true;
+};
+
+enum class ClientAuth : uint8_t {
+  kNone,     // no CertificateRequest
+  kRequest,  // verified when sent
+  kRequire,  // refused without one
+};
+
+// Chosen by the caller from the ClientHello.
+struct ServerConfig {
+  LocalCertificate certificate;
+  std::vector<CipherSuite> suites = DefaultSuites();  // by our preference
+  std::vector<NamedGroup> groups = DefaultGroups();
+  ClientAuth client_auth = ClientAuth::kNone;
+  // Protocols we speak, best first; the client's offer decides. Empty: ALPN is
+  // ignored. With an offer and no match: no_application_protocol.
+  std::vector<Bytes> alpn_protocols;
+};
+
+// What was agreed on.
+struct HandshakeInfo {
+  CipherSuite suite{};
+  NamedGroup group{};
+  bool hello_retry = false;
+  std::optional<SignatureScheme> our_scheme;   // we showed a certificate
+  std::optional<SignatureScheme> peer_scheme;  // the peer did, and it holds
+  std::optional<Bytes> alpn_protocol;
+};
+
+// The end of a successful handshake.
+struct Session {
+  SessionKeys keys;
+  HandshakeInfo info;
+};
+
+}  // namespace ktlsd::handshake

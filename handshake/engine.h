@@ -1,0 +1,128 @@
+// One handshake, driven by its owner: bytes in, bytes out, and a typed reason
+// why it waits. This is the seam between protocol and I/O.
+//
+//   Engine engine = Engine::Client(config);
+//   for (;;) {
+//     std::visit(Overload{
+//       [&](HaveOutput)        { write engine.output(); engine.Written(n); },
+//       [&](NeedInput need)    { read at most need.bytes; engine.Feed(...); },
+//       [&](NeedServerConfig w){ engine.Configure(choose(*w.hello)); },
+//       [&](NeedSignature w)   { engine.Sign(signature of w.request); },
+//       [&](NeedPeerVerdict w) { engine.Judge(verdict on *w.proof); },
+//       [&](Done)              { ... std::move(engine).TakeSession(); },
+//       [&](Failed failed)     { ... },
+//     }, engine.wait());
+//   }
+//
+// Scope:     no I/O, no clock, no file, no global; nothing blocks. The states
+//            themselves are in client.h and server.h.
+// Layer:     handshake.
+// Threads:   thread-compatible; one handshake, one Engine.
+// Design:    docs/design/own-core.md
+#pragma once
+
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "base/alert.h"
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/session_keys.h"
+#include "handshake/channel.h"
+#include "handshake/client.h"
+#include "handshake/config.h"
+#include "handshake/proofs.h"
+#include "handshake/server.h"
+#include "handshake/states.h"
+
+namespace ktlsd::handshake {
+
+// Write output() to the socket and tell Written(). Comes before every other
+// wait, after a failure too: an alert is among the bytes.
+struct HaveOutput {};
+// Read 1 to `bytes` bytes, never more: the rest of the stream is the kernel's.
+struct NeedInput {
+  std::size_t bytes;
+};
+// Server: choose the configuration. The hello lives until Configure().
+struct NeedServerConfig {
+  const ClientHello* hello;
+};
+// Sign with the key of our certificate.
+struct NeedSignature {
+  SignatureRequest request;
+};
+// Have the peer's certificate and signature verified. The proof lives until
+// Judge().
+struct NeedPeerVerdict {
+  const PeerProof* proof;
+};
+// Finished, all output written: TakeSession().
+struct Done {};
+// Over. `alert_sent` is what the peer was told, if anything.
+struct Failed {
+  Error error;
+  std::optional<Alert> alert_sent;
+};
+
+using Wait = std::variant<HaveOutput, NeedInput, NeedServerConfig,
+                          NeedSignature, NeedPeerVerdict, Done, Failed>;
+
+// What ktls/ needs, with its proofs.
+struct EstablishedSession {
+  Session session;
+  Finished finished;
+  Drained drained;
+  Flushed flushed;
+};
+
+class Engine {
+ public:
+  // A configuration that cannot be used shows as Failed in wait().
+  static Engine Client(ClientConfig config);
+  static Engine Server();
+
+  Wait wait() const;
+
+  ByteView output() const { return channel_.output().pending(); }
+  void Written(std::size_t count) { channel_.Written(count); }
+
+  // Answers to the waits. An answer that was not waited for is a bug of the
+  // caller and fails the handshake with kApiMisuse. An Error as the answer
+  // (the signer is gone, the verifier refused) fails it with that error.
+  void Feed(ByteView bytes);
+  void Configure(Result<ServerConfig> config);
+  void Sign(Result<Bytes> signature);
+  void Judge(Result<PeerVerified> verdict);
+
+  // The stream ended: FIN (`reset` false) or RST. Also: the caller gives up.
+  void PeerClosed(bool reset);
+  void Abort(const Error& error);
+
+  // Requires wait() to be Done; else kApiMisuse.
+  Result<EstablishedSession> TakeSession() &&;
+
+ private:
+  using State =
+      std::variant<Failed, Completed, AwaitServerHello,
+                   AwaitEncryptedExtensions, AwaitServerCertificate,
+                   AwaitServerProof, AwaitServerVerdict, AwaitServerFinished,
+                   AwaitClientSignature, AwaitClientHello, AwaitServerConfig,
+                   AwaitSecondHello, AwaitServerSignature,
+                   AwaitClientCertificate, AwaitClientProof, AwaitClientVerdict,
+                   AwaitClientFinished>;
+
+  explicit Engine(State state) : state_(std::move(state)) {}
+
+  template <typename T>
+  void Enter(Result<T> next);
+  void Fail(const Error& error);
+  void TakeMessages();
+  bool TakeMessage();
+
+  Channel channel_;
+  State state_;
+};
+
+}  // namespace ktlsd::handshake

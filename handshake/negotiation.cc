@@ -1,0 +1,59 @@
+#include "handshake/negotiation.h"
+
+#include <utility>
+
+#include "base/key_access.h"
+
+namespace ktlsd::handshake {
+
+const KeyShareEntry* FindShare(const ClientHello& hello, NamedGroup group) {
+  if (!hello.key_shares) {
+    return nullptr;
+  }
+  const auto found =
+      std::ranges::find(*hello.key_shares, group, &KeyShareEntry::group);
+  return found == hello.key_shares->end() ? nullptr : &*found;
+}
+
+Result<Bytes> SerializeChain(const LocalCertificate* certificate) {
+  Certificate message;
+  if (certificate != nullptr) {
+    for (const Bytes& der : certificate->chain) {
+      message.entries.push_back({der, std::nullopt, {}});
+    }
+  }
+  return Serialize(message);
+}
+
+Result<std::vector<Bytes>> TakeChain(Certificate& certificate) {
+  std::vector<Bytes> chain;
+  for (CertificateEntry& entry : certificate.entries) {
+    if (!entry.extension_types.empty()) {
+      return Error{Code::kUnsupportedExtension,
+                   "a certificate extension that we did not offer"};
+    }
+    chain.push_back(std::move(entry.der));
+  }
+  return chain;
+}
+
+Result<Bytes> MakeFinished(HashAlgorithm algorithm, const HashSecret& secret,
+                           const HashValue& hash) {
+  ASSIGN_OR_RETURN(const HashSecret mac, FinishedMac(algorithm, secret, hash));
+  // verify_data is sent: from here on it is no secret.
+  return SerializeFinished(mac.Reveal(KeyAccess()));
+}
+
+Status VerifyFinished(HashAlgorithm algorithm, const HashSecret& secret,
+                      const HashValue& hash, ByteView received) {
+  if (received.size() != HashSize(algorithm)) {
+    return Error{Code::kDecodeError, "a Finished of the wrong length"};
+  }
+  ASSIGN_OR_RETURN(const HashSecret mac, FinishedMac(algorithm, secret, hash));
+  if (!SecretEquals(mac, received)) {
+    return Error{Code::kBadFinished, "the peer's Finished is wrong"};
+  }
+  return Ok{};
+}
+
+}  // namespace ktlsd::handshake

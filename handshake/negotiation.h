@@ -1,0 +1,60 @@
+// Choices and small steps that both sides of a handshake share.
+//
+// Scope:     pure functions.
+// Layer:     handshake.
+#pragma once
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/session_keys.h"
+#include "handshake/codec/messages.h"
+#include "handshake/config.h"
+#include "handshake/crypto/digest.h"
+#include "handshake/crypto/signature.h"
+#include "handshake/key_schedule.h"
+#include "handshake/wire.h"
+
+namespace ktlsd::handshake {
+
+template <typename T>
+bool Contains(const std::vector<T>& list, const T& value) {
+  return std::ranges::find(list, value) != list.end();
+}
+
+// The first of `preferred` that `offered` has.
+template <typename T>
+std::optional<T> FirstCommon(const std::vector<T>& preferred,
+                             const std::vector<T>& offered) {
+  const auto found = std::ranges::find_if(
+      preferred,
+      [&offered](const T& value) { return Contains(offered, value); });
+  if (found == preferred.end()) {
+    return std::nullopt;
+  }
+  return *found;
+}
+
+// The key share of `group` in a hello, or nullptr.
+const KeyShareEntry* FindShare(const ClientHello& hello, NamedGroup group);
+
+// A Certificate message with our chain, empty for nullptr, and no extensions.
+Result<Bytes> SerializeChain(const LocalCertificate* certificate);
+
+// Moves the DER chain out of a peer's Certificate.
+// Errors: kUnsupportedExtension for an extension, since we offer none.
+Result<std::vector<Bytes>> TakeChain(Certificate& certificate);
+
+// A whole Finished message of the side whose handshake traffic secret is
+// `secret`, over `hash`.
+Result<Bytes> MakeFinished(HashAlgorithm algorithm, const HashSecret& secret,
+                           const HashValue& hash);
+
+// Errors: kBadFinished, kDecodeError for a wrong length.
+Status VerifyFinished(HashAlgorithm algorithm, const HashSecret& secret,
+                      const HashValue& hash, ByteView received);
+
+}  // namespace ktlsd::handshake

@@ -1,0 +1,77 @@
+// The states of a TLS 1.3 handshake, read first.
+//
+// A type per state, move-only, holding only what is valid there. A transition
+// is an rvalue-qualified method that consumes its state and returns the next
+// one; leaving a step out does not compile (see testing/*_must_not_compile.cc).
+// States turn handshake messages into messages: records, alerts and waiting
+// are the Engine's.
+//
+// Client (client.h)
+//   state                   event               next
+//   AwaitServerHello        HelloRetryRequest   AwaitServerHello (once)
+//                           ServerHello         AwaitEncryptedExtensions
+//   AwaitEncryptedExtensions EncryptedExtensions AwaitServerCertificate
+//   AwaitServerCertificate  CertificateRequest  AwaitServerCertificate (once)
+//                           Certificate         AwaitServerProof
+//   AwaitServerProof        CertificateVerify   AwaitServerVerdict
+//   AwaitServerVerdict      PeerVerified        AwaitServerFinished
+//   AwaitServerFinished     Finished            AwaitClientSignature, or
+//                                               Completed without a certificate
+//   AwaitClientSignature    signature           Completed
+//
+// Server (server.h)
+//   AwaitClientHello        ClientHello         AwaitServerConfig
+//   AwaitServerConfig       ServerConfig        AwaitServerSignature, or
+//                                               AwaitSecondHello
+//   AwaitSecondHello        ClientHello         AwaitServerSignature
+//   AwaitServerSignature    signature           AwaitClientCertificate, or
+//                                               AwaitClientFinished
+//   AwaitClientCertificate  Certificate         AwaitClientProof, or
+//                                               AwaitClientFinished when empty
+//   AwaitClientProof        CertificateVerify   AwaitClientVerdict
+//   AwaitClientVerdict      PeerVerified        AwaitClientFinished
+//   AwaitClientFinished     Finished            Completed
+//
+// Any other message in any state is kUnexpectedMessage; any failure consumes
+// the state, and the Engine sends the alert that the error table names.
+//
+// Layer:     handshake.
+// Threads:   move-only values.
+// Design:    docs/design/own-core.md
+#pragma once
+
+#include <utility>
+
+#include "base/result.h"
+#include "base/session_keys.h"
+#include "handshake/codec/handshake_assembler.h"
+#include "handshake/config.h"
+#include "handshake/crypto/digest.h"
+#include "handshake/wire.h"
+
+namespace ktlsd::handshake {
+
+// The last state of both sides.
+struct [[nodiscard]] Completed {
+  Session session;
+  Finished finished;
+  Drained drained;
+};
+
+// What a signing state waits for.
+struct SignatureRequest {
+  SignatureScheme scheme{};
+  Role signer{};
+  HashValue transcript_hash;
+};
+
+// kUnexpectedMessage unless `message` is of `type`.
+inline Status Expect(HandshakeType type, const HandshakeMessage& message) {
+  if (message.type != type) {
+    return Error{Code::kUnexpectedMessage,
+                 "a handshake message that is not due in this state"};
+  }
+  return Ok{};
+}
+
+}  // namespace ktlsd::handshake
