@@ -1,0 +1,161 @@
+// One end of a SOCK_SEQPACKET pair between two of the daemon's processes.
+//
+// Scope:     sends messages of agent/ipc/messages.h, and receives those of one
+//            set of them, checked: length, version, type, ranges, descriptors.
+//            A message that fails any check is kApiMisuse; close the link
+//            then, whoever sends one is broken or hostile.
+// Layer:     agent/ipc; base and the socket calls only.
+// Threads:   thread-compatible.
+// Privilege: none.
+// Design:    docs/design/process-model.md
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "agent/ipc/messages.h"
+#include "base/bytes.h"
+#include "base/owned_fd.h"
+#include "base/result.h"
+
+namespace ktlsd::agent {
+
+// What may arrive at one end of a link.
+using ToWorker = std::variant<Job, TakeLink, EndJob, Forget>;
+using FromWorker = std::variant<JobReport>;
+using ToKeeper = std::variant<AddWorker, RemoveWorker, SigningTerms,
+                              LoadCredential, EndJob, Forget>;
+using FromKeeper = std::variant<CredentialLoaded, Signed, Misbehaved>;
+using ToVerifier = std::variant<AddWorker, RemoveWorker, VerdictTerms,
+                                LoadTrust, EndJob, Forget>;
+using FromVerifier = std::variant<TrustLoaded, Verdict, Misbehaved>;
+using WorkerToKeeper = std::variant<ChainRequest, SignRequest>;
+using KeeperToWorker = std::variant<ChainReply, SignReply>;
+using WorkerToVerifier = std::variant<ProofRequest>;
+using VerifierToWorker = std::variant<ProofReply>;
+
+// One checked message. `payload` lives in the link until its next Receive.
+template <typename Set>
+struct Received {
+  Set message;
+  ByteView payload;
+  std::vector<OwnedFd> descriptors;
+};
+
+// Whether descriptors are taken. kNone receives without a control buffer, so
+// that the kernel closes what a sender attached.
+enum class Descriptors : uint8_t { kNone, kTake };
+
+class Link {
+ public:
+  explicit Link(OwnedFd socket) : socket_(std::move(socket)) {}
+  Link(Link&&) noexcept = default;
+  Link& operator=(Link&&) noexcept = default;
+  ~Link();
+
+  BorrowedFd socket() const { return socket_.borrow(); }
+
+  // Sends `message` and `payload` as one packet; fills in the header. Never
+  // blocks.
+  // Errors: kTooBusy    the queue is full; nothing was sent
+  //         kPeerClosed the other end is gone
+  template <typename M>
+  Status Send(M message, ByteView payload = {},
+              std::span<const BorrowedFd> descriptors = {}) {
+    message.header = {kIpcVersion, M::kType,
+                      static_cast<uint32_t>(sizeof(M) + payload.size())};
+    return SendPacket(BytesOf(message), payload, descriptors,
+                      M::kCarries.payload);
+  }
+
+  // Waits until the queue takes it: for a keeper's or verifier's notices to
+  // the monitor, which never waits for them.
+  template <typename M>
+  Status SendWaiting(const M& message, ByteView payload = {}) {
+    for (;;) {
+      Status sent = Send(message, payload);
+      if (sent.ok() || sent.error().code != Code::kTooBusy) {
+        return sent;
+      }
+      RETURN_IF_ERROR(WaitWritable());
+    }
+  }
+
+  // The next message of `Set`, or nothing when none is there. Never blocks.
+  // Errors: kPeerClosed the other end is gone
+  //         kApiMisuse  the packet is none of `Set`, or fails a check
+  template <typename Set>
+  Result<std::optional<Received<Set>>> Receive(
+      Descriptors descriptors = Descriptors::kNone) {
+    ASSIGN_OR_RETURN(std::optional<Packet> packet, ReceivePacket(descriptors));
+    if (!packet.has_value()) {
+      return std::optional<Received<Set>>();
+    }
+    return Parse(std::move(*packet), static_cast<Set*>(nullptr));
+  }
+
+  // Wipes the last message received, for one that held a private key.
+  void Wipe();
+
+ private:
+  struct Packet {
+    ByteView bytes;
+    std::vector<OwnedFd> descriptors;
+  };
+  using Buffer = std::array<uint8_t, kMaxMessageBytes>;
+
+  template <typename M>
+  static ByteView BytesOf(const M& message) {
+    return ByteView(reinterpret_cast<const uint8_t*>(&message), sizeof(M));
+  }
+
+  template <typename... Ms>
+  static Result<std::optional<Received<std::variant<Ms...>>>> Parse(
+      Packet packet, std::variant<Ms...>*) {
+    std::optional<Received<std::variant<Ms...>>> parsed;
+    const MessageType type = TypeOf(packet.bytes);
+    if ((... || (Ms::kType == type && Take<Ms>(packet, parsed)))) {
+      return parsed;
+    }
+    return Error{Code::kApiMisuse, "malformed or unexpected message"};
+  }
+
+  template <typename M, typename Into>
+  static bool Take(Packet& packet, std::optional<Into>& into) {
+    M message;
+    if (!Fits(packet, sizeof(M), M::kCarries)) {
+      return false;
+    }
+    std::memcpy(static_cast<void*>(&message), packet.bytes.data(), sizeof(M));
+    if (!message.Check()) {
+      return false;
+    }
+    into.emplace(Into{message, packet.bytes.subspan(sizeof(M)),
+                      std::move(packet.descriptors)});
+    return true;
+  }
+
+  static MessageType TypeOf(ByteView packet);
+  static bool Fits(const Packet& packet, std::size_t fixed,
+                   const Carries& carries);
+  Status SendPacket(ByteView fixed, ByteView payload,
+                    std::span<const BorrowedFd> descriptors,
+                    std::size_t max_payload);
+  Result<std::optional<Packet>> ReceivePacket(Descriptors descriptors);
+  Status WaitWritable();
+
+  OwnedFd socket_;
+  std::unique_ptr<Buffer> buffer_;
+};
+
+// A connected pair with room for many messages. Both ends are close-on-exec.
+Result<std::pair<OwnedFd, OwnedFd>> MakeLinkPair();
+
+}  // namespace ktlsd::agent

@@ -1,0 +1,203 @@
+#include "agent/ipc/link.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <cstring>
+#include <string>
+
+namespace ktlsd::agent {
+namespace {
+
+class LinkTest : public ::testing::Test {
+ protected:
+  LinkTest() : LinkTest(MakeLinkPair()) {}
+
+  // Sends `bytes` as no Link would.
+  void SendRaw(const std::string& bytes) {
+    ASSERT_EQ(::send(a_.socket().raw(), bytes.data(), bytes.size(), 0),
+              static_cast<ssize_t>(bytes.size()));
+  }
+  template <typename M>
+  static std::string Raw(M message, std::size_t size = sizeof(M)) {
+    message.header = {kIpcVersion, M::kType, static_cast<uint32_t>(size)};
+    return std::string(reinterpret_cast<const char*>(&message), sizeof(M));
+  }
+  void ExpectRefused() {
+    auto received = b_.Receive<FromWorker>();
+    ASSERT_FALSE(received.ok());
+    EXPECT_EQ(received.error().code, Code::kApiMisuse);
+  }
+
+  Link a_;
+  Link b_;
+
+ private:
+  explicit LinkTest(Result<std::pair<OwnedFd, OwnedFd>> pair)
+      : a_(std::move(pair->first)), b_(std::move(pair->second)) {}
+};
+
+JobReport SomeReport() {
+  JobReport report;
+  report.job = 7;
+  report.outcome = Outcome::Success();
+  report.what = decltype(report.what)::Of("text");
+  return report;
+}
+
+TEST_F(LinkTest, CarriesAMessage) {
+  ASSERT_TRUE(a_.Send(SomeReport()).ok());
+  auto received = b_.Receive<FromWorker>();
+  ASSERT_TRUE(received.ok());
+  ASSERT_TRUE(received->has_value());
+  const auto& report = std::get<JobReport>((*received)->message);
+  EXPECT_EQ(report.job, 7U);
+  EXPECT_TRUE(report.outcome.ok());
+  EXPECT_EQ(report.what.view(), "text");
+  EXPECT_TRUE((*received)->payload.empty());
+}
+
+TEST_F(LinkTest, HasNothingWhenNothingCame) {
+  auto received = b_.Receive<FromWorker>();
+  ASSERT_TRUE(received.ok());
+  EXPECT_FALSE(received->has_value());
+}
+
+TEST_F(LinkTest, CarriesAPayload) {
+  SignReply reply;
+  reply.job = 1;
+  reply.outcome = Outcome::Success();
+  const Bytes signature = {1, 2, 3};
+  ASSERT_TRUE(a_.Send(reply, signature).ok());
+  auto received = b_.Receive<KeeperToWorker>();
+  ASSERT_TRUE(received.ok());
+  EXPECT_TRUE(SameBytes((*received)->payload, signature));
+}
+
+TEST_F(LinkTest, CarriesADescriptor) {
+  AddWorker add;
+  add.worker = 3;
+  const std::array<BorrowedFd, 1> socket = {a_.socket()};
+  ASSERT_TRUE(a_.Send(add, {}, socket).ok());
+  auto received = b_.Receive<ToKeeper>(Descriptors::kTake);
+  ASSERT_TRUE(received.ok());
+  EXPECT_EQ((*received)->descriptors.size(), 1U);
+}
+
+TEST_F(LinkTest, RefusesAMessageWithoutItsDescriptor) {
+  SendRaw(Raw([] {
+    AddWorker add;
+    add.worker = 3;
+    return add;
+  }()));
+  auto received = b_.Receive<ToKeeper>(Descriptors::kTake);
+  ASSERT_FALSE(received.ok());
+  EXPECT_EQ(received.error().code, Code::kApiMisuse);
+}
+
+TEST_F(LinkTest, DropsDescriptorsThatNobodyAsksFor) {
+  const std::array<BorrowedFd, 1> socket = {a_.socket()};
+  ASSERT_TRUE(a_.Send(SomeReport(), {}, socket).ok());
+  // The kernel marks such a message MSG_CTRUNC and keeps the descriptor.
+  ExpectRefused();
+}
+
+TEST_F(LinkTest, TellsThatTheOtherEndIsGone) {
+  {
+    const Link gone = std::move(a_);
+  }
+  auto received = b_.Receive<FromWorker>();
+  ASSERT_FALSE(received.ok());
+  EXPECT_EQ(received.error().code, Code::kPeerClosed);
+  EXPECT_EQ(b_.Send(SomeReport()).error().code, Code::kPeerClosed);
+}
+
+TEST_F(LinkTest, TellsThatTheQueueIsFull) {
+  Status sent = Ok{};
+  for (int i = 0; i < 100'000 && sent.ok(); ++i) {
+    sent = a_.Send(SomeReport());
+  }
+  ASSERT_FALSE(sent.ok());
+  EXPECT_EQ(sent.error().code, Code::kTooBusy);
+}
+
+TEST_F(LinkTest, RefusesEveryCutOfAMessage) {
+  const std::string whole = Raw(SomeReport());
+  for (std::size_t size = 1; size < whole.size(); ++size) {
+    SendRaw(whole.substr(0, size));
+    ExpectRefused();
+  }
+}
+
+TEST_F(LinkTest, RefusesBytesBehindAMessage) {
+  SendRaw(Raw(SomeReport(), sizeof(JobReport) + 1) + "x");
+  ExpectRefused();
+}
+
+TEST_F(LinkTest, RefusesAMessageLargerThanAny) {
+  SendRaw(Raw(SomeReport(), kMaxMessageBytes + 1) +
+          std::string(kMaxMessageBytes + 1 - sizeof(JobReport), 'x'));
+  ExpectRefused();
+}
+
+TEST_F(LinkTest, RefusesAnotherVersion) {
+  std::string raw = Raw(SomeReport());
+  raw[0] = 2;
+  SendRaw(raw);
+  ExpectRefused();
+}
+
+TEST_F(LinkTest, RefusesAMessageForAnotherLink) {
+  SendRaw(Raw(SignRequest{}));
+  ExpectRefused();
+  Verdict verdict;
+  verdict.job = 7;
+  verdict.transcript_hash.size = 32;
+  verdict.outcome = Outcome::Success();
+  ASSERT_TRUE(a_.Send(verdict).ok());
+  ExpectRefused();
+}
+
+template <typename Change>
+JobReport Changed(Change change) {
+  JobReport report = SomeReport();
+  change(report);
+  return report;
+}
+
+TEST_F(LinkTest, RefusesValuesThatNoWorkerWrites) {
+  const JobReport wrong[] = {
+      Changed([](JobReport& r) { r.job = 0; }),
+      Changed([](JobReport& r) { r.outcome.value = kCodeCount + 1; }),
+      Changed([](JobReport& r) { r.outcome = Outcome(); }),
+      Changed([](JobReport& r) { r.os_error = -1; }),
+      Changed([](JobReport& r) { r.os_error = 4096; }),
+      Changed([](JobReport& r) { r.hello_retry = 2; }),
+      Changed([](JobReport& r) { r.payload_limit = 0x4001; }),
+      Changed([](JobReport& r) { r.what.chars.fill('x'); }),
+      Changed([](JobReport& r) { r.what.chars.back() = 'x'; }),
+  };
+  for (const JobReport& report : wrong) {
+    SendRaw(Raw(report));
+    ExpectRefused();
+  }
+}
+
+TEST(Outcome, HoldsEveryCode) {
+  for (uint16_t i = 0; i < kCodeCount; ++i) {
+    const Outcome outcome = Outcome::Failure(static_cast<Code>(i));
+    EXPECT_FALSE(outcome.ok());
+    EXPECT_TRUE(outcome.valid());
+    EXPECT_EQ(outcome.code(), static_cast<Code>(i));
+  }
+  EXPECT_FALSE(Outcome().valid());
+}
+
+TEST(Text, CutsWhatIsTooLong) {
+  EXPECT_EQ(Text<4>::Of("abcdef").view(), "abc");
+  EXPECT_EQ(Text<4>::Of(std::string_view("a\0b", 3)).view(), "a");
+  EXPECT_TRUE(Text<4>::Of("abcdef").valid());
+}
+
+}  // namespace
+}  // namespace ktlsd::agent

@@ -1,0 +1,111 @@
+#include "agent/ipc/messages.h"
+
+#include <cstdint>
+#include <initializer_list>
+#include <type_traits>
+
+namespace ktlsd::agent {
+namespace {
+
+// No padding, so nothing of a sender's memory leaves with a message, and every
+// byte of it is checked or reserved.
+template <typename M, std::size_t Size>
+constexpr bool kFixedLayout =
+    std::is_trivially_copyable_v<M> && std::is_standard_layout_v<M> &&
+    std::has_unique_object_representations_v<M> && sizeof(M) == Size &&
+    alignof(M) <= 8 && sizeof(M) + M::kCarries.payload <= kMaxMessageBytes;
+
+static_assert(kFixedLayout<Job, 296>);
+static_assert(kFixedLayout<TakeLink, 16>);
+static_assert(kFixedLayout<EndJob, 16>);
+static_assert(kFixedLayout<Forget, 16>);
+static_assert(kFixedLayout<AddWorker, 16>);
+static_assert(kFixedLayout<RemoveWorker, 16>);
+static_assert(kFixedLayout<SigningTerms, 32>);
+static_assert(kFixedLayout<LoadCredential, 24>);
+static_assert(kFixedLayout<VerdictTerms, 288>);
+static_assert(kFixedLayout<LoadTrust, 16>);
+static_assert(kFixedLayout<JobReport, 176>);
+static_assert(kFixedLayout<CredentialLoaded, 152>);
+static_assert(kFixedLayout<Signed, 16>);
+static_assert(kFixedLayout<TrustLoaded, 152>);
+static_assert(kFixedLayout<Verdict, 456>);
+static_assert(kFixedLayout<Misbehaved, 144>);
+static_assert(kFixedLayout<ChainRequest, 24>);
+static_assert(kFixedLayout<ChainReply, 48>);
+static_assert(kFixedLayout<SignRequest, 72>);
+static_assert(kFixedLayout<SignReply, 24>);
+static_assert(kFixedLayout<ProofRequest, 80>);
+static_assert(kFixedLayout<ProofReply, 24>);
+
+constexpr int32_t kMaxErrno = 4095;
+
+bool AreFlags(std::initializer_list<uint8_t> values) {
+  return std::all_of(values.begin(), values.end(),
+                     [](uint8_t value) { return value <= 1; });
+}
+
+}  // namespace
+
+bool Job::Check() const {
+  return job != 0 && first_byte_ms > 0 && progress_ms > 0 && total_ms > 0 &&
+         Valid(side) && (flags & ~kAllJobFlags) == 0 &&
+         AreFlags({tcp_nodelay}) && server_name.valid() &&
+         (side == Side::kClient) != server_name.empty();
+}
+
+bool TakeLink::Check() const {
+  return to == LinkTo::kKeeper || to == LinkTo::kVerifier;
+}
+
+bool SigningTerms::Check() const {
+  return job != 0 && credential != 0 && worker != 0 && Valid(signer);
+}
+
+bool LoadCredential::Check() const {
+  return id != 0 && certificate_size <= kMaxChainBytes;
+}
+
+bool VerdictTerms::Check() const {
+  return job != 0 && trust != 0 && worker != 0 && Valid(peer) &&
+         server_name.valid() && (peer == Side::kServer) != server_name.empty();
+}
+
+bool JobReport::Check() const {
+  return job != 0 && outcome.valid() && what.valid() && os_error >= 0 &&
+         os_error <= kMaxErrno && AreFlags({hello_retry, certificate_asked}) &&
+         payload_limit <= 1U << 14;
+}
+
+bool CredentialLoaded::Check() const {
+  return id != 0 && outcome.valid() && text.valid();
+}
+
+bool TrustLoaded::Check() const {
+  return id != 0 && outcome.valid() && text.valid();
+}
+
+bool Verdict::Check() const {
+  return job != 0 && transcript_hash.valid() && outcome.valid() &&
+         subject.valid() && detail.valid();
+}
+
+bool Misbehaved::Check() const { return worker != 0 && what.valid(); }
+
+bool ChainReply::Check() const {
+  return job != 0 && credential != 0 && outcome.valid() &&
+         certificates <= kMaxCertificates && outcome.ok() == (certificates > 0);
+}
+
+bool SignRequest::Check() const { return job != 0 && transcript_hash.valid(); }
+
+bool SignReply::Check() const { return job != 0 && outcome.valid(); }
+
+bool ProofRequest::Check() const {
+  return job != 0 && certificates >= 1 && certificates <= kMaxCertificates &&
+         chain_size <= kMaxChainBytes && transcript_hash.valid();
+}
+
+bool ProofReply::Check() const { return job != 0 && outcome.valid(); }
+
+}  // namespace ktlsd::agent
