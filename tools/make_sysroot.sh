@@ -7,11 +7,12 @@
 # this machine's own: the cross compiler's runtime must fit.
 # Needs mmdebstrap; any user, no qemu.
 set -euo pipefail
+named=${1:+$(realpath -m "$1")}
 cd "$(dirname "$0")/.."
 # shellcheck source=tools/lib.sh
 . tools/lib.sh
 
-dir=${1:-$KTLSD_CACHE/arm64-sysroot}
+dir=${named:-$KTLSD_CACHE/arm64-sysroot}
 suite=${2:-$(. /etc/os-release && echo "$VERSION_CODENAME")}
 mirror=${3:-}
 if [ -z "$mirror" ] && [ -z "${2:-}" ]; then
@@ -30,8 +31,8 @@ packages="libc6-dev linux-libc-dev libstdc++-$gcc-dev libssl-dev libnl-3-dev
   libgtest-dev libgmock-dev libbenchmark-dev libglib2.0-dev libsystemd-dev
   libfmt-dev libcli11-dev"
 
-# Made anew when the list or the suite changes.
-stamp="$suite $(echo "$packages" | tr -s ' \n' ' ')"
+# Made anew when this script or the suite changes.
+stamp="$suite $(sha256sum <tools/make_sysroot.sh)"
 if [ "$(cat "$dir/.ktlsd-sysroot" 2>/dev/null)" = "$stamp" ]; then
   exit 0
 fi
@@ -44,6 +45,13 @@ mmdebstrap --quiet --mode=$mode --architectures=arm64 --variant=extract \
   --include="$(echo "$packages" | tr -s ' \n' ',')" "$suite" - \
   ${mirror:+"$mirror"} </dev/null |
   tar -C "$dir.new" --exclude='./dev/*' --no-same-owner -xf -
+# Merge /lib into /usr/lib, as the package base-files would: the program loader
+# is found below /lib.
+if [ -d "$dir.new/lib" ] && [ ! -L "$dir.new/lib" ]; then
+  cp -an "$dir.new/lib/." "$dir.new/usr/lib/"
+  rm -rf "$dir.new/lib"
+fi
+ln -sfn usr/lib "$dir.new/lib"
 # Absolute links inside the root must not point at this machine's files.
 find "$dir.new" -type l -lname '/*' | while read -r link; do
   target=$(readlink "$link")
