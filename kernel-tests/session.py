@@ -47,6 +47,8 @@ def prepare(out: pathlib.Path, agent: str, memory: str, *,
     session.agent_dir.mkdir(parents=True)
     if session.agent == "ktlsd":
         _stage(pathlib.Path(agent), session)
+        if sanitizer and not _has_sanitizer(session.agent_dir / "ktlsd"):
+            raise SetupError(f"{agent} was not built with a sanitizer")
     pki.make(session.pki_dir)
     return session
 
@@ -59,6 +61,12 @@ def _stage(agent: pathlib.Path, session: Session) -> None:
     broken = agent.with_name(BROKEN_READBACK)
     if broken.is_file():
         shutil.copy2(broken, session.agent_dir / BROKEN_READBACK)
+
+
+def _has_sanitizer(program: pathlib.Path) -> bool:
+    content = program.read_bytes()
+    return any(start in content for start in (b"__asan_init", b"__tsan_init",
+                                              b"__ubsan_handle"))
 
 
 def describe_root(name: str, root: pathlib.Path) -> str:

@@ -92,6 +92,7 @@ def _make(name: str, root: pathlib.Path, keyring: pathlib.Path) -> None:
     started = time.monotonic()
     progress.say(f"making root directory {name} from {mirror} "
                  "(up to a minute, 400 MB)")
+    _remove_unfinished(name, root.parent)
     work = pathlib.Path(tempfile.mkdtemp(prefix=f".{name}-", dir=root.parent))
     try:
         # mkdtemp's 0700 would be the mode of the guest's "/".
@@ -108,9 +109,17 @@ def _make(name: str, root: pathlib.Path, keyring: pathlib.Path) -> None:
                  f"{time.monotonic() - started:.0f} s")
 
 
+def _remove_unfinished(name: str, where: pathlib.Path) -> None:
+    """What a harness that was killed left; the lock says nobody uses it."""
+    mounts = pathlib.Path("/proc/self/mounts").read_text()
+    for left in where.glob(f".{name}-*"):
+        if str(left) not in mounts:
+            shutil.rmtree(left, ignore_errors=True)
+
+
 def _replace(root: pathlib.Path, new: pathlib.Path) -> None:
     if root.exists():
-        old = pathlib.Path(tempfile.mkdtemp(prefix=".old-", dir=root.parent))
+        old = pathlib.Path(tempfile.mkdtemp(prefix=f".{root.name}-old-", dir=root.parent))
         os.rename(root, old / "root")
         os.rename(new, root)
         shutil.rmtree(old)

@@ -50,6 +50,8 @@ class Profile:
     ends_with: tuple[int, ...] = (0,)
     # A regular expression that the command line of a worker matches.
     worker: str = r"\bworker\b"
+    # One line of fields for each handshake.
+    logs_each_handshake: bool = True
     # Statuses of a refusal.
     refuses_with: tuple[int, ...] = (errno.EACCES,)
     # The rest are the ways in which tlshd falls short.
@@ -87,7 +89,7 @@ PROFILES = {
     "tlshd": Profile(name="tlshd", program="/usr/sbin/tlshd",
                      finds=_tlshd_finds, ends_with=(0, -signal.SIGTERM),
                      refuses_with=(errno.EACCES, errno.EIO, errno.ETIMEDOUT),
-                     takes_what_is_queued=False,
+                     logs_each_handshake=False, takes_what_is_queued=False,
                      answers_for_dead_workers=False, keeps_deadlines=False,
                      sends_alerts=False, checks_purpose=False,
                      probes_with_done=True),

@@ -15,7 +15,10 @@ from guest import genl, machine, wait
 
 _ETH_P_ALL = 3
 _SOL_PACKET, _PACKET_STATISTICS = 263, 6
+_RECEIVE_BUFFER = 4 << 20
 _SIDES = {1: "client", 2: "server"}
+# The kernel takes a missing status for EIO.
+_NO_STATUS, _NO_SOCKET = struct.pack("=I", 5), struct.pack("=i", -1)
 
 
 @dataclasses.dataclass
@@ -32,25 +35,15 @@ class Upcall:
     answered_at: float = 0.0
 
 
-class Observer:
-    def __init__(self, family: genl.Family):
-        self._family = family
+class Record:
+    """What was said so far. Threads: every method may be called by any."""
+
+    def __init__(self):
         self._lock = threading.Lock()
         self._upcalls: list[Upcall] = []
         self._stray: list[int] = []
         self._lines: list[str] = []
         self._ready = 0
-        self._started = time.monotonic()
-        machine.load_modules("nlmon")
-        machine.run("ip", "link", "add", "nlmon0", "type", "nlmon")
-        machine.run("ip", "link", "set", "nlmon0", "up")
-        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW,
-                                     socket.htons(_ETH_P_ALL))
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        self._socket.bind(("nlmon0", 0))
-        threading.Thread(target=self._watch, daemon=True).start()
-
-    # What was seen.
 
     def upcalls(self, side: str | None = None) -> list[Upcall]:
         with self._lock:
@@ -66,15 +59,6 @@ class Observer:
     def unanswered(self) -> list[Upcall]:
         return [u for u in self.upcalls() if not u.statuses]
 
-    def wait_for_accept(self, side: str, count: int = 1,
-                        deadline_s: float = 10) -> None:
-        wait.until(lambda: len(self.upcalls(side)) >= count,
-                   f"ACCEPT number {count}, side {side}", deadline_s)
-
-    def wait_all_answered(self, deadline_s: float = 15) -> None:
-        wait.until(lambda: not self.unanswered(),
-                   "a DONE for every ACCEPT", deadline_s)
-
     def faults(self, *, probes_allowed: bool) -> list[str]:
         """What breaks "exactly one DONE for each ACCEPT"."""
         found = [f"{len(u.statuses)} DONE for the ACCEPT of fd {u.sockfd} "
@@ -82,39 +66,24 @@ class Observer:
         with self._lock:
             found += [f"DONE for fd {fd} that was not ACCEPTed"
                       for fd in self._stray if fd >= 0 or not probes_allowed]
-        _, dropped = struct.unpack("=II", self._socket.getsockopt(
-            _SOL_PACKET, _PACKET_STATISTICS, 8))
-        if dropped:
-            found.append(f"the observer itself lost {dropped} messages")
         return found
 
-    def save(self) -> None:
+    def text(self) -> str:
         with self._lock:
-            machine.write_out("netlink.log", "".join(self._lines))
+            return "".join(self._lines)
 
-    # Watching.
-
-    def _watch(self) -> None:
-        while True:
-            data, address = self._socket.recvfrom(65536)
-            if socket.ntohs(address[1]) != genl.NETLINK_GENERIC \
-                    and address[1] != genl.NETLINK_GENERIC:
-                continue
-            for message in genl.parse_messages(data):
-                if message.kind == self._family.number:
-                    with self._lock:
-                        self._note(message)
-
-    def _note(self, message: genl.Message) -> None:
+    def note(self, message: genl.Message, now: float) -> None:
+        """Takes one message of the "handshake" family into the record."""
         command, attributes = genl.parse_generic(message.body)
-        now = time.monotonic() - self._started
-        if command == genl.CMD_READY:
-            self._ready += 1
-            self._line(now, "READY")
-        elif command == genl.CMD_ACCEPT and _is_answer(attributes):
-            self._note_accept(now, _process(message), attributes)
-        elif command == genl.CMD_DONE:
-            self._note_done(now, _process(message), attributes)
+        process = _process(message)
+        with self._lock:
+            if command == genl.CMD_READY:
+                self._ready += 1
+                self._line(now, "READY")
+            elif command == genl.CMD_ACCEPT and _is_answer(attributes):
+                self._note_accept(now, process, attributes)
+            elif command == genl.CMD_DONE:
+                self._note_done(now, process, attributes)
 
     def _note_accept(self, now: float, process: int, attributes) -> None:
         fields = dict(attributes)
@@ -129,9 +98,8 @@ class Observer:
 
     def _note_done(self, now: float, process: int, attributes) -> None:
         fields = dict(attributes)
-        sockfd = _s32(fields.get(genl.DONE_SOCKFD, b"\xff" * 4))
-        # The kernel takes a missing status for EIO.
-        status = _u32(fields.get(genl.DONE_STATUS, struct.pack("=I", 5)))
+        sockfd = _s32(fields.get(genl.DONE_SOCKFD, _NO_SOCKET))
+        status = _u32(fields.get(genl.DONE_STATUS, _NO_STATUS))
         auth = [_s32(v) for k, v in attributes if k == genl.DONE_REMOTE_AUTH]
         self._line(now, f"DONE fd={sockfd} status={status} remote_auth={auth}")
         upcall = self._find(process, sockfd)
@@ -155,6 +123,55 @@ class Observer:
 
     def _line(self, now: float, text: str) -> None:
         self._lines.append(f"{now:9.3f} {text}\n")
+
+
+class Observer(Record):
+    """A Record that fills itself from an nlmon device."""
+
+    def __init__(self, family: genl.Family):
+        super().__init__()
+        self._family = family
+        self._started = time.monotonic()
+        machine.load_modules("nlmon")
+        machine.run("ip", "link", "add", "nlmon0", "type", "nlmon")
+        machine.run("ip", "link", "set", "nlmon0", "up")
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW,
+                                     socket.htons(_ETH_P_ALL))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF,
+                                _RECEIVE_BUFFER)
+        self._socket.bind(("nlmon0", 0))
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def wait_for_accept(self, side: str, count: int = 1,
+                        deadline_s: float = 10) -> None:
+        wait.until(lambda: len(self.upcalls(side)) >= count,
+                   f"ACCEPT number {count}, side {side}", deadline_s)
+
+    def wait_all_answered(self, deadline_s: float = 15) -> None:
+        wait.until(lambda: not self.unanswered(),
+                   "a DONE for every ACCEPT", deadline_s)
+
+    def faults(self, *, probes_allowed: bool) -> list[str]:
+        found = super().faults(probes_allowed=probes_allowed)
+        _, dropped = struct.unpack("=II", self._socket.getsockopt(
+            _SOL_PACKET, _PACKET_STATISTICS, 8))
+        if dropped:
+            found.append(f"the observer itself lost {dropped} messages")
+        return found
+
+    def save(self) -> None:
+        machine.write_out("netlink.log", self.text())
+
+    def _watch(self) -> None:
+        while True:
+            data, address = self._socket.recvfrom(65536)
+            # The protocol of an nlmon frame is the netlink family.
+            if address[1] != genl.NETLINK_GENERIC:
+                continue
+            now = time.monotonic() - self._started
+            for message in genl.parse_messages(data):
+                if message.kind == self._family.number:
+                    self.note(message, now)
 
 
 def _is_answer(attributes) -> bool:

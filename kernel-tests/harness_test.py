@@ -1,0 +1,179 @@
+#!/usr/bin/python3
+"""Tests of the harness itself: what it must notice, it notices."""
+
+import contextlib
+import io
+import pathlib
+import struct
+import sys
+import tempfile
+import unittest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+import cases  # noqa: E402
+import session  # noqa: E402
+from beds import console, uml  # noqa: E402
+from guest import agents, genl, upcalls  # noqa: E402
+from report import Outcome, Report  # noqa: E402
+
+
+class Folder(unittest.TestCase):
+    def setUp(self):
+        self._folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self._folder.cleanup)
+        self.out = pathlib.Path(self._folder.name)
+
+    def write(self, name: str, text: str) -> None:
+        (self.out / name).write_text(text)
+
+
+class Console(Folder):
+    def trouble(self, name: str, text: str) -> list[str]:
+        self.write(name, text)
+        return console.find_trouble(self.out, "6.12.1")[0]
+
+    def test_kernel_trouble_is_found(self):
+        for line in ("BUG: kernel NULL pointer dereference",
+                     "WARNING: CPU: 0 PID: 1 at net/handshake/request.c:1",
+                     "Oops: 0000 [#1]",
+                     "Kernel panic - not syncing: Attempted to kill init!",
+                     "WARNING: possible recursive locking detected",
+                     "INFO: task mount.nfs4:12 blocked for more than 120 s",
+                     "refcount_t: underflow; use-after-free."):
+            with self.subTest(line):
+                self.assertTrue(self.trouble("console.log", line))
+
+    def test_sanitizer_reports_are_found_in_logs_and_files(self):
+        self.assertTrue(self.trouble(
+            "agent-1.log", "==7==ERROR: AddressSanitizer: heap-use-after-free"))
+        self.write("agent-1.log", "")
+        self.assertTrue(self.trouble("sanitizer-1.77", "x\nERROR: ...\n"))
+
+    def test_ordinary_lines_are_not_trouble(self):
+        for line in ("NFSD: Using nfsdcld client tracking operations.",
+                     "random: crng init done",
+                     "tlshd[1]: Handshake with x failed"):
+            with self.subTest(line):
+                self.assertFalse(self.trouble("console.log", line))
+
+
+class Judging(Folder):
+    def test_a_guest_without_a_result_fails(self):
+        self.write("console.log", "the last words\n")
+        boot = uml.Boot(seconds=3, timed_out=True, exit_code=-9)
+        outcome = session._judge("r/c", self.out, boot, "6.12.1")
+        self.assertEqual(outcome.verdict, "failed")
+        self.assertIn("deadline", outcome.why)
+        self.assertIn("the last words", outcome.why)
+
+    def test_trouble_on_the_console_overrules_a_pass(self):
+        self.write("console.log", "BUG: something\n")
+        self.write("result.json",
+                   '{"verdict": "passed", "why": "", "notes": []}')
+        boot = uml.Boot(seconds=3, timed_out=False, exit_code=0)
+        outcome = session._judge("r/c", self.out, boot, "6.12.1")
+        self.assertEqual(outcome.verdict, "failed")
+
+
+class Ktap(unittest.TestCase):
+    def test_report(self):
+        text = io.StringIO()
+        with contextlib.redirect_stdout(text):
+            report = Report(3)
+            for name, verdict in (("a", "passed"), ("b", "failed"),
+                                  ("c", "skipped")):
+                report.add(Outcome(name, verdict, "why", [], 1.0,
+                                   pathlib.Path("/out")))
+            good = report.finish(pathlib.Path("/out"), 3)
+        lines = text.getvalue().splitlines()
+        self.assertFalse(good)
+        self.assertEqual(lines[:2], ["KTAP version 1", "1..3"])
+        self.assertIn("ok 1 a", lines)
+        self.assertIn("not ok 2 b", lines)
+        self.assertIn("ok 3 c # SKIP why", lines)
+        self.assertEqual(lines[-1], "1 passed, 1 failed, 1 skipped")
+
+
+def _attribute(kind: int, value: bytes) -> bytes:
+    pad = b"\0" * (-len(value) % 4)
+    return struct.pack("=HH", 4 + len(value), kind) + value + pad
+
+
+def _message(command: int, port: int, *attributes: bytes) -> genl.Message:
+    body = struct.pack("=BBH", command, 1, 0) + b"".join(attributes)
+    header = struct.pack("=IHHII", 16 + len(body), 30, 0, 1, port)
+    (message,) = genl.parse_messages(header + body)
+    return message
+
+
+def _accept(fd: int, side: int, port: int) -> genl.Message:
+    return _message(genl.CMD_ACCEPT, port,
+                    _attribute(genl.ACCEPT_SOCKFD, struct.pack("=i", fd)),
+                    _attribute(genl.ACCEPT_MESSAGE_TYPE,
+                               struct.pack("=I", side)))
+
+
+def _done(fd: int, status: int, port: int) -> genl.Message:
+    return _message(genl.CMD_DONE, port,
+                    _attribute(genl.DONE_STATUS, struct.pack("=I", status)),
+                    _attribute(genl.DONE_SOCKFD, struct.pack("=i", fd)))
+
+
+class Upcalls(unittest.TestCase):
+    def observed(self, *messages: genl.Message) -> upcalls.Record:
+        record = upcalls.Record()
+        for at, message in enumerate(messages):
+            record.note(message, float(at))
+        return record
+
+    def test_one_done_for_each_accept_is_sound(self):
+        record = self.observed(_accept(5, 1, 100), _accept(5, 2, 101),
+                               _done(5, 13, 101), _done(5, 0, 100))
+        self.assertEqual(record.faults(probes_allowed=False), [])
+        self.assertEqual(record.statuses("client"), [0])
+        self.assertEqual(record.statuses("server"), [13])
+
+    def test_descriptor_numbers_may_be_used_again(self):
+        record = self.observed(_accept(5, 1, 100), _done(5, 0, 100),
+                               _accept(5, 2, 100), _done(5, 13, 100))
+        self.assertEqual(record.statuses("client"), [0])
+        self.assertEqual(record.statuses("server"), [13])
+
+    def test_faults(self):
+        twice = self.observed(_accept(5, 1, 9), _done(5, 0, 9), _done(5, 0, 9))
+        never = self.observed(_accept(5, 1, 9))
+        stray = self.observed(_done(7, 0, 9))
+        for record in (twice, never, stray):
+            self.assertEqual(len(record.faults(probes_allowed=True)), 1)
+        probe = self.observed(_done(-1, 0, 9))
+        self.assertEqual(len(probe.faults(probes_allowed=False)), 1)
+        self.assertEqual(probe.faults(probes_allowed=True), [])
+
+
+class Logs(unittest.TestCase):
+    LINE = ('event=handshake_done outcome=refused code=certificate_expired '
+            'fault=peer side=client reason="it is \\"old\\""\n')
+
+    def test_fields_of_a_line(self):
+        (record,) = agents.handshake_records("noise\n" + self.LINE)
+        self.assertEqual(record["code"], "certificate_expired")
+        self.assertEqual(record["reason"], 'it is "old"')
+
+    def test_a_reason_counts_only_for_its_side(self):
+        finds = agents.PROFILES["ktlsd"].finds
+        self.assertTrue(finds(self.LINE, "certificate_expired", "client"))
+        self.assertFalse(finds(self.LINE, "certificate_expired", "server"))
+
+
+class Cases(unittest.TestCase):
+    def test_names_are_grouped(self):
+        names = list(cases.all_cases())
+        self.assertTrue(names)
+        for name in names:
+            self.assertRegex(name, r"^[a-z]+/[a-z0-9-]+$")
+
+
+if __name__ == "__main__":
+    unittest.main()
