@@ -103,7 +103,7 @@ inline constexpr std::size_t kMaxSessionId = 32;        // bytes; section 4.1.2
 
 // What a peer can make us hold, in bytes of one message.
 inline constexpr std::size_t kMaxClientHello = 1U << 16;
-inline constexpr std::size_t kMaxCertificateMessage = 1U << 16;
+inline constexpr std::size_t kMaxCertificateMessage = 1U << 16;  // and request
 inline constexpr std::size_t kMaxOtherMessage = 1U << 14;
 // Certificates in one chain.
 inline constexpr std::size_t kMaxChainLength = 10;
