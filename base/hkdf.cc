@@ -1,0 +1,164 @@
+#include "base/hkdf.h"
+
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+
+#include <algorithm>
+#include <array>
+#include <initializer_list>
+#include <memory>
+#include <span>
+
+#include "base/key_access.h"
+#include "base/libcrypto.h"
+#include "base/secret.h"
+
+namespace ktlsd {
+namespace {
+
+constexpr std::size_t kMaxHashSize = 48;
+constexpr std::string_view kLabelPrefix = "tls13 ";
+// HkdfLabel of RFC 8446 section 7.1: opaque label<7..255>, context<0..255>.
+constexpr std::size_t kMaxLabel = 255 - kLabelPrefix.size();
+constexpr std::size_t kMaxContext = 255;
+
+using MacContext = std::unique_ptr<EVP_MAC_CTX, FnDeleter<EVP_MAC_CTX_free>>;
+using Mac = std::unique_ptr<EVP_MAC, FnDeleter<EVP_MAC_free>>;
+
+// An HMAC that knows its hash. It has a key of zeros, for libcrypto cannot
+// copy one that has none.
+EVP_MAC_CTX* NewKeyedMac(HashAlgorithm algorithm) {
+  const Mac hmac(EVP_MAC_fetch(nullptr, OSSL_MAC_NAME_HMAC, nullptr));
+  MacContext context(EVP_MAC_CTX_new(hmac.get()));
+  const std::array<OSSL_PARAM, 2> params = {
+      OSSL_PARAM_construct_utf8_string(
+          OSSL_MAC_PARAM_DIGEST, const_cast<char*>(HashName(algorithm)), 0),
+      OSSL_PARAM_construct_end()};
+  constexpr std::array<uint8_t, kMaxHashSize> kZeros{};
+  if (!context || EVP_MAC_init(context.get(), kZeros.data(), kZeros.size(),
+                               params.data()) != 1) {
+    return nullptr;
+  }
+  return context.release();
+}
+
+// A copy saves the look-up of HMAC and hash, which costs more than the HMAC.
+MacContext NewMac(HashAlgorithm algorithm) {
+  static constinit std::array<FetchedOnce<EVP_MAC_CTX, EVP_MAC_CTX_free>, 2>
+      models;
+  const EVP_MAC_CTX* model = models[static_cast<std::size_t>(algorithm)].Get(
+      [algorithm] { return NewKeyedMac(algorithm); });
+  return MacContext(model == nullptr ? nullptr : EVP_MAC_CTX_dup(model));
+}
+
+ByteView AsBytes(std::string_view text) {
+  return ByteView(reinterpret_cast<const uint8_t*>(text.data()), text.size());
+}
+
+// HMAC over the parts, one behind the other, into the HashSize bytes of `out`.
+bool MacOfParts(HashAlgorithm algorithm, ByteView key,
+                std::initializer_list<ByteView> parts, std::span<uint8_t> out) {
+  const MacContext context = NewMac(algorithm);
+  if (!context ||
+      EVP_MAC_init(context.get(), key.data(), key.size(), nullptr) != 1) {
+    return false;
+  }
+  for (const ByteView part : parts) {
+    if (EVP_MAC_update(context.get(), part.data(), part.size()) != 1) {
+      return false;
+    }
+  }
+  std::size_t size = 0;
+  return EVP_MAC_final(context.get(), out.data(), &size, out.size()) == 1 &&
+         size == HashSize(algorithm);
+}
+
+Result<HashSecret> SecretOfParts(HashAlgorithm algorithm, ByteView key,
+                                 std::initializer_list<ByteView> parts) {
+  HashSecret mac = HashSecret::Filled(
+      KeyAccess(), HashSize(algorithm), [&](std::span<uint8_t> out) {
+        return MacOfParts(algorithm, key, parts, out);
+      });
+  if (mac.empty()) {
+    return CryptoError("HMAC failed");
+  }
+  return mac;
+}
+
+}  // namespace
+
+HashAlgorithm HashOf(CipherSuite suite) {
+  return suite == CipherSuite::kAes256GcmSha384 ? HashAlgorithm::kSha384
+                                                : HashAlgorithm::kSha256;
+}
+
+std::size_t HashSize(HashAlgorithm algorithm) {
+  return algorithm == HashAlgorithm::kSha384 ? 48 : 32;
+}
+
+const char* HashName(HashAlgorithm algorithm) {
+  return algorithm == HashAlgorithm::kSha384 ? "SHA2-384" : "SHA2-256";
+}
+
+Result<HashSecret> Hmac(HashAlgorithm algorithm, const HashSecret& key,
+                        ByteView data) {
+  if (key.empty()) {
+    return Error{Code::kApiMisuse, "HMAC without a key"};
+  }
+  return SecretOfParts(algorithm, key.Reveal(KeyAccess()), {data});
+}
+
+Result<HashSecret> HkdfExtract(HashAlgorithm algorithm, const HashSecret& salt,
+                               ByteView ikm) {
+  constexpr std::array<uint8_t, kMaxHashSize> kZeros{};
+  const ByteView zeros = ByteView(kZeros).first(HashSize(algorithm));
+  return SecretOfParts(algorithm,
+                       salt.empty() ? zeros : salt.Reveal(KeyAccess()),
+                       {ikm.empty() ? zeros : ikm});
+}
+
+Result<HashSecret> HkdfExpandLabel(HashAlgorithm algorithm,
+                                   const HashSecret& secret,
+                                   std::string_view label, ByteView context,
+                                   std::size_t length) {
+  if (secret.size() != HashSize(algorithm) || length == 0 ||
+      length > kMaxHashSize || label.size() > kMaxLabel ||
+      context.size() > kMaxContext) {
+    return Error{Code::kApiMisuse, "HKDF-Expand-Label out of range"};
+  }
+  const std::array<uint8_t, 3> head = {
+      0, static_cast<uint8_t>(length),
+      static_cast<uint8_t>(kLabelPrefix.size() + label.size())};
+  const std::array<uint8_t, 1> context_size = {
+      static_cast<uint8_t>(context.size())};
+
+  // RFC 5869 section 2.3: T(n) = HMAC(PRK, T(n-1) | info | n).
+  HashSecret block;
+  std::array<uint8_t, 1> counter = {0};
+  HashSecret expanded =
+      HashSecret::Filled(KeyAccess(), length, [&](std::span<uint8_t> out) {
+        while (!out.empty()) {
+          ++counter[0];
+          Result<HashSecret> next = SecretOfParts(
+              algorithm, secret.Reveal(KeyAccess()),
+              {block.Reveal(KeyAccess()), head, AsBytes(kLabelPrefix),
+               AsBytes(label), context_size, context, counter});
+          if (!next.ok()) {
+            return false;
+          }
+          block = std::move(next).value();
+          const ByteView bytes = block.Reveal(KeyAccess())
+                                     .first(std::min(block.size(), out.size()));
+          std::ranges::copy(bytes, out.begin());
+          out = out.subspan(bytes.size());
+        }
+        return true;
+      });
+  if (expanded.empty()) {
+    return CryptoError("HKDF-Expand-Label failed");
+  }
+  return expanded;
+}
+
+}  // namespace ktlsd

@@ -1,0 +1,63 @@
+// libcrypto's objects with owners, and its failures as an Error.
+//
+// Scope:     ownership and errors; no cryptography.
+// Layer:     base, for the few sources that call libcrypto.
+// Threads:   FetchedOnce is safe for concurrent use, the rest are value types.
+#pragma once
+
+#include <openssl/err.h>
+
+#include <atomic>
+#include <memory>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace ktlsd {
+
+// Calls the C function that frees a T: std::unique_ptr<T, FnDeleter<T_free>>.
+template <auto Free>
+struct FnDeleter {
+  template <typename T>
+  void operator()(T* object) const {
+    Free(object);
+  }
+};
+
+// An object that is costly to look up (an EVP_MD, say), made by the first who
+// needs it and kept for the process. A failure is not kept: the next caller
+// tries again.
+template <typename T, auto Free>
+class FetchedOnce {
+ public:
+  constexpr FetchedOnce() = default;
+  FetchedOnce(const FetchedOnce&) = delete;
+  FetchedOnce& operator=(const FetchedOnce&) = delete;
+
+  // Returns the object, or null when make() does. Owned by this.
+  template <typename Make>
+  T* Get(Make&& make) {
+    T* known = object_.load(std::memory_order_acquire);
+    if (known != nullptr) {
+      return known;
+    }
+    std::unique_ptr<T, FnDeleter<Free>> made(make());
+    if (made && object_.compare_exchange_strong(known, made.get(),
+                                                std::memory_order_acq_rel)) {
+      return made.release();
+    }
+    return known;
+  }
+
+ private:
+  std::atomic<T*> object_{nullptr};
+};
+
+// The Error for a libcrypto call that failed; empties libcrypto's own queue of
+// errors, which else would be taken for the reason of a later failure.
+inline Error CryptoError(std::string_view what) {
+  ERR_clear_error();
+  return Error{Code::kCryptoFailed, what};
+}
+
+}  // namespace ktlsd
