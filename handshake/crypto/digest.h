@@ -1,8 +1,7 @@
-// Hashes, HMAC and HKDF of TLS 1.3, by libcrypto.
+// Hashes of TLS 1.3, by libcrypto; HMAC and HKDF come with it (base/hkdf.h).
 //
 // Scope:     SHA-256, SHA-384 (SHA-512 for signatures only); the running
-//            transcript hash of RFC 8446 section 4.4.1; HKDF-Extract and
-//            HKDF-Expand-Label of section 7.1.
+//            transcript hash of RFC 8446 section 4.4.1.
 // Layer:     handshake/crypto: the one seam to libcrypto.
 // Threads:   thread-compatible.
 #pragma once
@@ -11,9 +10,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string_view>
 
 #include "base/bytes.h"
+#include "base/hkdf.h"
 #include "base/result.h"
 #include "base/session_keys.h"
 
@@ -21,10 +20,12 @@ struct evp_md_ctx_st;
 
 namespace ktlsd::handshake {
 
-enum class HashAlgorithm : uint8_t { kSha256, kSha384 };
-
-HashAlgorithm HashOf(CipherSuite suite);
-std::size_t HashSize(HashAlgorithm algorithm);  // bytes: 32 or 48
+using ktlsd::HashAlgorithm;
+using ktlsd::HashOf;
+using ktlsd::HashSize;
+using ktlsd::HkdfExpandLabel;
+using ktlsd::HkdfExtract;
+using ktlsd::Hmac;
 
 // A public hash value of 32 or 48 bytes.
 class HashValue {
@@ -67,22 +68,6 @@ class Transcript {
   HashAlgorithm algorithm_;
   std::unique_ptr<evp_md_ctx_st, Free> context_;
 };
-
-// HMAC(key, data), RFC 2104.
-Result<HashSecret> Hmac(HashAlgorithm algorithm, const HashSecret& key,
-                        ByteView data);
-
-// HKDF-Extract(salt, input keying material), RFC 5869. An empty `ikm` or
-// `salt` secret stands for HashSize zero bytes, as in the schedule's "0".
-Result<HashSecret> HkdfExtract(HashAlgorithm algorithm, const HashSecret& salt,
-                               ByteView ikm);
-
-// HKDF-Expand-Label(secret, label, context, length) with length of at most 48
-// bytes; `label` without "tls13 ". RFC 8446 section 7.1.
-Result<HashSecret> HkdfExpandLabel(HashAlgorithm algorithm,
-                                   const HashSecret& secret,
-                                   std::string_view label, ByteView context,
-                                   std::size_t length);
 
 // Compares a received MAC with ours in constant time.
 bool SecretEquals(const HashSecret& ours, ByteView received);
