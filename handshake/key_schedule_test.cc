@@ -1,0 +1,159 @@
+// RFC 8448: every secret of the traces of sections 3 and 5, and that they
+// open and make the records of the traces.
+#include "handshake/key_schedule.h"
+
+#include <array>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/error_codes.h"
+#include "base/key_access.h"
+#include "base/testing/hex.h"
+#include "base/testing/rfc8448.h"
+#include "gtest/gtest.h"
+
+namespace ktlsd::handshake {
+namespace {
+
+namespace simple = rfc8448::simple;
+namespace retry = rfc8448::retry;
+
+constexpr HashAlgorithm kSha256 = HashAlgorithm::kSha256;
+constexpr std::size_t kMessageHeader = 4;
+
+std::string Hex(const HashSecret& secret) {
+  return ToHex(secret.Reveal(KeyAccess()));
+}
+
+struct Trace {
+  std::string_view name;
+  std::string_view first_hello;  // before a HelloRetryRequest; may be empty
+  std::initializer_list<std::string_view> hellos;
+  std::string_view encrypted_extensions;
+  std::string_view certificate_verify;
+  std::string_view server_finished;
+  std::string_view client_finished;
+  std::string_view shared_secret;
+  std::array<std::string_view, 4> secrets;  // c hs, s hs, c ap, s ap
+};
+
+const Trace kSimple = {
+    "simple",
+    "",
+    {simple::kClientHello, simple::kServerHello},
+    simple::kEncryptedExtensions,
+    simple::kCertificateVerify,
+    simple::kServerFinished,
+    simple::kClientFinished,
+    simple::kSharedSecret,
+    {simple::kClientHandshakeTraffic, simple::kServerHandshakeTraffic,
+     simple::kClientApplicationTraffic, simple::kServerApplicationTraffic}};
+
+const Trace kRetry = {
+    "retry",
+    retry::kClientHello1,
+    {retry::kHelloRetryRequest, retry::kClientHello2, retry::kServerHello},
+    retry::kEncryptedExtensions,
+    retry::kCertificateVerify,
+    retry::kServerFinished,
+    retry::kClientFinished,
+    retry::kSharedSecret,
+    {retry::kClientHandshakeTraffic, retry::kServerHandshakeTraffic,
+     retry::kClientApplicationTraffic, retry::kServerApplicationTraffic}};
+
+class Rfc8448 : public testing::TestWithParam<const Trace*> {
+ protected:
+  void SetUp() override {
+    transcript_.emplace(Transcript::Create(kSha256).value());
+    if (!GetParam()->first_hello.empty()) {
+      Add({GetParam()->first_hello});
+      ASSERT_TRUE(transcript_->ReplaceByMessageHash().ok());
+    }
+    Add(GetParam()->hellos);
+  }
+
+  void Add(std::initializer_list<std::string_view> messages) {
+    for (const std::string_view message : messages) {
+      ASSERT_TRUE(transcript_->Add(FromHex(message)).ok());
+    }
+  }
+
+  HashValue Now() const { return transcript_->Current().value(); }
+
+  HandshakeSchedule Handshake() const {
+    const SharedSecret ecdhe(KeyAccess(), FromHex(GetParam()->shared_secret));
+    return EarlySchedule::WithoutPsk(kSha256).value().Advance(ecdhe).value();
+  }
+
+  std::optional<Transcript> transcript_;
+};
+
+std::string FinishedOf(const HashSecret& secret, const HashValue& hash) {
+  return Hex(FinishedMac(kSha256, secret, hash).value());
+}
+
+TEST_P(Rfc8448, EverySecretAndFinished) {
+  HandshakeSchedule handshake = Handshake();
+  const TrafficSecrets early = handshake.Traffic(Now()).value();
+  EXPECT_EQ(Hex(early.client), GetParam()->secrets[0]);
+  EXPECT_EQ(Hex(early.server), GetParam()->secrets[1]);
+
+  Add({GetParam()->encrypted_extensions, simple::kCertificate,
+       GetParam()->certificate_verify});
+  EXPECT_EQ(FinishedOf(early.server, Now()),
+            GetParam()->server_finished.substr(2 * kMessageHeader));
+
+  Add({GetParam()->server_finished});
+  EXPECT_EQ(FinishedOf(early.client, Now()),
+            GetParam()->client_finished.substr(2 * kMessageHeader));
+  const TrafficSecrets application =
+      std::move(handshake).Advance().value().Traffic(Now()).value();
+  EXPECT_EQ(Hex(application.client), GetParam()->secrets[2]);
+  EXPECT_EQ(Hex(application.server), GetParam()->secrets[3]);
+}
+
+INSTANTIATE_TEST_SUITE_P(Traces, Rfc8448, testing::Values(&kSimple, &kRetry),
+                         [](const auto& param) {
+                           return std::string(param.param->name);
+                         });
+
+TEST(KeySchedule, RefusesToGoOnWithoutKeyAgreement) {
+  EXPECT_EQ(EarlySchedule::WithoutPsk(kSha256)
+                .value()
+                .Advance(SharedSecret())
+                .error()
+                .code,
+            Code::kApiMisuse);
+}
+
+TEST(KeySchedule, RefusesAHashOfAnotherAlgorithm) {
+  const SharedSecret ecdhe(KeyAccess(), Bytes(32, 1));
+  const HandshakeSchedule schedule =
+      EarlySchedule::WithoutPsk(HashAlgorithm::kSha384)
+          .value()
+          .Advance(ecdhe)
+          .value();
+  EXPECT_EQ(schedule.Traffic(HashValue(Bytes(32))).error().code,
+            Code::kApiMisuse);
+  EXPECT_TRUE(schedule.Traffic(HashValue(Bytes(48))).ok());
+}
+
+TEST(KeySchedule, ConsumesTheStageItLeaves) {
+  const SharedSecret ecdhe(KeyAccess(), Bytes(32, 1));
+  EarlySchedule early = EarlySchedule::WithoutPsk(kSha256).value();
+  HandshakeSchedule handshake = std::move(early).Advance(ecdhe).value();
+  ASSERT_TRUE(std::move(handshake).Advance().ok());
+  // NOLINTBEGIN(bugprone-use-after-move)
+  EXPECT_EQ(std::move(early).Advance(ecdhe).error().code, Code::kApiMisuse);
+  EXPECT_EQ(std::move(handshake).Advance().error().code, Code::kApiMisuse);
+  EXPECT_EQ(handshake.Traffic(HashValue(Bytes(32))).error().code,
+            Code::kApiMisuse);
+  // NOLINTEND(bugprone-use-after-move)
+}
+
+}  // namespace
+}  // namespace ktlsd::handshake
