@@ -13,6 +13,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import cases  # noqa: E402
+import demo_summary  # noqa: E402
 import session  # noqa: E402
 from beds import console, uml  # noqa: E402
 from guest import agents, genl, upcalls  # noqa: E402
@@ -165,6 +166,40 @@ class Logs(unittest.TestCase):
         finds = agents.PROFILES["ktlsd"].finds
         self.assertTrue(finds(self.LINE, "certificate_expired", "client"))
         self.assertFalse(finds(self.LINE, "certificate_expired", "server"))
+
+
+class Demo(unittest.TestCase):
+    FACTS = {
+        **{f"data_equal_{m}": True for m in ("tls", "mtls")},
+        **{f"counters_{m}": {"before": {"TlsTxSw": 0, "TlsRxSw": 0},
+                             "after": {"TlsTxSw": 2, "TlsRxSw": 2}}
+           for m in ("tls", "mtls")},
+        **{f"session_{m}_{s}": {"suite": "a", "group": "b", "scheme": "c",
+                                "peer": "d"}
+           for m in ("tls", "mtls") for s in ("client", "server")},
+        **{f"marker_{m}": {"seen": m == "none", "captured_bytes": 1}
+           for m in ("none", "tls", "mtls")},
+    }
+
+    def complete(self, facts: dict) -> bool:
+        summary = demo_summary.Summary(facts)
+        with contextlib.redirect_stdout(io.StringIO()):
+            summary.print()
+        return summary.complete
+
+    def test_everything_shown(self):
+        self.assertTrue(self.complete(self.FACTS))
+
+    def test_anything_missing_is_noticed(self):
+        for fact in self.FACTS:
+            if not fact.startswith("session_"):
+                facts = {k: v for k, v in self.FACTS.items() if k != fact}
+                with self.subTest(fact):
+                    self.assertFalse(self.complete(facts))
+
+    def test_a_marker_on_the_wire_is_noticed(self):
+        seen = {"marker_tls": {"seen": True, "captured_bytes": 1}}
+        self.assertFalse(self.complete({**self.FACTS, **seen}))
 
 
 class Cases(unittest.TestCase):

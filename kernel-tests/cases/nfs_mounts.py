@@ -67,3 +67,16 @@ def many_mounts(bed):
             nfs.unmount()
     bed.expect_statuses("client", [0] * 10)
     bed.expect_statuses("server", [0] * 10)
+
+
+@case("nfs/connections", "four connections of one mount, a handshake for each")
+def connections(bed):
+    nfs.serve(("mtls",))
+    bed.start_agent(client=Credentials(certificate="client"))
+    bed.mount("mtls", more="nconnect=4")
+    bed.check_data(4 << 20)
+    for side in ("client", "server"):
+        bed.upcalls.wait_for_accept(side, 4)
+    bed.expect_statuses("client", [0] * 4)
+    bed.expect_statuses("server", [0] * 4)
+    nfs.unmount()

@@ -3,6 +3,7 @@
 from cases import case
 from guest import nfs
 from guest.agents import Credentials
+from guest.cheat import CheatingAgent
 from guest.proofs import marker_seen, mount_and_check, tls_counters
 
 
@@ -20,6 +21,14 @@ def _expect_marker_only_in_clear(bed) -> None:
     assert tls_counters()["TlsCurrTxSw"] == 0, "TLS on a mount without it"
     for security in ("tls", "mtls"):
         assert not marker_seen(bed, security), "clear text on the wire"
+
+
+@case("wire/cheating-agent", "success without TLS is seen by both proofs")
+def cheating_agent(bed):
+    nfs.serve(("mtls",))
+    CheatingAgent(bed.family)
+    assert marker_seen(bed, "mtls"), "a lie passed for TLS"
+    assert tls_counters()["TlsTxSw"] == 0, "keys without a handshake"
 
 
 @case("demo/nfs", "the main job in one boot; tools/demo shows its facts")

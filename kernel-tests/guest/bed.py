@@ -41,8 +41,10 @@ class Bed:
 
     # NFS.
 
-    def mount(self, security: str, host: str = "localhost") -> None:
-        mounted = nfs.mount(security, host)
+    def mount(self, security: str, host: str = "localhost", *,
+              more: str = "") -> None:
+        """Mounts; `more` are further options for mount(8)."""
+        mounted = nfs.mount(security, host, more=more)
         if not mounted.ok:
             self._skip_without_peer_id()
         assert mounted.ok, f"mount xprtsec={security} failed: {mounted.message}"

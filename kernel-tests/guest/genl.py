@@ -14,11 +14,12 @@ GROUP = "tlshd"
 
 # Commands and attributes of <linux/handshake.h>.
 CMD_READY, CMD_ACCEPT, CMD_DONE = 1, 2, 3
-ACCEPT_SOCKFD, ACCEPT_MESSAGE_TYPE, ACCEPT_AUTH_MODE = 1, 3, 5
+ACCEPT_SOCKFD, ACCEPT_HANDLER_CLASS = 1, 2
+ACCEPT_MESSAGE_TYPE, ACCEPT_AUTH_MODE = 3, 5
 ACCEPT_PEERNAME = 8
 DONE_STATUS, DONE_SOCKFD, DONE_REMOTE_AUTH = 1, 2, 3
 
-_CTRL_ID, _CTRL_GETFAMILY = 0x10, 3
+_CTRL_GETFAMILY = 3
 _CTRL_FAMILY_ID, _CTRL_FAMILY_NAME, _CTRL_GROUPS = 1, 2, 7
 _GROUP_NAME, _GROUP_ID = 1, 2
 _NLM_F_REQUEST = 1
@@ -30,6 +31,9 @@ _GENL = struct.Struct("=BBH")
 class Family(NamedTuple):
     number: int
     group: int
+
+
+_CONTROLLER = Family(number=0x10, group=0)  # GENL_ID_CTRL
 
 
 class Message(NamedTuple):
@@ -76,14 +80,21 @@ def open_socket() -> socket.socket:
     return sock
 
 
+def request(family: Family, command: int,
+            attributes: list[tuple[int, bytes]]) -> bytes:
+    body = _GENL.pack(command, 1, 0)
+    for kind, value in attributes:
+        body += struct.pack("=HH", 4 + len(value), kind) + value
+        body += b"\0" * (-len(value) % 4)
+    return _HEADER.pack(_HEADER.size + len(body), family.number,
+                        _NLM_F_REQUEST, 1, 0) + body
+
+
 def find_family() -> Family:
     name = FAMILY.encode() + b"\0"
-    attribute = struct.pack("=HH", 4 + len(name), _CTRL_FAMILY_NAME) + name
-    attribute += b"\0" * (-len(attribute) % 4)
-    body = _GENL.pack(_CTRL_GETFAMILY, 1, 0) + attribute
     with open_socket() as sock:
-        sock.send(_HEADER.pack(_HEADER.size + len(body), _CTRL_ID,
-                               _NLM_F_REQUEST, 1, 0) + body)
+        sock.send(request(_CONTROLLER, _CTRL_GETFAMILY,
+                          [(_CTRL_FAMILY_NAME, name)]))
         (answer, *_) = parse_messages(sock.recv(65536))
     if answer.kind == NLMSG_ERROR:
         code = -struct.unpack_from("=i", answer.body)[0]

@@ -23,6 +23,11 @@ _SECURITY = {"none": 1, "tls": 2, "mtls": 4}
 _ALWAYS = 36000
 
 
+class Mounting(NamedTuple):
+    started_at: float
+    child: subprocess.Popen
+
+
 class Mounted(NamedTuple):
     ok: bool
     message: str     # what mount(8) said
@@ -73,34 +78,27 @@ def _write(path: pathlib.Path, text: str) -> None:
         out.write(text + "\n")
 
 
-def mount(security: str, host: str = "localhost", port: int = PORT,
-          deadline_s: float = 40) -> Mounted:
-    MOUNT.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
-    options = f"vers=4.2,proto=tcp,port={port},xprtsec={security},retry=0"
-    try:
-        done = machine.run("mount", "-t", "nfs4", "-o", options, f"{host}:/",
-                           str(MOUNT), check=False, deadline_s=deadline_s)
-    except subprocess.TimeoutExpired:
-        raise wait.DeadlineExceeded(
-            f"mount did not return in {deadline_s:g} s") from None
-    return Mounted(done.returncode == 0, done.stderr.strip(),
-                   time.monotonic() - started)
+def mount(security: str, host: str = "localhost", port: int = PORT, *,
+          more: str = "", deadline_s: float = 40) -> Mounted:
+    return finish_mount(start_mount(security, host, port, more=more),
+                        deadline_s)
 
 
-def start_mount(security: str, host: str = "localhost",
-                port: int = PORT) -> subprocess.Popen:
-    """A mount that is expected to wait; see finish_mount."""
+def start_mount(security: str, host: str = "localhost", port: int = PORT, *,
+                more: str = "") -> Mounting:
+    """A mount that may have to wait; see finish_mount."""
     MOUNT.mkdir(parents=True, exist_ok=True)
     options = f"vers=4.2,proto=tcp,port={port},xprtsec={security},retry=0"
-    return subprocess.Popen(
-        ["mount", "-t", "nfs4", "-o", options, f"{host}:/", str(MOUNT)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True)
+    if more:
+        options += f",{more}"
+    command = ["mount", "-t", "nfs4", "-o", options, f"{host}:/", str(MOUNT)]
+    return Mounting(time.monotonic(), subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True))
 
 
-def finish_mount(child: subprocess.Popen, deadline_s: float = 40) -> Mounted:
-    started = time.monotonic()
+def finish_mount(mounting: Mounting, deadline_s: float = 40) -> Mounted:
+    child = mounting.child
     try:
         message, _ = child.communicate(timeout=deadline_s)
     except subprocess.TimeoutExpired:
@@ -108,7 +106,7 @@ def finish_mount(child: subprocess.Popen, deadline_s: float = 40) -> Mounted:
         raise wait.DeadlineExceeded(
             f"mount did not return in {deadline_s:g} s") from None
     return Mounted(child.returncode == 0, message.strip(),
-                   time.monotonic() - started)
+                   time.monotonic() - mounting.started_at)
 
 
 def unmount() -> None:

@@ -58,7 +58,7 @@ def _finish(bed: Bed) -> None:
     faults = bed.upcalls.faults(
         probes_allowed=bed.profile.probes_with_done)
     assert not faults, "; ".join(faults)
-    if bed.profile.logs_each_handshake:
+    if bed.agents and bed.profile.logs_each_handshake:
         lines = sum(len(agents.handshake_records(agent.log()))
                     for agent in bed.agents)
         accepts = len(bed.upcalls.upcalls())

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Prints what a run of the case demo/nfs showed; exit 1 if it fell short.
 
-usage: demo_summary OUT/ROOT
+usage: demo_summary.py OUT/ROOT
 """
 
 import json
