@@ -65,9 +65,11 @@ def count_bazel(events: pathlib.Path) -> Count:
             run = ident["testResult"]
             key = (run["label"], run.get("run", 1), run.get("shard", 1))
             results[key] = event.get("testResult", {})
-        elif "targetCompleted" in ident and "aspect" not in str(ident):
+        elif "targetCompleted" in ident:
+            done = ident["targetCompleted"]
             if not event.get("completed", {}).get("success"):
-                count.fail(ident["targetCompleted"]["label"] + " (build)")
+                what = done.get("aspect", "build").rpartition("%")[2]
+                count.fail(f"{done['label']} ({what})")
         elif "buildFinished" in ident:
             finished = "finished" in event
     for (label, _, _), result in sorted(results.items()):

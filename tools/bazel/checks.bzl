@@ -64,8 +64,8 @@ def _check(ctx, mnemonic, file, inputs, command, arguments):
     )
     return stamp
 
-# In tests a crash is a failure, and *optional reads better.
-_TESTONLY_TIDY = ["--checks=-bugprone-unchecked-optional-access,-bugprone-exception-escape"]
+# In tests a crash is a failure, and plain reads better than fast.
+_TESTONLY_TIDY = ["--checks=-bugprone-unchecked-optional-access,-bugprone-exception-escape,-performance-*"]
 
 def _is_ours(target, ctx):
     return CcInfo in target and not target.label.workspace_name and hasattr(ctx.rule.attr, "copts")
