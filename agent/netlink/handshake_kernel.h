@@ -1,0 +1,34 @@
+// The kernel's side of the handshake upcall, as a seam.
+//
+// Scope:     ACCEPT and DONE. Implemented by netlink_kernel.h, and by a fake in
+//            agent/netlink/testing/.
+// Layer:     agent/netlink.
+// Threads:   one thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "agent/netlink/request.h"
+#include "base/owned_fd.h"
+#include "base/result.h"
+
+namespace ktlsd::agent {
+
+class HandshakeKernel {
+ public:
+  virtual ~HandshakeKernel() = default;
+
+  // Takes the oldest request that waits, or nothing when none does. Whoever
+  // takes one owes the kernel a Done. Never blocks.
+  // Errors: kNetlinkFailed; a request may be lost then.
+  virtual Result<std::optional<Request>> Accept() = 0;
+
+  // Answers the request of `socket`, and waits for the acknowledgement, which
+  // the kernel gives at once. `status` is 0 or a positive errno.
+  // Errors: kNetlinkFailed with the errno that the kernel refused it with.
+  virtual Status Done(BorrowedFd socket, uint32_t status,
+                      std::optional<KeySerial> remote_auth) = 0;
+};
+
+}  // namespace ktlsd::agent

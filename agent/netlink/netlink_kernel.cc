@@ -1,0 +1,218 @@
+#include "agent/netlink/netlink_kernel.h"
+
+#include <linux/genetlink.h>
+#include <linux/netlink.h>
+#include <netlink/attr.h>
+#include <netlink/errno.h>
+#include <netlink/genl/ctrl.h>
+#include <netlink/genl/genl.h>
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
+#include <netlink/socket.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace ktlsd::agent {
+
+struct NetlinkKernel::Buffer {
+  alignas(nlmsghdr) std::array<uint8_t, 16384> bytes;
+};
+
+namespace {
+
+constexpr int kReadyQueueBytes = 4 << 20;
+
+struct FreeMessage {
+  void operator()(nl_msg* message) const { ::nlmsg_free(message); }
+};
+using Message = std::unique_ptr<nl_msg, FreeMessage>;
+
+Message MakeMessage(int family, HandshakeCommand command, int flags) {
+  Message message(::nlmsg_alloc());
+  if (message != nullptr &&
+      ::genlmsg_put(message.get(), NL_AUTO_PORT, NL_AUTO_SEQ, family, 0, flags,
+                    static_cast<uint8_t>(command),
+                    kHandshakeVersion) == nullptr) {
+    message.reset();
+  }
+  return message;
+}
+
+template <typename Attribute>
+bool PutU32(nl_msg* message, Attribute attribute, uint32_t value) {
+  return ::nla_put_u32(message, static_cast<int>(attribute), value) == 0;
+}
+
+const Error kOutOfMemory{Code::kNoMemory, "no memory for a netlink message"};
+
+// The next datagram from the kernel; empty when there is none.
+Result<ByteView> ReceiveDatagram(int socket, std::span<uint8_t> buffer) {
+  for (;;) {
+    sockaddr_nl sender{};
+    socklen_t sender_size = sizeof(sender);
+    const ssize_t size =
+        ::recvfrom(socket, buffer.data(), buffer.size(), MSG_DONTWAIT,
+                   reinterpret_cast<sockaddr*>(&sender), &sender_size);
+    if (size >= 0 && sender.nl_pid == 0) {
+      return ByteView(buffer).first(static_cast<std::size_t>(size));
+    }
+    if (size < 0 && errno == EAGAIN) {
+      return ByteView();
+    }
+    if (size < 0 && errno != EINTR) {
+      return Error{Code::kNetlinkFailed, "cannot read from netlink", errno};
+    }
+  }
+}
+
+}  // namespace
+
+void NetlinkKernel::FreeSocket::operator()(nl_sock* socket) const {
+  ::nl_socket_free(socket);
+}
+
+void NetlinkKernel::FreeBuffer::operator()(Buffer* buffer) const {
+  delete buffer;
+}
+
+NetlinkKernel::NetlinkKernel(Socket requests, Socket ready, int family)
+    : requests_(std::move(requests)),
+      ready_(std::move(ready)),
+      family_(family),
+      buffer_(new Buffer) {}
+
+Result<NetlinkKernel::Socket> NetlinkKernel::Connect() {
+  Socket socket(::nl_socket_alloc());
+  if (socket == nullptr) {
+    return kOutOfMemory;
+  }
+  if (::genl_connect(socket.get()) < 0) {
+    return Error{Code::kNetlinkFailed, "cannot open a netlink socket", errno};
+  }
+  return socket;
+}
+
+Result<NetlinkKernel> NetlinkKernel::Open() {
+  ASSIGN_OR_RETURN(Socket requests, Connect());
+  const int family = ::genl_ctrl_resolve(requests.get(), kHandshakeFamily);
+  const int group = ::genl_ctrl_resolve_grp(requests.get(), kHandshakeFamily,
+                                            kHandshakeGroup);
+  if (family < 0 || group < 0) {
+    return Error{Code::kNetlinkFailed,
+                 "this kernel has no handshake upcall (net/handshake)"};
+  }
+  ::nl_socket_disable_auto_ack(requests.get());
+  ASSIGN_OR_RETURN(Socket ready, Connect());
+  ::setsockopt(::nl_socket_get_fd(ready.get()), SOL_SOCKET, SO_RCVBUFFORCE,
+               &kReadyQueueBytes, sizeof(kReadyQueueBytes));
+  if (::nl_socket_add_membership(ready.get(), group) < 0) {
+    return Error{Code::kNetlinkFailed, "cannot join the group tlshd", errno};
+  }
+  return NetlinkKernel(std::move(requests), std::move(ready), family);
+}
+
+BorrowedFd NetlinkKernel::ready_socket() const {
+  return BorrowedFd(::nl_socket_get_fd(ready_.get()));
+}
+
+unsigned NetlinkKernel::DrainReady() {
+  unsigned overruns = 0;
+  for (;;) {
+    const Result<ByteView> datagram =
+        ReceiveDatagram(ready_socket().raw(), buffer_->bytes);
+    if (!datagram.ok() && datagram.error().os_error == ENOBUFS) {
+      ++overruns;
+    } else if (!datagram.ok() || datagram->empty()) {
+      return overruns;
+    }
+  }
+}
+
+Result<std::optional<Request>> NetlinkKernel::Accept() {
+  const Message message = MakeMessage(family_, HandshakeCommand::kAccept, 0);
+  if (message == nullptr ||
+      !PutU32(message.get(), AcceptAttribute::kHandlerClass,
+              kHandlerClassTlshd)) {
+    return kOutOfMemory;
+  }
+  const Result<std::optional<ByteView>> reply = Ask(message.get());
+  if (!reply.ok()) {
+    if (reply.error().os_error == EAGAIN) {
+      return std::optional<Request>();
+    }
+    return reply.error();
+  }
+  if (!reply->has_value()) {
+    return Error{Code::kNetlinkFailed, "ACCEPT was answered by nothing"};
+  }
+  std::optional<Request> request = ParseRequest(**reply);
+  if (!request.has_value()) {
+    return Error{Code::kNetlinkFailed, "ACCEPT gave no socket"};
+  }
+  return request;
+}
+
+Status NetlinkKernel::Done(BorrowedFd socket, uint32_t status,
+                           std::optional<KeySerial> remote_auth) {
+  const Message message =
+      MakeMessage(family_, HandshakeCommand::kDone, NLM_F_ACK);
+  if (message == nullptr ||
+      !PutU32(message.get(), DoneAttribute::kStatus, status) ||
+      !PutU32(message.get(), DoneAttribute::kSocket,
+              static_cast<uint32_t>(socket.raw())) ||
+      (remote_auth.has_value() &&
+       !PutU32(message.get(), DoneAttribute::kRemoteAuth,
+               static_cast<uint32_t>(*remote_auth)))) {
+    return kOutOfMemory;
+  }
+  if (const auto reply = Ask(message.get()); !reply.ok()) {
+    return reply.error();
+  }
+  return Ok{};
+}
+
+Result<std::optional<ByteView>> NetlinkKernel::Ask(nl_msg* message) {
+  ::nl_complete_msg(requests_.get(), message);
+  const int sent = ::nl_send(requests_.get(), message);
+  if (sent < 0) {
+    return Error{Code::kNetlinkFailed, "cannot send to netlink", errno};
+  }
+  return ReadReply(::nlmsg_hdr(message)->nlmsg_seq);
+}
+
+// The kernel does all the work inside of send, so the reply is there.
+Result<std::optional<ByteView>> NetlinkKernel::ReadReply(uint32_t sequence) {
+  for (;;) {
+    ASSIGN_OR_RETURN(
+        const ByteView datagram,
+        ReceiveDatagram(::nl_socket_get_fd(requests_.get()), buffer_->bytes));
+    if (datagram.size() < NLMSG_HDRLEN) {
+      return Error{Code::kNetlinkFailed, "the kernel did not reply"};
+    }
+    nlmsghdr header;
+    std::memcpy(&header, datagram.data(), sizeof(header));
+    if (header.nlmsg_seq != sequence || header.nlmsg_len > datagram.size()) {
+      continue;  // belongs to a request that was given up
+    }
+    const ByteView body =
+        datagram.first(header.nlmsg_len).subspan(NLMSG_HDRLEN);
+    if (header.nlmsg_type == NLMSG_ERROR) {
+      nlmsgerr report{};
+      std::memcpy(&report, body.data(), std::min(body.size(), sizeof(report)));
+      if (report.error != 0) {
+        return Error{Code::kNetlinkFailed, "the kernel refused a request",
+                     -report.error};
+      }
+      return std::optional<ByteView>();
+    }
+    if (header.nlmsg_type == family_ && body.size() >= GENL_HDRLEN) {
+      return std::optional<ByteView>(body.subspan(GENL_HDRLEN));
+    }
+  }
+}
+
+}  // namespace ktlsd::agent

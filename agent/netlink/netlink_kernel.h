@@ -1,0 +1,60 @@
+// ACCEPT, DONE and READY over generic netlink.
+//
+// Scope:     two sockets: one for requests and their replies, one that is a
+//            member of the group "tlshd". What READY says is not looked at: it
+//            is a hint that something waits.
+// Layer:     agent/netlink; libnl.
+// Threads:   one thread: the reply to ACCEPT overtakes the descriptor.
+// Privilege: CAP_NET_ADMIN in the initial user namespace.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "agent/netlink/handshake_kernel.h"
+
+struct nl_sock;
+struct nl_msg;
+
+namespace ktlsd::agent {
+
+class NetlinkKernel final : public HandshakeKernel {
+ public:
+  // Errors: kNetlinkFailed: no such family in this kernel, or no permission.
+  static Result<NetlinkKernel> Open();
+
+  Result<std::optional<Request>> Accept() override;
+  Status Done(BorrowedFd socket, uint32_t status,
+              std::optional<KeySerial> remote_auth) override;
+
+  // Becomes readable with each READY.
+  BorrowedFd ready_socket() const;
+  // Reads until nothing is left: while its queue is not empty, an overrun
+  // socket gets nothing new. Returns how often messages were lost.
+  unsigned DrainReady();
+
+ private:
+  struct FreeSocket {
+    void operator()(nl_sock* socket) const;
+  };
+  using Socket = std::unique_ptr<nl_sock, FreeSocket>;
+
+  NetlinkKernel(Socket requests, Socket ready, int family);
+  static Result<Socket> Connect();
+  // Sends `message` and returns the attributes of the reply, which has the
+  // command `reply`, or nothing for an acknowledgement.
+  Result<std::optional<ByteView>> Ask(nl_msg* message);
+  Result<std::optional<ByteView>> ReadReply(uint32_t sequence);
+
+  Socket requests_;
+  Socket ready_;
+  int family_;
+  struct Buffer;
+  struct FreeBuffer {
+    void operator()(Buffer* buffer) const;
+  };
+  std::unique_ptr<Buffer, FreeBuffer> buffer_;
+};
+
+}  // namespace ktlsd::agent

@@ -1,0 +1,48 @@
+// What the kernel tells about one handshake that it wants.
+//
+// Scope:     the reply to ACCEPT as values; parsing does no I/O.
+// Layer:     agent/netlink.
+// Threads:   move-only value.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/netlink/handshake_uapi.h"
+#include "base/bytes.h"
+#include "base/owned_fd.h"
+
+namespace ktlsd::agent {
+
+// Serial of a key in the kernel's keyrings.
+using KeySerial = int32_t;
+
+struct CertificateSerials {
+  KeySerial certificate = 0;
+  KeySerial private_key = 0;
+};
+
+struct Request {
+  OwnedFd socket;
+  HandshakeKind kind{};  // may be a number outside the enum
+  AuthMode auth_mode{};  // the same
+  // False: an attribute was missing, twice there, or of a wrong form. The
+  // request can only be refused.
+  bool well_formed = false;
+  std::optional<std::chrono::milliseconds> timeout;
+  std::string peer_name;
+  std::vector<KeySerial> peer_identities;
+  std::optional<CertificateSerials> certificate;
+  std::optional<KeySerial> keyring;
+};
+
+// Reads the attributes of a reply to ACCEPT. Attributes that are not known are
+// skipped; known ones must have their exact form. Returns nothing when there
+// is no valid socket descriptor in it; else takes that descriptor over, which
+// must have been installed in this process.
+std::optional<Request> ParseRequest(ByteView attributes);
+
+}  // namespace ktlsd::agent
