@@ -6,6 +6,7 @@
 // Threads:   thread-compatible.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -25,7 +26,7 @@ class Secret {
   // the secret is then empty, which every consumer of a secret rejects.
   Secret(const KeyAccess&, std::span<const uint8_t> bytes) {
     if (bytes.size() <= Max) {
-      std::memcpy(bytes_.data(), bytes.data(), bytes.size());
+      std::ranges::copy(bytes, bytes_.begin());
       size_ = bytes.size();
     }
   }

@@ -27,6 +27,10 @@ TEST(Secret, RefusesWhatDoesNotFit) {
   EXPECT_TRUE(Secret<3>(KeyAccess(), kBytes).empty());
 }
 
+TEST(Secret, MayBeMadeOfNoBytes) {
+  EXPECT_TRUE(Secret<3>(KeyAccess(), std::span<const uint8_t>()).empty());
+}
+
 TEST(Secret, FailedFillLeavesNothing) {
   const auto secret =
       Secret<4>::Filled(KeyAccess(), 4, [](std::span<uint8_t> out) {
