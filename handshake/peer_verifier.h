@@ -15,7 +15,6 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -23,28 +22,10 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "handshake/peer_proof.h"
+#include "handshake/server_name.h"
 #include "handshake/wire.h"
 
 namespace ktlsd::handshake {
-
-// The name under which a client knows its server: a DNS name or an IP
-// address, decided by its form and never guessed later.
-class ServerName {
- public:
-  // Takes "nfs.example", "192.0.2.1", "2001:db8::1" or "[2001:db8::1]". An
-  // IPv6 zone ("%eth0") is cut off: certificates cannot carry one.
-  // Errors: kNoPeerName for an empty text, a text with a NUL or other byte
-  //         that no host name has, or of more than 253 characters.
-  static Result<ServerName> Parse(std::string_view text);
-
-  bool is_ip() const { return !ip_.empty(); }
-  const std::string& dns() const { return dns_; }  // lower case; "" for an IP
-  ByteView ip() const { return ip_; }              // 4 or 16 bytes, or none
-
- private:
-  std::string dns_;
-  Bytes ip_;
-};
 
 // What one handshake asks of its peer's certificate.
 struct PeerPolicy {
@@ -53,6 +34,7 @@ struct PeerPolicy {
   // name constraints of the chain. Required when peer is kServer.
   std::vector<ServerName> names;  // empty, or one: any of these must match
   CalendarTime now;
+  Wildcards wildcards = Wildcards::kLeftmostLabel;
 };
 
 // What can be said of a verified peer. Text from the certificate is escaped
@@ -76,8 +58,11 @@ class TrustStore {
   // CRLs; when there is at least one, every certificate of a path must be
   // covered by a valid CRL.
   // Errors: kTrustStoreUnusable no certificate in it, or one that does not
-  //         parse (fail closed: the whole store is refused);
+  //         parse, or a PEM block of another kind (fail closed: the whole
+  //         store is refused);
   //         kCrlUnusable the same for the CRLs.
+  // An empty `crls_pem` means that no revocation list is configured: a
+  // configured file that is empty is the caller's to refuse.
   static Result<TrustStore> FromPem(ByteView anchors_pem, ByteView crls_pem);
   TrustStore(TrustStore&&) noexcept;
   TrustStore& operator=(TrustStore&&) noexcept;
@@ -88,7 +73,10 @@ class TrustStore {
   // Checks `proof` against `policy`. The order of checks: chain size, parse,
   // path (signatures, time, CRLs, name constraints, strength: at least 112
   // bits, so RSA 2048), EKU and keyUsage of the end certificate, name,
-  // CertificateVerify. Partial chains are not accepted.
+  // CertificateVerify. Partial chains are not accepted. What an EKU allows:
+  // handshake/x509/usage.h.
+  // Cost:   independent of the number of anchors; at most kMaxChainLength
+  //         certificates of kMaxCertificateMessage bytes are looked at.
   std::variant<VerifiedPeer, Refusal> Verify(const PeerPolicy& policy,
                                              const PeerProof& proof) const;
 

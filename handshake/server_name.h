@@ -4,13 +4,21 @@
 // Threads:   value type.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/bytes.h"
 #include "base/result.h"
 
 namespace ktlsd::handshake {
+
+// What a certificate's "*.example" may stand for.
+enum class Wildcards : uint8_t {
+  kLeftmostLabel,  // exactly one whole label, the first (RFC 9525 section 6.3)
+  kRefused,        // nothing (RFC 9289 section 5.2.1)
+};
 
 // A DNS name or an IP address, decided by its form and never guessed later.
 class ServerName {

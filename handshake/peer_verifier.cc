@@ -1,0 +1,130 @@
+#include "handshake/peer_verifier.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "handshake/crypto/signature.h"
+#include "handshake/x509/anchors.h"
+#include "handshake/x509/certificate.h"
+#include "handshake/x509/handles.h"
+#include "handshake/x509/identity.h"
+#include "handshake/x509/path.h"
+#include "handshake/x509/usage.h"
+
+namespace ktlsd::handshake {
+namespace {
+
+Status CheckSize(const std::vector<Bytes>& chain) {
+  if (chain.empty()) {
+    return Error{Code::kCertificateRequired, "the peer sent no certificate"};
+  }
+  const std::size_t bytes = std::accumulate(
+      chain.begin(), chain.end(), std::size_t{0},
+      [](std::size_t sum, const Bytes& der) { return sum + der.size(); });
+  if (chain.size() > kMaxChainLength || bytes > kMaxCertificateMessage) {
+    return Error{Code::kCertificateChainTooLong,
+                 "the peer's chain has too many certificates or bytes"};
+  }
+  return Ok{};
+}
+
+Status CheckPolicy(const PeerPolicy& policy) {
+  if (policy.peer == Role::kServer && policy.names.empty()) {
+    return Error{Code::kNoPeerName, "no name to verify the server by"};
+  }
+  return Ok{};
+}
+
+Result<std::vector<X509Ptr>> Parse(const std::vector<Bytes>& chain) {
+  std::vector<X509Ptr> certificates;
+  for (const Bytes& der : chain) {
+    ASSIGN_OR_RETURN(X509Ptr certificate, ParseCertificate(der));
+    certificates.push_back(std::move(certificate));
+  }
+  return certificates;
+}
+
+Status CheckNames(const PeerPolicy& policy, X509* end_entity) {
+  Status last = Ok{};
+  for (const ServerName& name : policy.names) {
+    last = CheckIdentity(end_entity, name, policy.wildcards);
+    if (last.ok()) {
+      break;
+    }
+  }
+  return last;
+}
+
+// Everything that is not the path's.
+Status CheckEndEntity(const PeerPolicy& policy, const PeerProof& proof,
+                      const STACK_OF(X509) * path) {
+  X509* const end_entity = sk_X509_value(path, 0);
+  RETURN_IF_ERROR(CheckPurpose(path, policy.peer));
+  RETURN_IF_ERROR(CheckSigningAllowed(end_entity));
+  RETURN_IF_ERROR(CheckNames(policy, end_entity));
+  return CheckCertificateVerify(X509_get0_pubkey(end_entity), proof.scheme,
+                                policy.peer, proof.transcript_hash,
+                                proof.signature);
+}
+
+std::string Detail(const Error& error, const std::string& where) {
+  std::string detail(error.what);
+  if (!where.empty()) {
+    detail += " (" + where + ")";
+  }
+  detail.resize(std::min(detail.size(), kMaxCertificateText));
+  return detail;
+}
+
+Refusal Refuse(const Error& error, std::string subject,
+               const std::string& where) {
+  return {error, std::move(subject), Detail(error, where)};
+}
+
+}  // namespace
+
+struct TrustStore::State {
+  Anchors anchors;
+};
+
+TrustStore::TrustStore(std::unique_ptr<State> state)
+    : state_(std::move(state)) {}
+TrustStore::TrustStore(TrustStore&&) noexcept = default;
+TrustStore& TrustStore::operator=(TrustStore&&) noexcept = default;
+TrustStore::~TrustStore() = default;
+
+Result<TrustStore> TrustStore::FromPem(ByteView anchors_pem,
+                                       ByteView crls_pem) {
+  ASSIGN_OR_RETURN(Anchors anchors, Anchors::FromPem(anchors_pem, crls_pem));
+  return TrustStore(std::make_unique<State>(State{std::move(anchors)}));
+}
+
+std::size_t TrustStore::anchor_count() const { return state_->anchors.count(); }
+
+std::variant<VerifiedPeer, Refusal> TrustStore::Verify(
+    const PeerPolicy& policy, const PeerProof& proof) const {
+  for (const Status& status : {CheckPolicy(policy), CheckSize(proof.chain)}) {
+    if (!status.ok()) {
+      return Refuse(status.error(), "", "");
+    }
+  }
+  const auto chain = Parse(proof.chain);
+  if (!chain.ok()) {
+    return Refuse(chain.error(), "", "");
+  }
+  std::string subject = SubjectText(chain->front().get());
+  const auto path = BuildPath(state_->anchors.store(),
+                              state_->anchors.revocation(), *chain, policy.now);
+  if (const auto* const refusal = std::get_if<PathRefusal>(&path)) {
+    return Refuse(refusal->error, std::move(subject), refusal->where);
+  }
+  const Status status =
+      CheckEndEntity(policy, proof, std::get<X509StackPtr>(path).get());
+  if (!status.ok()) {
+    return Refuse(status.error(), std::move(subject), "");
+  }
+  return VerifiedPeer{std::move(subject), IssuerText(chain->front().get())};
+}
+
+}  // namespace ktlsd::handshake

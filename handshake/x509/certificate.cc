@@ -1,0 +1,63 @@
+#include "handshake/x509/certificate.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace ktlsd::handshake {
+namespace {
+
+std::string NameText(const X509_NAME* name) {
+  const BioPtr bio(BIO_new(BIO_s_mem()));
+  if (!bio || X509_NAME_print_ex(bio.get(), name, 0, XN_FLAG_RFC2253) < 0) {
+    ERR_clear_error();
+    return "";
+  }
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &data);
+  if (data == nullptr || size <= 0) {
+    return "";
+  }
+  return {data, std::min(static_cast<std::size_t>(size), kMaxCertificateText)};
+}
+
+}  // namespace
+
+Result<X509Ptr> ParseCertificate(ByteView der) {
+  const unsigned char* next = der.data();
+  if (der.size() > std::numeric_limits<long>::max()) {
+    return Error{Code::kCertificateMalformed, "a certificate that is too long"};
+  }
+  X509Ptr certificate(d2i_X509(nullptr, &next, static_cast<long>(der.size())));
+  ERR_clear_error();
+  if (!certificate) {
+    return Error{Code::kCertificateMalformed,
+                 "a certificate that does not parse"};
+  }
+  if (next != der.data() + der.size()) {
+    return Error{Code::kCertificateMalformed,
+                 "a certificate with bytes behind its end"};
+  }
+  return certificate;
+}
+
+Bytes CertificateDer(const X509* certificate) {
+  unsigned char* data = nullptr;
+  const int size = i2d_X509(certificate, &data);
+  if (size <= 0) {
+    ERR_clear_error();
+    return {};
+  }
+  Bytes der(data, data + size);
+  OPENSSL_free(data);
+  return der;
+}
+
+std::string SubjectText(const X509* certificate) {
+  return NameText(X509_get_subject_name(certificate));
+}
+
+std::string IssuerText(const X509* certificate) {
+  return NameText(X509_get_issuer_name(certificate));
+}
+
+}  // namespace ktlsd::handshake
