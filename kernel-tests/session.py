@@ -14,6 +14,8 @@ from report import Outcome
 TESTS = pathlib.Path(__file__).resolve().parent
 BROKEN_READBACK = "ktlsd_broken_readback"
 
+_PROGRAMS = ("mount", "unshare", "setpriv", "chroot", "openssl")
+
 # What a boot, the modules and the end of a guest take beside the case.
 _BOOT_S = 30
 
@@ -42,6 +44,9 @@ class Session:
 def prepare(out: pathlib.Path, agent: str, memory: str, *,
             sanitizer: bool) -> Session:
     """Makes the folder of the run, its certificates and copies the agent."""
+    missing = [name for name in _PROGRAMS if not shutil.which(name)]
+    if missing:
+        raise SetupError(f"not installed: {', '.join(missing)}")
     session = Session(out, "tlshd" if agent == "tlshd" else "ktlsd", memory,
                       {"sanitizer": sanitizer}, 4 if sanitizer else 1)
     session.agent_dir.mkdir(parents=True)

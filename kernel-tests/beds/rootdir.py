@@ -185,15 +185,27 @@ def _empty(directory: pathlib.Path) -> None:
 
 def _mirror() -> str:
     """The Debian mirror that apt on this host is set up with."""
+    found = _mirror_in_lists()
+    if not found:
+        progress.say("apt has no package lists yet: apt-get update")
+        subprocess.run(["apt-get", "-q", "update"], check=False,
+                       stdin=subprocess.DEVNULL, capture_output=True)
+        found = _mirror_in_lists()
+    if not found:
+        raise RootError("apt is set up with no Debian mirror")
+    return found
+
+
+def _mirror_in_lists() -> str | None:
     fields = "$(ORIGIN)|$(LABEL)|$(COMPONENT)|$(REPO_URI)"
-    found = subprocess.run(
+    listed = subprocess.run(
         ["apt-get", "indextargets", "--format", fields, "Created-By: Packages"],
         capture_output=True, text=True, check=False)
-    for line in found.stdout.splitlines():
+    for line in listed.stdout.splitlines():
         origin, label, component, uri = line.split("|", 3)
         if (origin, label, component) == ("Debian", "Debian", "main"):
             return uri
-    raise RootError("apt knows no Debian mirror (run apt-get update first)")
+    return None
 
 
 def _proxy_options() -> list[str]:
