@@ -163,7 +163,9 @@ Bytes CertificateVerifyContent(Role signer, const HashValue& transcript_hash) {
   constexpr std::size_t kSpaces = 64;
   const std::string_view context = ContextString(signer);
   const ByteView hash = transcript_hash.view();
-  Bytes content(kSpaces, ' ');
+  Bytes content;
+  content.reserve(kSpaces + context.size() + 1 + hash.size());
+  content.assign(kSpaces, ' ');
   content.insert(content.end(), context.begin(), context.end());
   content.push_back(0);
   content.insert(content.end(), hash.begin(), hash.end());
