@@ -297,6 +297,7 @@ Result<AwaitServerFinished::Next> AwaitServerFinished::Receive(
 
   const std::optional<SignatureScheme> scheme = ChooseScheme();
   session.info.our_scheme = scheme;
+  session.info.certificate_requested = request_.has_value();
   if (request_) {
     RETURN_IF_ERROR(
         SendCertificate(scheme ? &*progress_.certificate : nullptr, channel));

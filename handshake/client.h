@@ -80,6 +80,7 @@ class AwaitServerHello {
 
 class AwaitEncryptedExtensions {
  public:
+  const HandshakeInfo& info() const { return progress_.info; }
   Result<AwaitServerCertificate> Receive(const HandshakeMessage& message) &&;
 
  private:
@@ -140,6 +141,7 @@ class AwaitServerProof {
 
 class AwaitServerVerdict {
  public:
+  const HandshakeInfo& info() const { return progress_.info; }
   const PeerProof& proof() const { return proof_; }
   AwaitServerFinished Accept(PeerVerified verified) &&;
 

@@ -74,6 +74,7 @@ struct HandshakeInfo {
   CipherSuite suite{};
   NamedGroup group{};
   bool hello_retry = false;
+  bool certificate_requested = false;  // the server asked its client for one
   std::optional<SignatureScheme> our_scheme;   // we showed a certificate
   std::optional<SignatureScheme> peer_scheme;  // the peer did, and it holds
   std::optional<Bytes> alpn_protocol;

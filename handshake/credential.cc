@@ -97,7 +97,7 @@ Status CheckChainSize(const std::vector<Bytes>& chain) {
 // Parses all of `chain`; the key must be the first one's.
 Status CheckBelongs(const std::vector<Bytes>& chain, EVP_PKEY* key) {
   for (std::size_t i = 0; i < chain.size(); ++i) {
-    const auto certificate = ParseCertificate(chain[i]);
+    const auto certificate = ParseDerCertificate(chain[i]);
     if (!certificate.ok()) {
       return Error{Code::kCertificateUnusable,
                    "a certificate of ours does not parse"};

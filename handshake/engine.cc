@@ -93,6 +93,20 @@ void Engine::Enter(Result<T> next) {
     std::visit([this](auto& state) { state_ = std::move(state); },
                next.value());
   }
+  NoteInfo();
+}
+
+void Engine::NoteInfo() {
+  std::visit(
+      [this](const auto& state) {
+        if constexpr (requires { state.info(); }) {
+          info_ = state.info();
+        }
+      },
+      state_);
+  if (const auto* completed = std::get_if<Completed>(&state_)) {
+    info_ = completed->session.info;
+  }
 }
 
 void Engine::Fail(const Error& error) {

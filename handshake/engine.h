@@ -88,6 +88,12 @@ class Engine {
   ByteView output() const { return channel_.output().pending(); }
   void Written(std::size_t count) { channel_.Written(count); }
 
+  // The failure, once there is one, while its alert may still be in output().
+  const Failed* failure() const { return std::get_if<Failed>(&state_); }
+
+  // What was agreed on so far, also after a failure.
+  const HandshakeInfo& info() const { return info_; }
+
   // Answers to the waits. An answer that was not waited for is a bug of the
   // caller and fails the handshake with kApiMisuse. An Error as the answer
   // (the signer is gone, the verifier refused) fails it with that error.
@@ -121,8 +127,11 @@ class Engine {
   void TakeMessages();
   bool TakeMessage();
 
+  void NoteInfo();
+
   Channel channel_;
   State state_;
+  HandshakeInfo info_;
 };
 
 }  // namespace ktlsd::handshake

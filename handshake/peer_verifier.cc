@@ -39,7 +39,7 @@ Status CheckPolicy(const PeerPolicy& policy) {
 Result<std::vector<X509Ptr>> Parse(const std::vector<Bytes>& chain) {
   std::vector<X509Ptr> certificates;
   for (const Bytes& der : chain) {
-    ASSIGN_OR_RETURN(X509Ptr certificate, ParseCertificate(der));
+    ASSIGN_OR_RETURN(X509Ptr certificate, ParseDerCertificate(der));
     certificates.push_back(std::move(certificate));
   }
   return certificates;

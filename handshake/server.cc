@@ -236,9 +236,13 @@ Result<AwaitServerSignature> AwaitServerSignature::Answer(
 
   ASSIGN_OR_RETURN(const HashValue hash, transcript.Current());
   const SignatureRequest request{choice.scheme, Role::kServer, hash};
-  HandshakeInfo info{choice.suite, choice.group,
-                     retried,      choice.scheme,
-                     std::nullopt, std::move(choice.alpn_protocol)};
+  HandshakeInfo info;
+  info.suite = choice.suite;
+  info.group = choice.group;
+  info.hello_retry = retried;
+  info.certificate_requested = choice.config.client_auth != ClientAuth::kNone;
+  info.our_scheme = choice.scheme;
+  info.alpn_protocol = std::move(choice.alpn_protocol);
   return AwaitServerSignature(choice.config.client_auth, std::move(info),
                               std::move(transcript), std::move(schedule),
                               std::move(secrets), request);

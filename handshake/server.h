@@ -94,6 +94,7 @@ class AwaitSecondHello {
 // ServerHello to Certificate are queued; the CertificateVerify needs the key.
 class AwaitServerSignature {
  public:
+  const HandshakeInfo& info() const { return info_; }
   const SignatureRequest& request() const { return request_; }
 
   using Next = std::variant<AwaitClientCertificate, AwaitClientFinished>;
@@ -167,6 +168,7 @@ class AwaitClientProof {
 
 class AwaitClientVerdict {
  public:
+  const HandshakeInfo& info() const { return progress_.session.info; }
   const PeerProof& proof() const { return proof_; }
   AwaitClientFinished Accept(PeerVerified verified) &&;
 

@@ -25,7 +25,7 @@ bool ExtensionsAreSound(X509* certificate) {
 
 Status AddAnchors(X509_STORE* store, const std::vector<Bytes>& anchors) {
   for (const Bytes& der : anchors) {
-    const auto anchor = ParseCertificate(der);
+    const auto anchor = ParseDerCertificate(der);
     const bool sound = anchor.ok() && ExtensionsAreSound(anchor->get());
     ERR_clear_error();
     if (!sound) {

@@ -22,7 +22,7 @@ std::string NameText(const X509_NAME* name) {
 
 }  // namespace
 
-Result<X509Ptr> ParseCertificate(ByteView der) {
+Result<X509Ptr> ParseDerCertificate(ByteView der) {
   const unsigned char* next = der.data();
   if (der.size() > std::numeric_limits<long>::max()) {
     return Error{Code::kCertificateMalformed, "a certificate that is too long"};

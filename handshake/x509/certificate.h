@@ -17,7 +17,7 @@ namespace ktlsd::handshake {
 inline constexpr std::size_t kMaxCertificateText = 255;
 
 // Parses exactly one certificate: bytes behind it are kCertificateMalformed.
-Result<X509Ptr> ParseCertificate(ByteView der);
+Result<X509Ptr> ParseDerCertificate(ByteView der);
 
 // The DER of `certificate`; empty when libcrypto is out of memory.
 Bytes CertificateDer(const X509* certificate);

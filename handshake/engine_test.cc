@@ -1,0 +1,512 @@
+#include "handshake/engine.h"
+
+#include <algorithm>
+#include <functional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/alert.h"
+#include "base/bytes.h"
+#include "base/error_codes.h"
+#include "base/session_keys.h"
+#include "gtest/gtest.h"
+#include "handshake/config.h"
+#include "handshake/credential.h"
+#include "handshake/peer_verifier.h"
+#include "handshake/server_name.h"
+#include "handshake/testing/local_peer.h"
+#include "handshake/testing/test_pki.h"
+
+namespace ktlsd::handshake {
+namespace {
+
+Credential CredentialOf(const TestPki& pki, const TestCertificate& end) {
+  Result<Credential> credential =
+      Credential::FromPem(BytesOf(pki.ChainPemOf(end)), BytesOf(end.key_pem()));
+  EXPECT_TRUE(credential.ok());
+  return std::move(credential).value();
+}
+
+TrustStore TrustIn(const TestCertificate& root) {
+  Result<TrustStore> trust = TrustStore::FromPem(BytesOf(root.pem()), {});
+  EXPECT_TRUE(trust.ok());
+  return std::move(trust).value();
+}
+
+// Everything that two ends of a mutual handshake need.
+struct World {
+  explicit World(KeyKind kind = KeyKind::kEcdsaP256)
+      : pki(MakeTestPki(kind)),
+        server_credential(CredentialOf(pki, pki.server)),
+        client_credential(CredentialOf(pki, pki.client)),
+        trust(TrustIn(pki.root)) {}
+
+  LocalPeerSetup Client() const {
+    LocalPeerSetup setup;
+    setup.credential = &client_credential;
+    setup.trust = &trust;
+    setup.policy = {
+        Role::kServer, {*ServerName::Parse("server.example")}, kTestNow};
+    setup.client.server_name = "server.example";
+    return setup;
+  }
+  LocalPeerSetup Server() const {
+    LocalPeerSetup setup;
+    setup.credential = &server_credential;
+    setup.trust = &trust;
+    setup.policy = {Role::kClient, {}, kTestNow};
+    setup.server.client_auth = ClientAuth::kRequest;
+    return setup;
+  }
+
+  TestPki pki;
+  Credential server_credential;
+  Credential client_credential;
+  TrustStore trust;
+};
+
+struct Pair {
+  LocalPeer client;
+  LocalPeer server;
+};
+
+Pair Handshake(const LocalPeerSetup& client, const LocalPeerSetup& server,
+               const Wire& wire = {}) {
+  Pair pair{LocalPeer::Client(client), LocalPeer::Server(server)};
+  Connect(pair.client, pair.server, wire);
+  return pair;
+}
+
+std::string_view FailureOf(const LocalPeer& peer) {
+  return peer.failure() == nullptr ? "none"
+                                   : Describe(peer.failure()->error.code).label;
+}
+
+void ExpectSameKeys(Pair& pair) {
+  ASSERT_TRUE(pair.client.done()) << FailureOf(pair.client);
+  ASSERT_TRUE(pair.server.done()) << FailureOf(pair.server);
+  auto client = std::move(pair.client.engine()).TakeSession();
+  auto server = std::move(pair.server.engine()).TakeSession();
+  ASSERT_TRUE(client.ok());
+  ASSERT_TRUE(server.ok());
+  const SessionKeys& ours = client->session.keys;
+  const SessionKeys& theirs = server->session.keys;
+  EXPECT_EQ(ours.suite, theirs.suite);
+  EXPECT_FALSE(ours.send.traffic_secret.empty());
+  EXPECT_TRUE(ours.send.traffic_secret.Equals(theirs.receive.traffic_secret));
+  EXPECT_TRUE(ours.receive.traffic_secret.Equals(theirs.send.traffic_secret));
+  EXPECT_FALSE(ours.send.traffic_secret.Equals(ours.receive.traffic_secret));
+  EXPECT_EQ(ours.send.next_record, 0U);
+  EXPECT_EQ(ours.receive.next_record, 0U);
+}
+
+struct Parameters {
+  CipherSuite suite;
+  NamedGroup group;
+  KeyKind key;
+  bool retry;
+};
+
+class EveryParameter : public testing::TestWithParam<Parameters> {};
+
+TEST_P(EveryParameter, MutualHandshakeGivesBothEndsTheSameKeys) {
+  const Parameters& parameters = GetParam();
+  const World world(parameters.key);
+  LocalPeerSetup client = world.Client();
+  client.client.suites = {parameters.suite};
+  client.client.groups = {NamedGroup::kX25519, NamedGroup::kSecp256r1,
+                          NamedGroup::kSecp384r1};
+  client.client.share_groups = {!parameters.retry ? parameters.group
+                                : parameters.group == NamedGroup::kX25519
+                                    ? NamedGroup::kSecp256r1
+                                    : NamedGroup::kX25519};
+  LocalPeerSetup server = world.Server();
+  server.server.groups = {parameters.group};
+  Pair pair = Handshake(client, server);
+  for (const LocalPeer* peer : {&pair.client, &pair.server}) {
+    const HandshakeInfo& info = peer->engine().info();
+    EXPECT_EQ(info.suite, parameters.suite);
+    EXPECT_EQ(info.group, parameters.group);
+    EXPECT_EQ(info.hello_retry, parameters.retry);
+    EXPECT_TRUE(info.certificate_requested);
+    EXPECT_TRUE(info.our_scheme);
+    EXPECT_TRUE(info.peer_scheme);
+  }
+  ExpectSameKeys(pair);
+}
+
+std::vector<Parameters> AllParameters() {
+  std::vector<Parameters> all;
+  for (const auto suite :
+       {CipherSuite::kAes128GcmSha256, CipherSuite::kAes256GcmSha384,
+        CipherSuite::kChaCha20Poly1305Sha256}) {
+    for (const auto group : {NamedGroup::kX25519, NamedGroup::kSecp256r1,
+                             NamedGroup::kSecp384r1}) {
+      for (const auto key : {KeyKind::kEcdsaP256, KeyKind::kEd25519}) {
+        for (const bool retry : {false, true}) {
+          all.push_back({suite, group, key, retry});
+        }
+      }
+    }
+  }
+  for (const auto key :
+       {KeyKind::kEcdsaP384, KeyKind::kRsa2048, KeyKind::kRsaPss2048}) {
+    all.push_back(
+        {CipherSuite::kAes256GcmSha384, NamedGroup::kX25519, key, false});
+  }
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Engine, EveryParameter,
+                         testing::ValuesIn(AllParameters()));
+
+TEST(Engine, AnySplitOfTheStreamGivesTheSameHandshake) {
+  const World world;
+  for (const std::size_t most : {1, 2, 3, 5, 7, 64}) {
+    Wire wire;
+    wire.most = most;
+    Pair pair = Handshake(world.Client(), world.Server(), wire);
+    ExpectSameKeys(pair);
+  }
+}
+
+TEST(Engine, ServerOnlyAuthentication) {
+  const World world;
+  LocalPeerSetup client = world.Client();
+  client.credential = nullptr;
+  LocalPeerSetup server = world.Server();
+  server.server.client_auth = ClientAuth::kNone;
+  Pair pair = Handshake(client, server);
+  EXPECT_FALSE(pair.server.engine().info().peer_scheme);
+  ExpectSameKeys(pair);
+}
+
+TEST(Engine, RequestedCertificateMayBeMissing) {
+  const World world;
+  LocalPeerSetup client = world.Client();
+  client.credential = nullptr;
+  Pair pair = Handshake(client, world.Server());
+  EXPECT_TRUE(pair.client.engine().info().certificate_requested);
+  EXPECT_FALSE(pair.client.engine().info().our_scheme);
+  EXPECT_FALSE(pair.server.engine().info().peer_scheme);
+  ExpectSameKeys(pair);
+}
+
+TEST(Engine, RequiredCertificateMayNotBeMissing) {
+  const World world;
+  LocalPeerSetup client = world.Client();
+  client.credential = nullptr;
+  LocalPeerSetup server = world.Server();
+  server.server.client_auth = ClientAuth::kRequire;
+  const Pair pair = Handshake(client, server);
+  EXPECT_EQ(FailureOf(pair.server), "certificate_required");
+  EXPECT_EQ(pair.server.failure()->alert_sent, Alert::kCertificateRequired);
+}
+
+TEST(Engine, WithoutMiddleboxCompatibility) {
+  const World world;
+  LocalPeerSetup client = world.Client();
+  client.client.middlebox_compatibility = false;
+  Pair pair = Handshake(client, world.Server());
+  ExpectSameKeys(pair);
+}
+
+TEST(Engine, ChoosesAnApplicationProtocol) {
+  const World world;
+  LocalPeerSetup client = world.Client();
+  client.client.alpn_protocols = {{'a'}, {'b'}};
+  LocalPeerSetup server = world.Server();
+  server.server.alpn_protocols = {{'b'}};
+  Pair pair = Handshake(client, server);
+  EXPECT_EQ(pair.client.engine().info().alpn_protocol, Bytes{'b'});
+  EXPECT_EQ(pair.server.engine().info().alpn_protocol, Bytes{'b'});
+  ExpectSameKeys(pair);
+
+  server.server.alpn_protocols = {{'c'}};
+  const Pair refused = Handshake(client, server);
+  EXPECT_EQ(FailureOf(refused.server), "no_application_protocol");
+  EXPECT_EQ(refused.client.failure()->error.alert,
+            static_cast<uint8_t>(Alert::kNoApplicationProtocol));
+}
+
+// --- Refusals: the side that refuses names the reason, the other one hears
+// the alert of the error table. ---
+
+void ExpectRefusal(const LocalPeer& refusing, const LocalPeer& refused,
+                   Code code) {
+  ASSERT_NE(refusing.failure(), nullptr);
+  EXPECT_EQ(FailureOf(refusing), Describe(code).label);
+  EXPECT_EQ(refusing.failure()->alert_sent, Describe(code).alert);
+  if (refused.failure() != nullptr) {
+    EXPECT_EQ(FailureOf(refused), "alert_received");
+    EXPECT_EQ(refused.failure()->error.alert,
+              static_cast<uint8_t>(Describe(code).alert));
+  }
+}
+
+TEST(Engine, RefusesAWrongName) {
+  const World world;
+  LocalPeerSetup client = world.Client();
+  client.policy.names = {*ServerName::Parse("other.example")};
+  const Pair pair = Handshake(client, world.Server());
+  ExpectRefusal(pair.client, pair.server, Code::kCertificateNameMismatch);
+}
+
+TEST(Engine, RefusesAnUnknownIssuer) {
+  const World world;
+  const World other;
+  LocalPeerSetup client = world.Client();
+  client.trust = &other.trust;
+  const Pair pair = Handshake(client, world.Server());
+  ExpectRefusal(pair.client, pair.server, Code::kCertificateUnknownIssuer);
+}
+
+TEST(Engine, RefusesAnExpiredCertificate) {
+  const World world;
+  LocalPeerSetup server = world.Server();
+  server.policy.now = kTestNotAfter + std::chrono::hours(24);
+  const Pair pair = Handshake(world.Client(), server);
+  ExpectRefusal(pair.server, pair.client, Code::kCertificateExpired);
+}
+
+TEST(Engine, RefusesWithoutACommonSuite) {
+  const World world;
+  LocalPeerSetup client = world.Client();
+  client.client.suites = {CipherSuite::kAes128GcmSha256};
+  LocalPeerSetup server = world.Server();
+  server.server.suites = {CipherSuite::kAes256GcmSha384};
+  const Pair pair = Handshake(client, server);
+  ExpectRefusal(pair.server, pair.client, Code::kNoCommonCipherSuite);
+}
+
+TEST(Engine, RefusesWithoutACommonGroup) {
+  const World world;
+  LocalPeerSetup client = world.Client();
+  client.client.groups = {NamedGroup::kX25519};
+  client.client.share_groups = {NamedGroup::kX25519};
+  LocalPeerSetup server = world.Server();
+  server.server.groups = {NamedGroup::kSecp256r1};
+  const Pair pair = Handshake(client, server);
+  ExpectRefusal(pair.server, pair.client, Code::kNoCommonGroup);
+}
+
+TEST(Engine, RefusesToServeWithoutACertificate) {
+  const World world;
+  LocalPeerSetup server = world.Server();
+  server.credential = nullptr;
+  const Pair pair = Handshake(world.Client(), server);
+  ExpectRefusal(pair.server, pair.client, Code::kNoCertificateConfigured);
+}
+
+TEST(Engine, FailsWithTheErrorOfItsSigner) {
+  const World world;
+  LocalPeerSetup server = world.Server();
+  LocalPeer client = LocalPeer::Client(world.Client());
+  Engine engine = Engine::Server();
+  while (std::holds_alternative<NeedInput>(engine.wait())) {
+    const auto need = std::get<NeedInput>(engine.wait());
+    const ByteView rest = client.engine().output();
+    const std::size_t size = std::min(need.bytes, rest.size());
+    engine.Feed(rest.first(size));
+    client.engine().Written(size);
+  }
+  server.server.certificate = CertificateOf(world.server_credential);
+  engine.Configure(server.server);
+  while (std::holds_alternative<HaveOutput>(engine.wait())) {
+    engine.Written(engine.output().size());
+  }
+  ASSERT_TRUE(std::holds_alternative<NeedSignature>(engine.wait()));
+  engine.Sign(Error{Code::kKeeperUnavailable, "gone"});
+  ASSERT_NE(engine.failure(), nullptr);
+  EXPECT_EQ(engine.failure()->error.code, Code::kKeeperUnavailable);
+  EXPECT_EQ(engine.failure()->alert_sent, Alert::kInternalError);
+}
+
+// --- The stream attacked. ---
+
+// A run of one direction's whole stream, unchanged.
+Bytes StreamOf(const World& world, bool to_server) {
+  Bytes stream;
+  Wire wire;
+  (to_server ? wire.to_server : wire.to_client) = [&](std::size_t,
+                                                      Bytes& bytes) {
+    stream.insert(stream.end(), bytes.begin(), bytes.end());
+    return true;
+  };
+  Handshake(world.Client(), world.Server(), wire);
+  return stream;
+}
+
+// RFC 8446 section 5.1: "legacy_record_version ... MUST be ignored for all
+// purposes" of an unprotected record. We want its first byte to be 3 all the
+// same, so only the second one is free: offset 2 of each plaintext record.
+std::vector<std::size_t> IgnoredBytes(const Bytes& stream) {
+  std::vector<std::size_t> ignored;
+  for (std::size_t at = 0; at + kRecordHeaderSize <= stream.size();) {
+    if (static_cast<ContentType>(stream[at]) != ContentType::kApplicationData) {
+      ignored.push_back(at + 2);
+    }
+    at += kRecordHeaderSize + stream[at + 3] * 256U + stream[at + 4];
+  }
+  return ignored;
+}
+
+class StreamAttack : public testing::TestWithParam<bool> {
+ protected:
+  // Ed25519 signatures have one length, so offsets are those of every run.
+  const World world_{KeyKind::kEd25519};
+  const bool to_server_ = GetParam();
+  const Bytes stream_ = StreamOf(world_, to_server_);
+
+  Pair RunWith(const OnTheWire& hook) const {
+    Wire wire;
+    (to_server_ ? wire.to_server : wire.to_client) = hook;
+    return Handshake(world_.Client(), world_.Server(), wire);
+  }
+  // Both ends are over, and not both believe in success.
+  static void ExpectNamedFailure(const Pair& pair, std::size_t offset) {
+    EXPECT_FALSE(pair.client.done() && pair.server.done()) << offset;
+    for (const LocalPeer* peer : {&pair.client, &pair.server}) {
+      EXPECT_TRUE(peer->done() || peer->failure() != nullptr) << offset;
+    }
+  }
+};
+
+TEST_P(StreamAttack, EveryFlippedByteEndsInANamedError) {
+  const std::vector<std::size_t> ignored = IgnoredBytes(stream_);
+  for (std::size_t target = 0; target < stream_.size(); ++target) {
+    for (const uint8_t mask : {uint8_t{0x01}, uint8_t{0x80}}) {
+      const Pair pair = RunWith([&](std::size_t offset, Bytes& bytes) {
+        if (target >= offset && target - offset < bytes.size()) {
+          bytes[target - offset] =
+              static_cast<uint8_t>(bytes[target - offset] ^ mask);
+        }
+        return true;
+      });
+      if (std::ranges::find(ignored, target) != ignored.end()) {
+        EXPECT_TRUE(pair.client.done() && pair.server.done()) << target;
+      } else {
+        ExpectNamedFailure(pair, target);
+      }
+    }
+  }
+}
+
+TEST_P(StreamAttack, EveryCutEndsInANamedError) {
+  for (std::size_t size = 0; size < stream_.size(); ++size) {
+    const Pair pair = RunWith([&](std::size_t offset, Bytes& bytes) {
+      if (offset + bytes.size() <= size) {
+        return true;
+      }
+      bytes.resize(size > offset ? size - offset : 0);
+      return false;
+    });
+    ExpectNamedFailure(pair, size);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Engine, StreamAttack, testing::Bool(),
+                         [](const auto& direction) {
+                           return direction.param ? "ToServer" : "ToClient";
+                         });
+
+// --- Never a byte beyond the handshake. ---
+
+bool WaitsForSignature(const LocalPeer& peer) {
+  return std::holds_alternative<NeedSignature>(peer.engine().wait());
+}
+
+// Moves what `from` has to say into `queue`, and feeds `to` from there.
+void Carry(LocalPeer& from, Bytes& queue, LocalPeer& to) {
+  const ByteView output = from.engine().output();
+  queue.insert(queue.end(), output.begin(), output.end());
+  from.engine().Written(output.size());
+  from.Settle();
+  while (to.wants() && !queue.empty()) {
+    const std::size_t size = std::min(queue.size(), *to.wants());
+    to.engine().Feed(ByteView(queue).first(size));
+    queue.erase(queue.begin(),
+                queue.begin() + static_cast<std::ptrdiff_t>(size));
+    while (!WaitsForSignature(to) && to.Resolve()) {
+    }
+  }
+}
+
+// Goes on until the client has all of the server's flight, and has to sign.
+void CarryUntilClientSigns(LocalPeer& client, LocalPeer& server,
+                           Bytes& to_server) {
+  Bytes to_client;
+  while (!WaitsForSignature(client)) {
+    Carry(client, to_server, server);
+    server.Settle();
+    Carry(server, to_client, client);
+  }
+}
+
+TEST(Engine, LeavesWhatFollowsTheFinishedUnread) {
+  const World world;
+  const Bytes tail = {23, 3, 3, 0, 4, 1, 2, 3, 4};
+  Pair pair{LocalPeer::Client(world.Client()),
+            LocalPeer::Server(world.Server())};
+  Bytes to_server;
+  CarryUntilClientSigns(pair.client, pair.server, to_server);
+  pair.client.Settle();
+  // The client's first application data arrives in one go with its Finished.
+  const ByteView output = pair.client.engine().output();
+  to_server.insert(to_server.end(), output.begin(), output.end());
+  pair.client.engine().Written(output.size());
+  to_server.insert(to_server.end(), tail.begin(), tail.end());
+  Carry(pair.client, to_server, pair.server);
+  EXPECT_TRUE(pair.server.done()) << FailureOf(pair.server);
+  EXPECT_EQ(to_server, tail);
+  ExpectSameKeys(pair);
+}
+
+// --- Misuse. ---
+
+TEST(Engine, AnswersThatWereNotWaitedForFailIt) {
+  const World world;
+  const std::vector<std::function<void(Engine&)>> misuses = {
+      [](Engine& engine) { engine.Sign(Bytes{1}); },
+      [](Engine& engine) { engine.Judge(Error{Code::kInternal, "x"}); },
+      [](Engine& engine) { engine.Configure(ServerConfig{}); },
+      [](Engine& engine) { engine.Feed(Bytes(6)); },
+  };
+  for (const auto& misuse : misuses) {
+    LocalPeer peer = LocalPeer::Client(world.Client());
+    peer.engine().Written(peer.engine().output().size());
+    misuse(peer.engine());
+    ASSERT_NE(peer.failure(), nullptr);
+    EXPECT_EQ(FailureOf(peer), "api_misuse");
+  }
+}
+
+TEST(Engine, GivesNoSessionBeforeItIsDone) {
+  const World world;
+  LocalPeer peer = LocalPeer::Client(world.Client());
+  EXPECT_FALSE(std::move(peer.engine()).TakeSession().ok());
+}
+
+TEST(Engine, GivesNoSessionWhileOutputWaits) {
+  const World world;
+  LocalPeer client = LocalPeer::Client(world.Client());
+  LocalPeer server = LocalPeer::Server(world.Server());
+  Bytes to_server;
+  CarryUntilClientSigns(client, server, to_server);
+  client.Settle();
+  ASSERT_FALSE(client.engine().output().empty());
+  EXPECT_FALSE(std::move(client.engine()).TakeSession().ok());
+}
+
+TEST(Engine, RefusesAConfigurationWithNothingToOffer) {
+  ClientConfig config;
+  config.suites.clear();
+  const Engine engine = Engine::Client(config);
+  ASSERT_NE(engine.failure(), nullptr);
+  EXPECT_EQ(engine.failure()->error.code, Code::kApiMisuse);
+}
+
+}  // namespace
+}  // namespace ktlsd::handshake

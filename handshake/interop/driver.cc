@@ -1,0 +1,168 @@
+#include "handshake/interop/driver.h"
+
+#include <fstream>
+#include <iterator>
+
+#include "base/clock.h"
+#include "handshake/server_name.h"
+#include "handshake/verdict_source.h"
+
+namespace ktlsd::handshake {
+namespace {
+
+template <typename... Ts>
+struct Overload : Ts... {
+  using Ts::operator()...;
+};
+template <typename... Ts>
+Overload(Ts...) -> Overload<Ts...>;
+
+Result<Bytes> ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    return Error{Code::kConfigUnusable, "cannot open a file"};
+  }
+  return Bytes(std::istreambuf_iterator<char>(file), {});
+}
+
+Result<Credential> ReadCredential(const Options& options) {
+  ASSIGN_OR_RETURN(const Bytes certificate, ReadFile(options.certificate));
+  ASSIGN_OR_RETURN(const Bytes key, ReadFile(options.key));
+  return Credential::FromPem(certificate, key);
+}
+
+LocalCertificate PublicPart(const Credential& credential) {
+  return {credential.chain(), credential.schemes()};
+}
+
+}  // namespace
+
+Result<Driver> Driver::Create(Options options) {
+  ASSIGN_OR_RETURN(const Bytes authorities, ReadFile(options.authorities));
+  ASSIGN_OR_RETURN(TrustStore trust, TrustStore::FromPem(authorities, {}));
+  std::optional<Credential> ours;
+  if (!options.certificate.empty()) {
+    ASSIGN_OR_RETURN(Credential credential, ReadCredential(options));
+    ours = std::move(credential);
+  }
+  return Driver(std::move(options), std::move(trust), std::move(ours));
+}
+
+Result<Outcome> Driver::Handshake(LoopbackStream& stream) {
+  Engine engine = MakeEngine();
+  bool answered = true;
+  while (answered) {
+    ASSIGN_OR_RETURN(answered, Answer(engine, engine.wait(), stream));
+  }
+  ASSIGN_OR_RETURN(EstablishedSession established,
+                   std::move(engine).TakeSession());
+  return Outcome{std::move(established.session), peer_subject_};
+}
+
+Engine Driver::MakeEngine() const {
+  if (options_.role == Role::kServer) {
+    return Engine::Server();
+  }
+  ClientConfig config;
+  config.server_name = options_.name;
+  if (!options_.suites.empty()) {
+    config.suites = options_.suites;
+  }
+  if (!options_.groups.empty()) {
+    config.groups = options_.groups;
+    config.share_groups = {options_.groups.front()};
+  }
+  if (!options_.share_groups.empty()) {
+    config.share_groups = options_.share_groups;
+  }
+  if (ours_) {
+    config.certificate = PublicPart(*ours_);
+  }
+  return Engine::Client(std::move(config));
+}
+
+Result<bool> Driver::Answer(Engine& engine, const Wait& wait,
+                            LoopbackStream& stream) {
+  Status io = Ok{};
+  bool waiting = true;
+  std::visit(
+      Overload{
+          [&](HaveOutput) { io = Write(engine, stream); },
+          [&](NeedInput need) { io = Read(engine, need.bytes, stream); },
+          [&](NeedServerConfig) { engine.Configure(Configuration()); },
+          [&](const NeedSignature& need) { engine.Sign(Sign(need.request)); },
+          [&](NeedPeerVerdict need) { engine.Judge(Judge(*need.proof)); },
+          [&](Done) { waiting = false; },
+          [&](const Failed& failed) { io = failed.error; },
+      },
+      wait);
+  RETURN_IF_ERROR(io);
+  return waiting;
+}
+
+Status Driver::Read(Engine& engine, std::size_t limit, LoopbackStream& stream) {
+  Bytes buffer(limit);
+  const Result<std::size_t> count = stream.Read(buffer);
+  if (!count.ok() && count.error().code != Code::kPeerReset) {
+    return count.error();
+  }
+  if (!count.ok() || *count == 0) {
+    engine.PeerClosed(/*reset=*/!count.ok());
+  } else {
+    engine.Feed(ByteView(buffer).first(*count));
+  }
+  return Ok{};
+}
+
+Status Driver::Write(Engine& engine, LoopbackStream& stream) {
+  const Result<std::size_t> count = stream.Write(engine.output());
+  if (!count.ok()) {
+    // The reason of a failure is worth more than that its alert got lost.
+    return engine.failure() != nullptr ? engine.failure()->error
+                                       : count.error();
+  }
+  engine.Written(*count);
+  return Ok{};
+}
+
+Result<ServerConfig> Driver::Configuration() const {
+  if (!ours_) {
+    return Error{Code::kNoCertificateConfigured, "a server without --key"};
+  }
+  ServerConfig config;
+  config.certificate = PublicPart(*ours_);
+  if (!options_.suites.empty()) {
+    config.suites = options_.suites;
+  }
+  if (!options_.groups.empty()) {
+    config.groups = options_.groups;
+  }
+  config.client_auth = options_.client_auth;
+  return config;
+}
+
+Result<Bytes> Driver::Sign(const SignatureRequest& request) const {
+  if (!ours_) {
+    return Error{Code::kInternal, "asked to sign without a key"};
+  }
+  return ours_->Sign(request.scheme, request.signer, request.transcript_hash);
+}
+
+Result<PeerVerified> Driver::Judge(const PeerProof& proof) {
+  PeerPolicy policy{};
+  policy.now = SystemClock().Today();
+  policy.peer = Role::kClient;
+  if (options_.role == Role::kClient) {
+    policy.peer = Role::kServer;
+    ASSIGN_OR_RETURN(const ServerName name, ServerName::Parse(options_.name));
+    policy.names = {name};
+  }
+  const auto verdict = trust_.Verify(policy, proof);
+  if (const auto* refusal = std::get_if<Refusal>(&verdict)) {
+    return refusal->error;
+  }
+  peer_subject_ = std::get<VerifiedPeer>(verdict).subject;
+  return VerdictSource::Accepted();
+}
+
+}  // namespace ktlsd::handshake

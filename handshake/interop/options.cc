@@ -1,0 +1,149 @@
+#include "handshake/interop/options.h"
+
+#include <charconv>
+#include <span>
+#include <string_view>
+
+namespace ktlsd::handshake {
+namespace {
+
+std::vector<std::string_view> Split(std::string_view list) {
+  std::vector<std::string_view> items;
+  while (true) {
+    const auto comma = list.find(',');
+    items.push_back(list.substr(0, comma));
+    if (comma == std::string_view::npos) {
+      return items;
+    }
+    list.remove_prefix(comma + 1);
+  }
+}
+
+std::optional<CipherSuite> SuiteOf(std::string_view name) {
+  for (const CipherSuite suite :
+       {CipherSuite::kAes128GcmSha256, CipherSuite::kAes256GcmSha384,
+        CipherSuite::kChaCha20Poly1305Sha256}) {
+    if (CipherSuiteName(suite) == name) {
+      return suite;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<NamedGroup> GroupOf(std::string_view name) {
+  for (const NamedGroup group : SupportedGroups()) {
+    if (GroupName(group) == name) {
+      return group;
+    }
+  }
+  return std::nullopt;
+}
+
+template <typename T>
+bool ReadList(std::string_view list, std::optional<T> (*item)(std::string_view),
+              std::vector<T>& out) {
+  for (const std::string_view name : Split(list)) {
+    const auto value = item(name);
+    if (!value) {
+      return false;
+    }
+    out.push_back(*value);
+  }
+  return true;
+}
+
+template <typename Number>
+bool ReadNumber(std::string_view text, Number& out) {
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), out);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+bool ReadRole(std::string_view text, Role& role) {
+  role = text == "server" ? Role::kServer : Role::kClient;
+  return text == "server" || text == "client";
+}
+
+bool ReadClientAuth(std::string_view text, ClientAuth& auth) {
+  auth = text == "require" ? ClientAuth::kRequire : ClientAuth::kNone;
+  return text == "require" || text == "none";
+}
+
+bool ReadTimeout(std::string_view text, std::chrono::milliseconds& timeout) {
+  int64_t count = 0;
+  const bool read = ReadNumber(text, count) && count > 0;
+  timeout = std::chrono::milliseconds(count);
+  return read;
+}
+
+bool ReadText(std::string_view text, std::string& out) {
+  out = text;
+  return true;
+}
+
+bool Read(std::string_view name, std::string_view value, Options& options) {
+  if (name == "role") {
+    return ReadRole(value, options.role);
+  }
+  if (name == "port") {
+    return ReadNumber(value, options.port);
+  }
+  if (name == "certificate") {
+    return ReadText(value, options.certificate);
+  }
+  if (name == "key") {
+    return ReadText(value, options.key);
+  }
+  if (name == "authorities") {
+    return ReadText(value, options.authorities);
+  }
+  if (name == "name") {
+    return ReadText(value, options.name);
+  }
+  if (name == "suites") {
+    return ReadList(value, SuiteOf, options.suites);
+  }
+  if (name == "groups") {
+    return ReadList(value, GroupOf, options.groups);
+  }
+  if (name == "shares") {
+    return ReadList(value, GroupOf, options.share_groups);
+  }
+  if (name == "client-auth") {
+    return ReadClientAuth(value, options.client_auth);
+  }
+  if (name == "send") {
+    return ReadText(value, options.send);
+  }
+  if (name == "expect") {
+    return ReadText(value, options.expect);
+  }
+  if (name == "timeout-ms") {
+    return ReadTimeout(value, options.timeout);
+  }
+  return false;
+}
+
+}  // namespace
+
+const char kUsage[] =
+    "peer_driver --role=client|server --authorities=PEM\n"
+    "  --port=N --name=NAME --certificate=PEM --key=PEM\n"
+    "  --suites=NAME,... --groups=NAME,... --shares=NAME,...\n"
+    "  --client-auth=none|require --send=TEXT --expect=TEXT --timeout-ms=N\n";
+
+std::optional<Options> ParseOptions(int argc, const char* const* argv) {
+  Options options;
+  for (const char* const argument :
+       std::span(argv, static_cast<std::size_t>(argc)).subspan(1)) {
+    const std::string_view text = argument;
+    const auto equals = text.find('=');
+    if (!text.starts_with("--") || equals == std::string_view::npos ||
+        !Read(text.substr(2, equals - 2), text.substr(equals + 1), options)) {
+      return std::nullopt;
+    }
+  }
+  return options;
+}
+
+}  // namespace ktlsd::handshake
