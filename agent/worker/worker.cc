@@ -1,0 +1,377 @@
+#include "agent/worker/worker.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "agent/ipc/chain.h"
+#include "base/error_codes.h"
+
+namespace ktlsd::agent {
+namespace {
+
+constexpr Error kKeeperGone = {Code::kKeeperUnavailable, "the keeper is gone"};
+constexpr Error kVerifierGone = {Code::kVerifierUnavailable,
+                                 "the verifier is gone"};
+
+JobReport RefusalOf(JobId job, const Error& error) {
+  JobReport report;
+  report.job = job;
+  report.outcome = Outcome::Failure(error.code);
+  report.os_error = error.os_error;
+  report.what = Text<kDetailSize>::Of(error.what);
+  return report;
+}
+
+std::vector<handshake::SignatureScheme> SchemesOf(const ChainReply& reply) {
+  std::vector<handshake::SignatureScheme> schemes;
+  for (const uint16_t scheme : reply.schemes) {
+    if (scheme != 0) {
+      schemes.push_back(static_cast<handshake::SignatureScheme>(scheme));
+    }
+  }
+  return schemes;
+}
+
+}  // namespace
+
+Worker::Worker(Link monitor, ktls::SocketOps& ktls_ops, const Clock& clock)
+    : monitor_(std::move(monitor)), ktls_ops_(ktls_ops), clock_(clock) {}
+
+Status Worker::Run() {
+  ASSIGN_OR_RETURN(
+      EventLoop loop,
+      EventLoop::Create(
+          clock_, {[this](EventLoop::Token token) { OnReady(token); },
+                   [this](EventLoop::Token token) { OnDeadline(token); }}));
+  loop_ = std::move(loop);
+  RETURN_IF_ERROR(loop_->Watch(monitor_.socket(), kMonitorToken));
+  OnReady(kMonitorToken);
+  RETURN_IF_ERROR(loop_->Run());
+  return stopped_;
+}
+
+void Worker::OnReady(EventLoop::Token token) {
+  switch (token) {
+    case kMonitorToken: {
+      const Status read = ReadMonitor();
+      if (!read.ok()) {
+        // The monitor went away: so do we, and the kernel closes the rest.
+        stopped_ = read.error().code == Code::kPeerClosed ? Status(Ok{}) : read;
+        loop_->Stop();
+        return;
+      }
+      return SendReports();
+    }
+    case kKeeperToken:
+      if (!ReadKeeper().ok()) {
+        return Lose(keeper_, kKeeperGone);
+      }
+      return ResumeBlocked();
+    case kVerifierToken:
+      if (!ReadVerifier().ok()) {
+        return Lose(verifier_, kVerifierGone);
+      }
+      return ResumeBlocked();
+    default:
+      break;
+  }
+  const JobId job = token - kFirstJobToken;
+  if (Connection* connection = Find(job)) {
+    connection->Resume();
+    AfterEvent(job);
+  }
+}
+
+void Worker::OnDeadline(EventLoop::Token token) {
+  const JobId job = token - kFirstJobToken;
+  if (Connection* connection = Find(job)) {
+    connection->OnDeadline();
+    AfterEvent(job);
+    if (Find(job) != nullptr) {
+      loop_->At(connection->deadline(), token);
+    }
+  }
+}
+
+// --- From the monitor ---
+
+Status Worker::ReadMonitor() {
+  for (;;) {
+    ASSIGN_OR_RETURN(auto received,
+                     monitor_.Receive<ToWorker>(Descriptors::kTake));
+    if (!received) {
+      return Ok{};
+    }
+    RETURN_IF_ERROR(std::visit(
+        [&](const auto& message) { return Handle(message, *received); },
+        received->message));
+  }
+}
+
+Status Worker::Handle(const Job& job, Received<ToWorker>& received) {
+  WaitingJob waiting{job, std::move(received.descriptors.front())};
+  const auto known = certificates_.find(job.credential);
+  if (job.credential == 0) {
+    Start(std::move(waiting), std::nullopt);
+  } else if (known != certificates_.end()) {
+    Start(std::move(waiting), known->second);
+  } else {
+    const Status asked = AskChain(waiting);
+    if (!asked.ok()) {
+      Report(RefusalOf(job.job, asked.error()));
+      return Ok{};
+    }
+    waiting_.push_back(std::move(waiting));
+  }
+  return Ok{};
+}
+
+Status Worker::Handle(const TakeLink& take, Received<ToWorker>& received) {
+  const bool keeper = take.to == LinkTo::kKeeper;
+  std::optional<Link>& link = keeper ? keeper_ : verifier_;
+  if (link) {
+    Lose(link, keeper ? kKeeperGone : kVerifierGone);
+  }
+  link.emplace(std::move(received.descriptors.front()));
+  RETURN_IF_ERROR(
+      loop_->Watch(link->socket(), keeper ? kKeeperToken : kVerifierToken));
+  if (keeper) {
+    std::erase_if(waiting_, [this](const WaitingJob& waiting) {
+      const Status asked = AskChain(waiting);
+      if (!asked.ok()) {
+        Report(RefusalOf(waiting.job.job, asked.error()));
+      }
+      return !asked.ok();
+    });
+  }
+  return Ok{};
+}
+
+Status Worker::Handle(const EndJob& end, Received<ToWorker>&) {
+  if (Connection* connection = Find(end.job)) {
+    loop_->Unwatch(connection->socket());
+    connections_.erase(end.job);
+  }
+  std::erase_if(waiting_, [&](const WaitingJob& waiting) {
+    return waiting.job.job == end.job;
+  });
+  return Ok{};
+}
+
+Status Worker::Handle(const Forget& forget, Received<ToWorker>&) {
+  certificates_.erase(forget.id);
+  return Ok{};
+}
+
+// --- Jobs ---
+
+void Worker::Start(WaitingJob waiting,
+                   std::optional<handshake::LocalCertificate> certificate) {
+  const JobId job = waiting.job.job;
+  auto connection = std::make_unique<Connection>(
+      waiting.job, std::move(waiting.socket), std::move(certificate), *this,
+      ktls_ops_, clock_);
+  const EventLoop::Token token = job + kFirstJobToken;
+  const Status watched = loop_->Watch(connection->socket(), token);
+  if (!watched.ok()) {
+    return Report(RefusalOf(job, watched.error()));
+  }
+  loop_->At(connection->deadline(), token);
+  Connection& started = *connection;
+  connections_.emplace(job, std::move(connection));
+  started.Resume();
+  AfterEvent(job);
+}
+
+void Worker::AfterEvent(JobId job) {
+  const Connection* connection = Find(job);
+  if (connection != nullptr && connection->report()) {
+    const JobReport report = *connection->report();
+    connections_.erase(job);
+    Report(report);
+  }
+}
+
+// Tries again what a full link to the keeper or the verifier kept back.
+void Worker::ResumeBlocked() {
+  for (const JobId job : std::exchange(blocked_, {})) {
+    if (Connection* connection = Find(job)) {
+      connection->Resume();
+      AfterEvent(job);
+    }
+  }
+}
+
+Status Worker::NoteBlocked(JobId job, Status sent) {
+  if (!sent.ok() && sent.error().code == Code::kTooBusy) {
+    blocked_.push_back(job);
+  }
+  return sent;
+}
+
+Connection* Worker::Find(JobId job) {
+  const auto found = connections_.find(job);
+  return found == connections_.end() ? nullptr : found->second.get();
+}
+
+void Worker::Report(const JobReport& report) {
+  unsent_reports_.push_back(report);
+  SendReports();
+}
+
+// What the monitor's queue does not take now goes out when it has room.
+void Worker::SendReports() {
+  while (!unsent_reports_.empty() &&
+         monitor_.Send(unsent_reports_.front()).ok()) {
+    unsent_reports_.pop_front();
+  }
+}
+
+void Worker::StopWatching(BorrowedFd socket) { loop_->Unwatch(socket); }
+
+// --- Keeper ---
+
+// Without a keeper the job waits for the next one: TakeLink asks again.
+Status Worker::AskChain(const WaitingJob& waiting) {
+  if (!keeper_) {
+    return Ok{};
+  }
+  ChainRequest request;
+  request.job = waiting.job.job;
+  request.credential = waiting.job.credential;
+  return keeper_->Send(request);
+}
+
+Status Worker::RequestSignature(JobId job,
+                                const handshake::SignatureRequest& request) {
+  if (!keeper_) {
+    return kKeeperGone;
+  }
+  SignRequest message;
+  message.job = job;
+  message.scheme = static_cast<uint16_t>(request.scheme);
+  message.transcript_hash = WireHash::Of(request.transcript_hash.view());
+  return NoteBlocked(job, keeper_->Send(message));
+}
+
+Status Worker::ReadKeeper() {
+  while (keeper_) {
+    ASSIGN_OR_RETURN(auto received, keeper_->Receive<KeeperToWorker>());
+    if (!received) {
+      break;
+    }
+    std::visit([&](const auto& message) { Handle(message, received->payload); },
+               received->message);
+  }
+  return Ok{};
+}
+
+void Worker::Handle(const ChainReply& reply, ByteView payload) {
+  if (!reply.outcome.ok()) {
+    return RefuseWaiting(
+        reply.credential,
+        {reply.outcome.code(), "the keeper has no such certificate"});
+  }
+  Result<std::vector<Bytes>> chain = ParseChain(payload, reply.certificates);
+  if (!chain.ok()) {
+    return RefuseWaiting(reply.credential, chain.error());
+  }
+  certificates_[reply.credential] = {std::move(chain).value(),
+                                     SchemesOf(reply)};
+  StartWaiting(reply.credential);
+}
+
+void Worker::StartWaiting(CredentialId credential) {
+  const auto ready = std::stable_partition(
+      waiting_.begin(), waiting_.end(), [&](const WaitingJob& waiting) {
+        return waiting.job.credential != credential;
+      });
+  std::vector<WaitingJob> jobs(std::make_move_iterator(ready),
+                               std::make_move_iterator(waiting_.end()));
+  waiting_.erase(ready, waiting_.end());
+  for (WaitingJob& job : jobs) {
+    Start(std::move(job), certificates_.at(credential));
+  }
+}
+
+void Worker::RefuseWaiting(CredentialId credential, const Error& error) {
+  std::erase_if(waiting_, [&](const WaitingJob& waiting) {
+    if (waiting.job.credential != credential) {
+      return false;
+    }
+    Report(RefusalOf(waiting.job.job, error));
+    return true;
+  });
+}
+
+void Worker::Handle(const SignReply& reply, ByteView payload) {
+  if (Connection* connection = Find(reply.job)) {
+    if (reply.outcome.ok()) {
+      connection->OnSignature(Bytes(payload.begin(), payload.end()));
+    } else {
+      connection->OnSignature(
+          Error{reply.outcome.code(), "the keeper did not sign"});
+    }
+    AfterEvent(reply.job);
+  }
+}
+
+// --- Verifier ---
+
+Status Worker::RequestVerdict(JobId job, const handshake::PeerProof& proof) {
+  if (!verifier_) {
+    return kVerifierGone;
+  }
+  Bytes payload;
+  AppendChain(proof.chain, payload);
+  ProofRequest message;
+  message.job = job;
+  message.chain_size = static_cast<uint32_t>(payload.size());
+  message.certificates = static_cast<uint16_t>(proof.chain.size());
+  message.scheme = static_cast<uint16_t>(proof.scheme);
+  message.transcript_hash = WireHash::Of(proof.transcript_hash.view());
+  payload.insert(payload.end(), proof.signature.begin(), proof.signature.end());
+  return NoteBlocked(job, verifier_->Send(message, payload));
+}
+
+Status Worker::ReadVerifier() {
+  while (verifier_) {
+    ASSIGN_OR_RETURN(auto received, verifier_->Receive<VerifierToWorker>());
+    if (!received) {
+      break;
+    }
+    const auto& reply = std::get<ProofReply>(received->message);
+    if (Connection* connection = Find(reply.job)) {
+      if (reply.outcome.ok()) {
+        connection->OnVerdict(Ok{});
+      } else {
+        connection->OnVerdict(
+            Error{reply.outcome.code(), "the peer's certificate was refused"});
+      }
+      AfterEvent(reply.job);
+    }
+  }
+  return Ok{};
+}
+
+// Closes a link whose other end is gone or broken, and ends what waits for it.
+// The monitor sends a new link with the new process.
+void Worker::Lose(std::optional<Link>& link, const Error& error) {
+  loop_->Unwatch(link->socket());
+  link.reset();
+  std::vector<JobId> jobs;
+  jobs.reserve(connections_.size());
+  for (const auto& [job, connection] : connections_) {
+    jobs.push_back(job);
+  }
+  for (const JobId job : jobs) {
+    if (Connection* connection = Find(job)) {
+      connection->OnServiceLost(error);
+      AfterEvent(job);
+    }
+  }
+  ResumeBlocked();
+}
+
+}  // namespace ktlsd::agent

@@ -1,0 +1,100 @@
+// The worker process: runs handshakes for the monitor, and knows nothing else.
+//
+// Scope:     takes jobs from the monitor's link, asks the keeper for chains and
+//            signatures and the verifier for verdicts, and reports each job
+//            once.
+// Layer:     agent/worker.
+// Threads:   belongs to one event loop.
+// Privilege: none; what it can still do when it is taken over is in
+//            docs/threat-model.md.
+// Design:    docs/design/process-model.md
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "agent/ipc/link.h"
+#include "agent/ipc/messages.h"
+#include "agent/worker/connection.h"
+#include "agent/worker/event_loop.h"
+#include "base/clock.h"
+#include "base/owned_fd.h"
+#include "base/result.h"
+#include "handshake/config.h"
+#include "ktls/socket_ops.h"
+
+namespace ktlsd::agent {
+
+class Worker final : public JobServices {
+ public:
+  // `clock` and `ktls_ops` must outlive the worker.
+  Worker(Link monitor, ktls::SocketOps& ktls_ops, const Clock& clock);
+
+  // Runs until the monitor's link closes (success), or something fails that
+  // the worker cannot go on without.
+  Status Run();
+
+  Status RequestSignature(JobId job,
+                          const handshake::SignatureRequest& request) override;
+  Status RequestVerdict(JobId job, const handshake::PeerProof& proof) override;
+  void StopWatching(BorrowedFd socket) override;
+
+ private:
+  // Tokens below kFirstJobToken are links; a job's token is its id shifted
+  // past them.
+  enum Token : EventLoop::Token {
+    kMonitorToken,
+    kKeeperToken,
+    kVerifierToken,
+    kFirstJobToken,
+  };
+  struct WaitingJob {
+    Job job;
+    OwnedFd socket;
+  };
+
+  void OnReady(EventLoop::Token token);
+  void OnDeadline(EventLoop::Token token);
+
+  Status ReadMonitor();
+  Status ReadKeeper();
+  Status ReadVerifier();
+  Status Handle(const Job& job, Received<ToWorker>& received);
+  Status Handle(const TakeLink& take, Received<ToWorker>& received);
+  Status Handle(const EndJob& end, Received<ToWorker>& received);
+  Status Handle(const Forget& forget, Received<ToWorker>& received);
+  void Handle(const ChainReply& reply, ByteView payload);
+  void Handle(const SignReply& reply, ByteView payload);
+
+  Status AskChain(const WaitingJob& waiting);
+  void Start(WaitingJob waiting,
+             std::optional<handshake::LocalCertificate> certificate);
+  void StartWaiting(CredentialId credential);
+  void RefuseWaiting(CredentialId credential, const Error& error);
+  void AfterEvent(JobId job);
+  void ResumeBlocked();
+  Status NoteBlocked(JobId job, Status sent);
+  void Report(const JobReport& report);
+  void SendReports();
+  void Lose(std::optional<Link>& link, const Error& error);
+  Connection* Find(JobId job);
+
+  Link monitor_;
+  std::optional<Link> keeper_;
+  std::optional<Link> verifier_;
+  ktls::SocketOps& ktls_ops_;
+  const Clock& clock_;
+  std::optional<EventLoop> loop_;
+  Status stopped_ = Ok{};
+
+  std::unordered_map<JobId, std::unique_ptr<Connection>> connections_;
+  std::unordered_map<CredentialId, handshake::LocalCertificate> certificates_;
+  std::vector<WaitingJob> waiting_;  // for the chain of their credential
+  std::vector<JobId> blocked_;       // by a full link
+  std::deque<JobReport> unsent_reports_;
+};
+
+}  // namespace ktlsd::agent
