@@ -1,0 +1,147 @@
+#include "agent/config/files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+namespace ktlsd::agent {
+namespace {
+
+constexpr std::size_t kMaxText = 1U << 20;  // bytes
+
+Problem FromErrno(Code code, const std::string& path, int os_error) {
+  return {code, path, std::generic_category().message(os_error)};
+}
+
+std::string DirectoryOf(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) {
+    return ".";
+  }
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+bool SameTime(const timespec& a, const timespec& b) {
+  return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+}  // namespace
+
+std::variant<OwnedFd, Problem> OpenFile(const std::string& path, Code code) {
+  // O_NONBLOCK: a FIFO must not hold the daemon up before it is refused.
+  OwnedFd file(
+      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  if (!file.valid()) {
+    return FromErrno(code, path, errno);
+  }
+  struct stat about{};
+  if (::fstat(file.raw(), &about) != 0) {
+    return FromErrno(code, path, errno);
+  }
+  if (!S_ISREG(about.st_mode)) {
+    return Problem{code, path, "not a regular file"};
+  }
+  return file;
+}
+
+std::variant<std::string, Problem> ReadText(const std::string& path,
+                                            Code code) {
+  std::variant<OwnedFd, Problem> opened = OpenFile(path, code);
+  if (Problem* problem = std::get_if<Problem>(&opened)) {
+    return std::move(*problem);
+  }
+  std::string text;
+  std::array<char, 4096> part{};
+  for (;;) {
+    const ssize_t size =
+        ::read(std::get<OwnedFd>(opened).raw(), part.data(), part.size());
+    if (size == 0) {
+      return text;
+    }
+    if (size < 0 && errno != EINTR) {
+      return FromErrno(code, path, errno);
+    }
+    text.append(part.data(), size < 0 ? 0 : static_cast<std::size_t>(size));
+    if (text.size() > kMaxText) {
+      return Problem{code, path, "too large"};
+    }
+  }
+}
+
+bool OthersCanRead(BorrowedFd file) {
+  struct stat about{};
+  return ::fstat(file.raw(), &about) == 0 && (about.st_mode & S_IROTH) != 0;
+}
+
+std::optional<std::string> SystemTrustStore() {
+  // Debian's; then libcrypto's default file in Debian's and in others' builds.
+  constexpr std::array kPlaces = {
+      "/etc/ssl/certs/ca-certificates.crt",
+      "/usr/lib/ssl/cert.pem",
+      "/etc/pki/tls/cert.pem",
+      "/etc/ssl/cert.pem",
+  };
+  const auto* found = std::find_if(
+      kPlaces.begin(), kPlaces.end(),
+      [](const char* place) { return ::access(place, F_OK) == 0; });
+  return found == kPlaces.end() ? std::nullopt
+                                : std::optional<std::string>(*found);
+}
+
+FileStamps::FileStamps(std::vector<std::string> paths)
+    : paths_(std::move(paths)) {
+  for (const std::string& path : paths_) {
+    stamps_.push_back(StampOf(path));
+  }
+}
+
+bool FileStamps::Changed() const {
+  for (std::size_t i = 0; i < paths_.size(); ++i) {
+    if (!(StampOf(paths_[i]) == stamps_[i])) {
+      return true;
+    }
+  }
+  return false;
+}
+
+std::vector<std::string> FileStamps::Directories() const {
+  std::vector<std::string> directories;
+  for (const std::string& path : paths_) {
+    directories.push_back(DirectoryOf(path));
+    const std::unique_ptr<char, decltype(&::free)> real(
+        ::realpath(path.c_str(), nullptr), &::free);
+    if (real != nullptr) {
+      directories.push_back(DirectoryOf(real.get()));
+    }
+  }
+  std::sort(directories.begin(), directories.end());
+  directories.erase(std::unique(directories.begin(), directories.end()),
+                    directories.end());
+  return directories;
+}
+
+bool FileStamps::Stamp::operator==(const Stamp& other) const {
+  return device == other.device && inode == other.inode && size == other.size &&
+         SameTime(modified, other.modified) &&
+         SameTime(status_changed, other.status_changed);
+}
+
+FileStamps::Stamp FileStamps::StampOf(const std::string& path) {
+  struct stat about{};
+  if (::stat(path.c_str(), &about) != 0) {
+    return {};
+  }
+  return {about.st_dev, about.st_ino, about.st_size, about.st_mtim,
+          about.st_ctim};
+}
+
+}  // namespace ktlsd::agent

@@ -1,0 +1,60 @@
+// Opening the files that the configuration names.
+//
+// Scope:     a file that cannot be used is a Problem with its name and the
+//            reason; nothing is put in its place.
+// Layer:     agent/config.
+// Threads:   none.
+// Privilege: reads private keys' files: root's.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "agent/config/config.h"
+#include "base/owned_fd.h"
+
+namespace ktlsd::agent {
+
+// Opens the regular file `path` for reading; `code` is the problem's.
+std::variant<OwnedFd, Problem> OpenFile(const std::string& path, Code code);
+
+// The same, and reads it: at most 1 MiB.
+std::variant<std::string, Problem> ReadText(const std::string& path, Code code);
+
+// True when users other than the owner and root's group may read it.
+bool OthersCanRead(BorrowedFd file);
+
+// The trust store of the system, where there is one.
+std::optional<std::string> SystemTrustStore();
+
+// Tells whether any of a set of files was changed, replaced, made or removed.
+class FileStamps {
+ public:
+  FileStamps() = default;
+  // Takes the state of now.
+  explicit FileStamps(std::vector<std::string> paths);
+  bool Changed() const;
+  const std::vector<std::string>& paths() const { return paths_; }
+  // The directories in which a change would show, links followed.
+  std::vector<std::string> Directories() const;
+
+ private:
+  struct Stamp {
+    dev_t device = 0;
+    ino_t inode = 0;
+    off_t size = -1;  // of an absent file
+    timespec modified{};
+    timespec status_changed{};
+    bool operator==(const Stamp& other) const;
+  };
+  static Stamp StampOf(const std::string& path);
+
+  std::vector<std::string> paths_;
+  std::vector<Stamp> stamps_;
+};
+
+}  // namespace ktlsd::agent
