@@ -110,7 +110,7 @@ def _make(name: str, root: pathlib.Path, keyring: pathlib.Path) -> None:
 
 
 def _remove_unfinished(name: str, where: pathlib.Path) -> None:
-    """What a harness that was killed left; the lock says nobody uses it."""
+    """What a harness that was killed left; the lock keeps others out."""
     mounts = pathlib.Path("/proc/self/mounts").read_text()
     for left in where.glob(f".{name}-*"):
         if str(left) not in mounts:
@@ -119,7 +119,8 @@ def _remove_unfinished(name: str, where: pathlib.Path) -> None:
 
 def _replace(root: pathlib.Path, new: pathlib.Path) -> None:
     if root.exists():
-        old = pathlib.Path(tempfile.mkdtemp(prefix=f".{root.name}-old-", dir=root.parent))
+        old = pathlib.Path(tempfile.mkdtemp(prefix=f".{root.name}-old-",
+                                            dir=root.parent))
         os.rename(root, old / "root")
         os.rename(new, root)
         shutil.rmtree(old)

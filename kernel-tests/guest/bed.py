@@ -94,6 +94,7 @@ class Bed:
 
     def expect_statuses(self, side: str, wanted: list[int]) -> None:
         """The statuses of all DONEs of one side, in order."""
+        self.upcalls.wait_for_done(side, len(wanted))
         self.upcalls.wait_all_answered()
         seen = self.upcalls.statuses(side)
         self.note(f"{_SIDES[side]}: DONE status {upcalls.explain(seen)}")
@@ -102,10 +103,10 @@ class Bed:
 
     def expect_refusal(self, side: str, code: str) -> None:
         """All DONEs of one side refuse, and the log says why."""
+        self.upcalls.wait_for_done(side)
         self.upcalls.wait_all_answered()
         seen = self.upcalls.statuses(side)
         self.note(f"{_SIDES[side]}: DONE status {upcalls.explain(seen)}")
-        assert seen, f"{_SIDES[side]}: no DONE"
         others = set(seen) - set(self.profile.refuses_with)
         assert not others, f"{_SIDES[side]}: DONE statuses {seen}"
         self.expect_log(code, side)

@@ -33,7 +33,7 @@ class Family(NamedTuple):
     group: int
 
 
-_CONTROLLER = Family(number=0x10, group=0)  # GENL_ID_CTRL
+CONTROLLER = Family(number=0x10, group=0)  # GENL_ID_CTRL
 
 
 class Message(NamedTuple):
@@ -81,20 +81,24 @@ def open_socket() -> socket.socket:
 
 
 def request(family: Family, command: int,
-            attributes: list[tuple[int, bytes]]) -> bytes:
+            attributes: list[tuple[int, bytes]], sequence: int = 1) -> bytes:
     body = _GENL.pack(command, 1, 0)
     for kind, value in attributes:
         body += struct.pack("=HH", 4 + len(value), kind) + value
         body += b"\0" * (-len(value) % 4)
     return _HEADER.pack(_HEADER.size + len(body), family.number,
-                        _NLM_F_REQUEST, 1, 0) + body
+                        _NLM_F_REQUEST, sequence, 0) + body
+
+
+def family_request(sequence: int = 1) -> bytes:
+    """Asks the controller for the "handshake" family."""
+    return request(CONTROLLER, _CTRL_GETFAMILY,
+                   [(_CTRL_FAMILY_NAME, FAMILY.encode() + b"\0")], sequence)
 
 
 def find_family() -> Family:
-    name = FAMILY.encode() + b"\0"
     with open_socket() as sock:
-        sock.send(request(_CONTROLLER, _CTRL_GETFAMILY,
-                          [(_CTRL_FAMILY_NAME, name)]))
+        sock.send(family_request())
         (answer, *_) = parse_messages(sock.recv(65536))
     if answer.kind == NLMSG_ERROR:
         code = -struct.unpack_from("=i", answer.body)[0]

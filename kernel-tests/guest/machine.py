@@ -76,5 +76,4 @@ def write_out(name: str, text: str) -> None:
 
 def power_off() -> None:
     os.sync()
-    _libc.reboot(ctypes.c_int(_POWER_OFF - (1 << 32) if _POWER_OFF >> 31
-                              else _POWER_OFF))
+    _libc.reboot(_POWER_OFF)

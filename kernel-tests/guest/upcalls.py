@@ -5,6 +5,7 @@ here is what crossed, not what the agent says it did.
 """
 
 import dataclasses
+import itertools
 import os
 import socket
 import struct
@@ -126,12 +127,18 @@ class Record:
 
 
 class Observer(Record):
-    """A Record that fills itself from an nlmon device."""
+    """A Record that fills itself from an nlmon device.
+
+    Whoever asks it gets everything that was said before the question.
+    """
 
     def __init__(self, family: genl.Family):
         super().__init__()
         self._family = family
         self._started = time.monotonic()
+        self._asked = itertools.count(1)
+        self._seen_question = 0
+        self._questions = genl.open_socket()
         machine.load_modules("nlmon")
         machine.run("ip", "link", "add", "nlmon0", "type", "nlmon")
         machine.run("ip", "link", "set", "nlmon0", "up")
@@ -142,10 +149,31 @@ class Observer(Record):
         self._socket.bind(("nlmon0", 0))
         threading.Thread(target=self._watch, daemon=True).start()
 
+    def upcalls(self, side: str | None = None) -> list[Upcall]:
+        self._catch_up()
+        return super().upcalls(side)
+
+    def ready_count(self) -> int:
+        self._catch_up()
+        return super().ready_count()
+
+    def _catch_up(self) -> None:
+        """Until the watcher has seen a message that is sent only now."""
+        number = next(self._asked)
+        self._questions.send(genl.family_request(number))
+        self._questions.recv(65536)
+        wait.until(lambda: self._seen_question >= number,
+                   "the observer to catch up")
+
     def wait_for_accept(self, side: str, count: int = 1,
                         deadline_s: float = 10) -> None:
         wait.until(lambda: len(self.upcalls(side)) >= count,
                    f"ACCEPT number {count}, side {side}", deadline_s)
+
+    def wait_for_done(self, side: str, count: int = 1,
+                      deadline_s: float = 15) -> None:
+        wait.until(lambda: len(self.statuses(side)) >= count,
+                   f"DONE number {count}, side {side}", deadline_s)
 
     def wait_all_answered(self, deadline_s: float = 15) -> None:
         wait.until(lambda: not self.unanswered(),
@@ -172,6 +200,12 @@ class Observer(Record):
             for message in genl.parse_messages(data):
                 if message.kind == self._family.number:
                     self.note(message, now)
+                elif self._is_question(message):
+                    self._seen_question = message.sequence
+
+    def _is_question(self, message: genl.Message) -> bool:
+        return (message.kind == genl.CONTROLLER.number
+                and message.port == self._questions.getsockname()[0])
 
 
 def _is_answer(attributes) -> bool:
