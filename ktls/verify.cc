@@ -1,0 +1,89 @@
+#include "ktls/verify.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+#include <string_view>
+
+#include "ktls/crypto_info.h"
+#include "ktls/uapi.h"
+
+namespace ktlsd::ktls {
+namespace {
+
+constexpr std::size_t kUlpNameSize = 16;  // bytes; the kernel's limit
+
+Error NotConfirmed(std::string_view what, int os_error = 0) {
+  return Error{Code::kOffloadNotConfirmed, what, os_error};
+}
+
+Status CheckUlp(SocketOps& ops, BorrowedFd socket) {
+  std::array<uint8_t, kUlpNameSize> name{};
+  const Result<std::size_t> size =
+      ops.GetOption(socket, IPPROTO_TCP, TCP_ULP, name);
+  if (!size.ok()) {
+    return NotConfirmed("TCP_ULP cannot be read", size.error().os_error);
+  }
+  // A name with the NULs behind it.
+  constexpr std::array<uint8_t, kUlpNameSize> kTls = {'t', 'l', 's'};
+  if (*size < std::string_view("tls").size() || name != kTls) {
+    return NotConfirmed("TCP_ULP is not tls");
+  }
+  return Ok{};
+}
+
+// The suite that `option` (TLS_TX or TLS_RX) is keyed for. Asks for the head
+// of the struct only; the whole of it holds the keys.
+Result<CipherSuite> ReadSuite(SocketOps& ops, BorrowedFd socket, int option,
+                              std::string_view name) {
+  std::array<uint8_t, sizeof(tls_crypto_info)> bytes{};
+  const Result<std::size_t> size =
+      ops.GetOption(socket, SOL_TLS, option, bytes);
+  if (!size.ok()) {
+    return NotConfirmed(name, size.error().os_error);
+  }
+  tls_crypto_info info{};
+  std::memcpy(&info, bytes.data(), sizeof(info));
+  const std::optional<CipherSuite> suite =
+      SuiteOfKernelCipher(info.cipher_type);
+  if (*size != bytes.size() || info.version != TLS_1_3_VERSION || !suite) {
+    return NotConfirmed(name);
+  }
+  return *suite;
+}
+
+Status CheckNoError(SocketOps& ops, BorrowedFd socket) {
+  const Result<short> events = ops.Poll(socket, 0);
+  if (!events.ok()) {
+    return NotConfirmed("the socket cannot be polled", events.error().os_error);
+  }
+  // A record that was queued and did not decrypt shows as POLLERR.
+  if ((*events & (POLLERR | POLLHUP | POLLNVAL)) != 0) {
+    return NotConfirmed("the socket has an error pending");
+  }
+  return Ok{};
+}
+
+}  // namespace
+
+Result<Offloaded> Verify(SocketOps& ops, BorrowedFd socket,
+                         const ExpectedOffload& expected) {
+  RETURN_IF_ERROR(CheckUlp(ops, socket));
+  ASSIGN_OR_RETURN(const CipherSuite send,
+                   ReadSuite(ops, socket, TLS_TX, "TLS_TX is not TLS 1.3"));
+  ASSIGN_OR_RETURN(const CipherSuite receive,
+                   ReadSuite(ops, socket, TLS_RX, "TLS_RX is not TLS 1.3"));
+  if (send != receive) {
+    return NotConfirmed("TLS_TX and TLS_RX differ");
+  }
+  if (std::ranges::find(expected.allowed, send) == expected.allowed.end()) {
+    return NotConfirmed("a suite that was not allowed");
+  }
+  RETURN_IF_ERROR(CheckNoError(ops, socket));
+  return Offloaded(send);
+}
+
+}  // namespace ktlsd::ktls
