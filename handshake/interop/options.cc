@@ -3,6 +3,7 @@
 #include <charconv>
 #include <span>
 #include <string_view>
+#include <utility>
 
 namespace ktlsd::handshake {
 namespace {
@@ -76,29 +77,28 @@ bool ReadTimeout(std::string_view text, std::chrono::milliseconds& timeout) {
   return read;
 }
 
-bool ReadText(std::string_view text, std::string& out) {
-  out = text;
-  return true;
-}
+// Options that are any text.
+constexpr std::pair<std::string_view, std::string Options::*> kTexts[] = {
+    {"certificate", &Options::certificate},
+    {"key", &Options::key},
+    {"authorities", &Options::authorities},
+    {"name", &Options::name},
+    {"send", &Options::send},
+    {"expect", &Options::expect},
+};
 
 bool Read(std::string_view name, std::string_view value, Options& options) {
+  for (const auto& [text, member] : kTexts) {
+    if (name == text) {
+      options.*member = value;
+      return true;
+    }
+  }
   if (name == "role") {
     return ReadRole(value, options.role);
   }
   if (name == "port") {
     return ReadNumber(value, options.port);
-  }
-  if (name == "certificate") {
-    return ReadText(value, options.certificate);
-  }
-  if (name == "key") {
-    return ReadText(value, options.key);
-  }
-  if (name == "authorities") {
-    return ReadText(value, options.authorities);
-  }
-  if (name == "name") {
-    return ReadText(value, options.name);
   }
   if (name == "suites") {
     return ReadList(value, SuiteOf, options.suites);
@@ -112,16 +112,7 @@ bool Read(std::string_view name, std::string_view value, Options& options) {
   if (name == "client-auth") {
     return ReadClientAuth(value, options.client_auth);
   }
-  if (name == "send") {
-    return ReadText(value, options.send);
-  }
-  if (name == "expect") {
-    return ReadText(value, options.expect);
-  }
-  if (name == "timeout-ms") {
-    return ReadTimeout(value, options.timeout);
-  }
-  return false;
+  return name == "timeout-ms" && ReadTimeout(value, options.timeout);
 }
 
 }  // namespace

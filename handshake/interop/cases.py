@@ -1,0 +1,75 @@
+"""What is varied from handshake to handshake, and which combinations run."""
+
+import dataclasses
+import itertools
+
+GROUPS = ("x25519", "secp256r1", "secp384r1")
+SUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384",
+          "TLS_CHACHA20_POLY1305_SHA256")
+# Kinds of keys, and how their signature schemes begin.
+SCHEMES = {
+    "ecdsa-p256": "ecdsa_secp256r1_sha256",
+    "ecdsa-p384": "ecdsa_secp384r1_sha384",
+    "rsa": "rsa_pss_rsae_sha",
+    "rsa-pss": "rsa_pss_pss_sha",
+    "ed25519": "ed25519",
+}
+AUTHS = ("server", "mutual")
+RETRIES = ("no", "yes")
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One handshake. `retry`: is a HelloRetryRequest provoked?"""
+    group: str
+    suite: str
+    kind: str
+    auth: str
+    retry: str
+
+    @property
+    def mutual(self) -> bool:
+        return self.auth == "mutual"
+
+    @property
+    def first_group(self) -> str:
+        """The group of the client's first key share."""
+        if self.retry == "no":
+            return self.group
+        return "secp256r1" if self.group == "x25519" else "x25519"
+
+    @property
+    def client_groups(self) -> list[str]:
+        """What the client lists: its first key share's group first."""
+        return list(dict.fromkeys([self.first_group, self.group]))
+
+    def values(self) -> tuple[str, ...]:
+        return dataclasses.astuple(self)
+
+    def __str__(self) -> str:
+        return "/".join((*self.values()[:3], f"auth={self.auth}",
+                         f"retry={self.retry}"))
+
+
+def full_product(kinds: list[str]) -> list[Case]:
+    return [Case(*values) for values in itertools.product(
+        GROUPS, SUITES, kinds, AUTHS, RETRIES)]
+
+
+def covering_pairs(kinds: list[str]) -> list[Case]:
+    """Few cases in which every two values of two parameters meet.
+
+    Greedy: always the case that adds the most pairs that were not yet met.
+    """
+    candidates = full_product(kinds)
+    missing = set().union(*map(pairs_of, candidates))
+    chosen = []
+    while missing:
+        best = max(candidates, key=lambda case: len(missing & pairs_of(case)))
+        missing -= pairs_of(best)
+        chosen.append(best)
+    return chosen
+
+
+def pairs_of(case: Case) -> set[tuple]:
+    return set(itertools.combinations(enumerate(case.values()), 2))

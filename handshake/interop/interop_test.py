@@ -1,0 +1,150 @@
+#!/usr/bin/python3
+"""Handshakes of ours with OpenSSL, GnuTLS and NSS, in both roles.
+
+  bazel test //handshake/interop:interop_test
+  bazel run //handshake/interop:interop_test -- --pairs --peer=NSS
+
+Each handshake goes over the loopback device; then a line of application data
+goes in both directions, and our application traffic secrets are compared with
+the peer's key log. Every combination runs, about 1000 handshakes in a minute
+or two; with --pairs only so many that each two values of two parameters meet.
+Prints a table.
+"""
+
+import argparse
+import concurrent.futures
+import dataclasses
+import os
+import pathlib
+import shutil
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+import cases  # noqa: E402
+from meeting import Failed, Meeting  # noqa: E402
+from peers import PEERS, Peer  # noqa: E402
+from pki import Pki  # noqa: E402
+from table import print_table  # noqa: E402
+
+# One handshake that must fail in each row and each way: our label for it.
+REFUSALS = {"wrong authority": ("authorities", "certificate_unknown_issuer"),
+            "wrong name": ("name", "certificate_name_mismatch")}
+
+
+@dataclasses.dataclass
+class Result:
+    peer: Peer
+    role: str  # the peer's
+    case: cases.Case
+    refusal: str  # a key of REFUSALS, or ""
+    failure: str  # empty: passed
+    seconds: float
+
+    def title(self) -> str:
+        what = f" {self.refusal}" if self.refusal else ""
+        return f"{self.peer.name} {self.role} {self.case}{what}"
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("driver", help="the program peer_driver")
+    parser.add_argument("--pairs", action="store_true",
+                        help="fewer combinations, about 100 handshakes")
+    parser.add_argument("--peer", choices=[p.name for p in PEERS],
+                        help="only this one")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    return parser.parse_args()
+
+
+def plan(peer: Peer, pairs: bool) -> list[tuple[Peer, str, cases.Case, str]]:
+    kinds = [kind for kind in cases.SCHEMES if kind not in peer.unable]
+    chosen = (cases.covering_pairs if pairs else cases.full_product)(kinds)
+    planned = [(peer, role, case, "") for role in ("server", "client")
+               for case in chosen]
+    mutual = cases.Case("x25519", cases.SUITES[0], "ecdsa-p256", "mutual", "no")
+    planned += [(peer, role, mutual, "wrong authority")
+                for role in ("server", "client")]
+    return planned + [(peer, "server", mutual, "wrong name")]
+
+
+def meet(driver: str, pki: Pki, folder: pathlib.Path, peer: Peer, role: str,
+         case: cases.Case, refusal: str) -> Result:
+    begin = time.monotonic()
+    meeting = Meeting(driver, pki, peer, case, folder)
+    run = meeting.with_server if role == "server" else meeting.with_client
+    failure = ""
+    try:
+        if refusal:
+            option, label = REFUSALS[refusal]
+            wrong = {"authorities": pki.stranger, "name": "other.example"}
+            report = run(**{option: wrong[option]})
+            if report.get("error") != label:
+                raise Failed(f"{report} instead of {label}")
+        else:
+            ours = "client" if role == "server" else "server"
+            meeting.check(ours, run())
+    except Exception as error:  # whatever it is, the others still run
+        failure = f"{type(error).__name__}: {error}"
+    return Result(peer, role, case, refusal, failure,
+                  time.monotonic() - begin)
+
+
+def run_all(arguments: argparse.Namespace, folder: pathlib.Path):
+    pki = Pki(folder)
+    peers = [kind(pki) for kind in PEERS
+             if arguments.peer in (None, kind.name)]
+    planned = [entry for peer in peers for entry in plan(peer, arguments.pairs)]
+    driver = str(pathlib.Path(arguments.driver).resolve())
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        futures = [pool.submit(meet, driver, pki, folder / str(i), *entry)
+                   for i, entry in enumerate(planned)]
+        return peers, [future.result() for future in futures]
+
+
+def write_xml(results: list[Result], path: str) -> None:
+    """A test case for each handshake, where Bazel looks for them."""
+    suite = ElementTree.Element("testsuite", name="interop",
+                                tests=str(len(results)))
+    for result in results:
+        test = ElementTree.SubElement(
+            suite, "testcase", classname="interop", name=result.title(),
+            time=f"{result.seconds:.3f}")
+        if result.failure:
+            ElementTree.SubElement(test, "failure", message=result.failure)
+    root = ElementTree.Element("testsuites")
+    root.append(suite)
+    ElementTree.ElementTree(root).write(path)
+
+
+def missing_programs() -> list[str]:
+    wanted = {program for peer in PEERS for program in peer.programs}
+    return sorted(p for p in wanted | {"certutil", "pk12util"}
+                  if shutil.which(p) is None)
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    if missing_programs():
+        print(f"not installed: {', '.join(missing_programs())}: "
+              "run tools/setup")
+        return 1
+    begin = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        peers, results = run_all(arguments, pathlib.Path(folder))
+    for result in results:
+        if result.failure:
+            print(f"FAILED {result.title()}: {result.failure}\n")
+    if "XML_OUTPUT_FILE" in os.environ:
+        write_xml(results, os.environ["XML_OUTPUT_FILE"])
+    print_table(peers, results)
+    print(f"{time.monotonic() - begin:.0f} seconds")
+    return 1 if any(result.failure for result in results) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""The table of results: a row for each peer and role."""
+
+import cases
+
+# Title, and the cases that a column counts.
+COLUMNS = (
+    ("x25519", lambda c: c.group == "x25519"),
+    ("P-256", lambda c: c.group == "secp256r1"),
+    ("P-384", lambda c: c.group == "secp384r1"),
+    ("AES-128", lambda c: c.suite == cases.SUITES[0]),
+    ("AES-256", lambda c: c.suite == cases.SUITES[1]),
+    ("ChaCha20", lambda c: c.suite == cases.SUITES[2]),
+    ("ECDSA-256", lambda c: c.kind == "ecdsa-p256"),
+    ("ECDSA-384", lambda c: c.kind == "ecdsa-p384"),
+    ("RSAE-PSS", lambda c: c.kind == "rsa"),
+    ("PSS-PSS", lambda c: c.kind == "rsa-pss"),
+    ("Ed25519", lambda c: c.kind == "ed25519"),
+    ("server", lambda c: not c.mutual),
+    ("mutual", lambda c: c.mutual),
+    ("no HRR", lambda c: c.retry == "no"),
+    ("HRR", lambda c: c.retry == "yes"),
+)
+
+
+def print_table(peers: list, results: list) -> None:
+    reasons: list[str] = []
+    rows = [["peer", "its role", *(title for title, _ in COLUMNS), "data",
+             "secrets", "refusals", "total"]]
+    for peer in peers:
+        for role in ("server", "client"):
+            mine = [r for r in results if r.peer is peer and r.role == role]
+            rows.append(row(peer, role, mine, reasons))
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for cells in rows:
+        print("| " + " | ".join(
+            cell.ljust(width) for cell, width in zip(cells, widths)) + " |")
+    for number, reason in enumerate(reasons, 1):
+        print(f"| n/a {number}: {reason}")
+    print("| Cells are handshakes that passed of those that ran. `data`: a "
+          "line each way;")
+    print("| `secrets`: equal to the peer's key log; `refusals`: wrong "
+          "authority or name.")
+    print(f"| Total: {score(results)} passed.")
+
+
+def row(peer, role: str, results: list, reasons: list[str]) -> list[str]:
+    handshakes = [r for r in results if not r.refusal]
+    cells = [f"{peer.name} {peer.version()}", role]
+    for title, counts in COLUMNS:
+        chosen = [r for r in handshakes if counts(r.case)]
+        cells.append(score(chosen) if chosen else
+                     not_applicable(peer.unable["ed25519"], reasons))
+    cells.append(score(handshakes))
+    cells.append(score(handshakes) if peer.no_key_log is None else
+                 not_applicable(peer.no_key_log, reasons))
+    cells.append(score([r for r in results if r.refusal]))
+    return [*cells, score(results)]
+
+
+def not_applicable(reason: str, reasons: list[str]) -> str:
+    if reason not in reasons:
+        reasons.append(reason)
+    return f"n/a {reasons.index(reason) + 1}"
+
+
+def score(results: list) -> str:
+    passed = sum(not r.failure for r in results)
+    return f"{passed}/{len(results)}"
