@@ -82,13 +82,17 @@ Status Channel::OnChangeCipherSpec(const RawRecord& record) {
   // change_cipher_spec record MUST abort the handshake".
   const bool well_formed =
       record.body.size() == 1 && record.body[0] == kChangeCipherSpecBody;
-  if (!change_cipher_spec_allowed_ || !well_formed || !assembler_.empty()) {
+  if (!change_cipher_spec_allowed_ || !well_formed) {
     return Error{Code::kUnexpectedMessage, "a misplaced change_cipher_spec"};
   }
   return CountIdle();
 }
 
 Status Channel::OnAlert(ByteView content) {
+  // Section 5.4: a protected record without content.
+  if (content.empty()) {
+    return Error{Code::kUnexpectedMessage, "an empty alert"};
+  }
   if (content.size() != 2) {
     return Error{Code::kDecodeError, "an alert that is not two bytes"};
   }
@@ -104,6 +108,10 @@ Status Channel::OnAlert(ByteView content) {
 }
 
 Status Channel::CountIdle() {
+  // Section 5.1: no other record inside a handshake message.
+  if (!assembler_.empty()) {
+    return Error{Code::kUnexpectedMessage, "a record inside a message"};
+  }
   if (++idle_records_ > kMaxIdleRecords) {
     return Error{Code::kRecordFlood, "too many records that carry nothing"};
   }
@@ -111,7 +119,7 @@ Status Channel::CountIdle() {
 }
 
 bool Channel::SkipAsEarlyData(std::size_t size) {
-  if (size > early_data_budget_) {
+  if (size > early_data_budget_ || !assembler_.empty()) {
     return false;
   }
   early_data_budget_ -= size;
