@@ -83,7 +83,7 @@ def meet(driver: str, pki: Pki, folder: pathlib.Path, peer: Peer, role: str,
             option, label = REFUSALS[refusal]
             wrong = {"authorities": pki.stranger, "name": "other.example"}
             report = run(**{option: wrong[option]})
-            if report.get("error") != label:
+            if (report.get("error"), report["exit"]) != (label, "1"):
                 raise Failed(f"{report} instead of {label}")
         else:
             ours = "client" if role == "server" else "server"

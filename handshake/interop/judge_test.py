@@ -15,7 +15,7 @@ from meeting import Failed, Meeting  # noqa: E402
 
 CASE = cases.Case("x25519", cases.SUITES[0], "rsa", "mutual", "no")
 REPORT = {
-    "outcome": "ok", "suite": CASE.suite, "group": "x25519",
+    "outcome": "ok", "exit": "0", "suite": CASE.suite, "group": "x25519",
     "hello_retry": "no", "resumption": "none", "peer_subject": "CN=rsa-server",
     "our_scheme": "rsa_pss_rsae_sha256", "peer_scheme": "rsa_pss_rsae_sha384",
     "client_secret": "aa", "server_secret": "bb"}

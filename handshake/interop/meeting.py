@@ -72,7 +72,7 @@ class Meeting:
         other = "client" if role == "server" else "server"
         theirs = role == "client" or self.case.mutual
         wanted = {
-            "suite": self.case.suite, "group": self.case.group,
+            "exit": "0", "suite": self.case.suite, "group": self.case.group,
             "hello_retry": self.case.retry, "resumption": "none",
             "peer_subject": f"CN={self.case.kind}-{other}" if theirs else ""}
         for name, value in wanted.items():
@@ -105,13 +105,15 @@ class Meeting:
             "groups": ",".join(self.case.client_groups),
             "shares": self.case.first_group, "send": command.send,
             "expect": command.expect, **mine, **changes})
-        return parse(subprocess.run(arguments, stdout=subprocess.PIPE,
-                                    text=True, timeout=2 * DEADLINE).stdout)
+        done = subprocess.run(arguments, stdout=subprocess.PIPE, text=True,
+                              timeout=2 * DEADLINE)
+        return parse(done.stdout, done.returncode)
 
     def _server(self, driver, client) -> dict[str, str]:
         client.stdin.write(f"{THEIRS}\n".encode())
         client.stdin.flush()
-        report = parse(driver.communicate(timeout=2 * DEADLINE)[0])
+        output = driver.communicate(timeout=2 * DEADLINE)[0]
+        report = parse(output, driver.returncode)
         if report.get("outcome") == "ok":
             # Our data is there when the client's output has it.
             end = time.monotonic() + DEADLINE
@@ -138,8 +140,10 @@ class Meeting:
         return self.output.read_text(errors="replace")[-3000:]
 
 
-def parse(output: str) -> dict[str, str]:
-    return dict(line.split("=", 1) for line in output.splitlines())
+def parse(output: str, status: int) -> dict[str, str]:
+    """The driver's report, with its exit status: sanitizers speak by it."""
+    report = dict(line.split("=", 1) for line in output.splitlines())
+    return {**report, "exit": str(status)}
 
 
 def free_port() -> int:
