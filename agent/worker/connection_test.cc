@@ -1,0 +1,414 @@
+#include "agent/worker/connection.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "agent/ipc/messages.h"
+#include "agent/ipc/wire_types.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/error_codes.h"
+#include "base/owned_fd.h"
+#include "base/result.h"
+#include "gtest/gtest.h"
+#include "handshake/credential.h"
+#include "handshake/peer_verifier.h"
+#include "handshake/server_name.h"
+#include "handshake/testing/local_peer.h"
+#include "handshake/testing/test_pki.h"
+#include "ktls/loopback.h"
+#include "ktls/testing/fake_socket_ops.h"
+
+namespace ktlsd::agent {
+namespace {
+
+using handshake::BytesOf;
+using handshake::Credential;
+using handshake::TestPki;
+using handshake::TrustStore;
+using std::chrono::milliseconds;
+
+class FakeClock final : public Clock {
+ public:
+  MonotonicTime Now() const override { return now_; }
+  CalendarTime Today() const override { return handshake::kTestNow; }
+  void Advance(milliseconds time) { now_ += time; }
+
+ private:
+  MonotonicTime now_{std::chrono::hours(1)};
+};
+
+// Answers as keeper and verifier would, at once or never.
+class FakeServices final : public JobServices {
+ public:
+  Status RequestSignature(JobId,
+                          const handshake::SignatureRequest& request) override {
+    signature_requests.push_back(request);
+    return answer;
+  }
+  Status RequestVerdict(JobId, const handshake::PeerProof& proof) override {
+    verdict_requests.push_back(proof);
+    return answer;
+  }
+  void StopWatching(BorrowedFd) override { stopped_watching = true; }
+
+  Status answer = Ok{};
+  std::vector<handshake::SignatureRequest> signature_requests;
+  std::vector<handshake::PeerProof> verdict_requests;
+  bool stopped_watching = false;
+};
+
+bool NoDelay(int fd) {
+  int value = -1;
+  socklen_t size = sizeof value;
+  ::getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, &size);
+  return value != 0;
+}
+
+constexpr JobId kJob = 7;
+
+// One connection under test, and the other end of its socket.
+class ConnectionTest : public testing::Test {
+ protected:
+  ConnectionTest()
+      : pki_(handshake::MakeTestPki()),
+        server_(CredentialOf(pki_.server)),
+        client_(CredentialOf(pki_.client)),
+        trust_(TrustStore::FromPem(BytesOf(pki_.root.pem()), {}).value()) {
+    auto pair = ktls::ConnectLoopback();
+    EXPECT_TRUE(pair.ok());
+    ours_ = std::move(pair->server);
+    theirs_ = std::move(pair->client);
+    observer_ = OwnedFd(::fcntl(ours_.raw(), F_DUPFD_CLOEXEC, 0));
+  }
+
+  Credential CredentialOf(const handshake::TestCertificate& end) const {
+    return Credential::FromPem(BytesOf(pki_.ChainPemOf(end)),
+                               BytesOf(end.key_pem()))
+        .value();
+  }
+
+  static Job JobOf(Side side) {
+    Job job;
+    job.job = kJob;
+    job.side = side;
+    job.credential = 1;
+    job.first_byte_ms = 1000;
+    job.progress_ms = 500;
+    job.total_ms = 4000;
+    job.tcp_nodelay = 0;
+    job.flags = side == Side::kServer ? kVerifyPeer | kRequestClientCertificate
+                                      : kVerifyPeer;
+    if (side == Side::kClient) {
+      job.server_name = Text<kNameSize>::Of("server.example");
+    }
+    return job;
+  }
+
+  void Start(Side side) {
+    connection_ = std::make_unique<Connection>(
+        JobOf(side), std::move(ours_),
+        handshake::CertificateOf(side == Side::kServer ? server_ : client_),
+        services_, ktls_, clock_);
+    connection_->Resume();
+  }
+
+  // The other end, as the opposite role.
+  handshake::LocalPeer Peer(Side side) const {
+    handshake::LocalPeerSetup setup;
+    setup.trust = &trust_;
+    setup.policy.now = handshake::kTestNow;
+    if (side == Side::kServer) {
+      setup.credential = &server_;
+      setup.policy.peer = handshake::Role::kClient;
+      setup.server.client_auth = handshake::ClientAuth::kRequest;
+      return handshake::LocalPeer::Server(setup);
+    }
+    setup.credential = &client_;
+    setup.policy.peer = handshake::Role::kServer;
+    setup.policy.names = {*handshake::ServerName::Parse("server.example")};
+    setup.client.server_name = "server.example";
+    return handshake::LocalPeer::Client(setup);
+  }
+
+  // Lets both ends work until neither gets on.
+  void Exchange(handshake::LocalPeer& peer, const Credential& ours) {
+    for (int quiet = 0; quiet < 3;) {
+      const bool moved = PeerTurn(peer) || AnswerRequests(ours);
+      connection_->Resume();
+      quiet = moved ? 0 : quiet + 1;
+    }
+  }
+
+  bool PeerTurn(handshake::LocalPeer& peer) {
+    peer.Settle();
+    const ByteView output = peer.engine().output();
+    if (!output.empty()) {
+      const ssize_t sent = ::send(theirs_.raw(), output.data(), output.size(),
+                                  MSG_NOSIGNAL | MSG_DONTWAIT);
+      peer.engine().Written(sent < 0 ? output.size()
+                                     : static_cast<std::size_t>(sent));
+      return true;
+    }
+    if (!peer.wants()) {
+      return false;
+    }
+    Bytes buffer(*peer.wants());
+    const ssize_t count =
+        ::recv(theirs_.raw(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (count <= 0) {
+      return false;
+    }
+    peer.engine().Feed(ByteView(buffer).first(static_cast<std::size_t>(count)));
+    return true;
+  }
+
+  bool AnswerRequests(const Credential& ours) {
+    if (!services_.signature_requests.empty()) {
+      const auto request = services_.signature_requests.back();
+      services_.signature_requests.clear();
+      connection_->OnSignature(
+          ours.Sign(request.scheme, request.signer, request.transcript_hash));
+      return true;
+    }
+    if (!services_.verdict_requests.empty()) {
+      services_.verdict_requests.clear();
+      connection_->OnVerdict(verdict_);
+      return true;
+    }
+    return false;
+  }
+
+  std::string_view ReportedCode() const {
+    if (!connection_->report()) {
+      return "none";
+    }
+    return connection_->report()->outcome.ok()
+               ? "success"
+               : Describe(connection_->report()->outcome.code()).label;
+  }
+
+  TestPki pki_;
+  Credential server_;
+  Credential client_;
+  TrustStore trust_;
+  OwnedFd ours_;
+  OwnedFd theirs_;
+  OwnedFd observer_;  // as the monitor has one
+  FakeClock clock_;
+  FakeServices services_;
+  ktls::FakeSocketOps ktls_;
+  Status verdict_ = Ok{};
+  std::unique_ptr<Connection> connection_;
+};
+
+class ConnectionOfEachSide : public ConnectionTest,
+                             public testing::WithParamInterface<Side> {
+ protected:
+  const Credential& OurCredential() const {
+    return GetParam() == Side::kServer ? server_ : client_;
+  }
+};
+
+TEST_P(ConnectionOfEachSide, EndsWithTheKeysInTheKernel) {
+  Start(GetParam());
+  EXPECT_TRUE(NoDelay(observer_.raw()));
+  handshake::LocalPeer peer = Peer(Opposite(GetParam()));
+  Exchange(peer, OurCredential());
+  ASSERT_EQ(ReportedCode(), "success");
+  EXPECT_TRUE(peer.done());
+  const JobReport& report = *connection_->report();
+  EXPECT_EQ(report.job, kJob);
+  EXPECT_EQ(report.suite, 0x1302);
+  EXPECT_NE(report.group, 0);
+  EXPECT_NE(report.our_scheme, 0);
+  EXPECT_NE(report.peer_scheme, 0);
+  EXPECT_EQ(report.certificate_asked, 1);
+  EXPECT_EQ(report.alert_sent, kNoAlert);
+  EXPECT_TRUE(services_.stopped_watching);
+  EXPECT_FALSE(NoDelay(observer_.raw()));
+  EXPECT_EQ(connection_->socket().raw(), -1);
+}
+
+TEST_P(ConnectionOfEachSide, LeavesTheFirstRecordToTheKernel) {
+  Start(GetParam());
+  handshake::LocalPeer peer = Peer(Opposite(GetParam()));
+  Exchange(peer, OurCredential());
+  ASSERT_EQ(ReportedCode(), "success");
+  const Bytes record = {23, 3, 3, 0, 2, 1, 2};
+  ASSERT_EQ(::send(theirs_.raw(), record.data(), record.size(), 0),
+            static_cast<ssize_t>(record.size()));
+  connection_->Resume();
+  Bytes read(64);
+  EXPECT_EQ(::recv(observer_.raw(), read.data(), read.size(), 0),
+            static_cast<ssize_t>(record.size()));
+}
+
+TEST_P(ConnectionOfEachSide, TellsARefusedPeerWhy) {
+  verdict_ = Error{Code::kCertificateExpired, "expired"};
+  Start(GetParam());
+  handshake::LocalPeer peer = Peer(Opposite(GetParam()));
+  Exchange(peer, OurCredential());
+  clock_.Advance(milliseconds(200));
+  connection_->OnDeadline();
+  EXPECT_EQ(ReportedCode(), "certificate_expired");
+  EXPECT_EQ(connection_->report()->alert_sent,
+            static_cast<uint8_t>(Alert::kCertificateExpired));
+  EXPECT_TRUE(ktls_.calls().empty());
+  // A client is done before the server looks at its certificate: the alert is
+  // then for whoever reads its socket.
+  if (GetParam() == Side::kServer) {
+    EXPECT_TRUE(peer.done());
+    Bytes record(64);
+    EXPECT_GT(::recv(theirs_.raw(), record.data(), record.size(), 0), 0);
+    return;
+  }
+  while (PeerTurn(peer)) {
+  }
+  ASSERT_NE(peer.failure(), nullptr);
+  EXPECT_EQ(peer.failure()->error.alert,
+            static_cast<uint8_t>(Alert::kCertificateExpired));
+}
+
+TEST_P(ConnectionOfEachSide, EndsWhenThePeerGoes) {
+  Start(GetParam());
+  ::shutdown(theirs_.raw(), SHUT_WR);
+  connection_->Resume();
+  EXPECT_EQ(ReportedCode(), "peer_closed");
+}
+
+TEST_P(ConnectionOfEachSide, EndsWhenThePeerResets) {
+  Start(GetParam());
+  const linger now = {1, 0};
+  ::setsockopt(theirs_.raw(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  theirs_.Close();
+  connection_->Resume();
+  EXPECT_EQ(ReportedCode(), "peer_reset");
+}
+
+TEST_P(ConnectionOfEachSide, EndsWhenThePeerNeverSpeaks) {
+  Start(GetParam());
+  clock_.Advance(milliseconds(999));
+  connection_->OnDeadline();
+  EXPECT_EQ(ReportedCode(), "none");
+  clock_.Advance(milliseconds(1));
+  connection_->OnDeadline();
+  EXPECT_EQ(ReportedCode(), "deadline_first_byte");
+}
+
+TEST_P(ConnectionOfEachSide, ABytePerMomentDoesNotExtendTheWhole) {
+  Start(GetParam());
+  const Bytes hello = {22, 3, 3, 0x20, 0};
+  for (int i = 0; i < 9; ++i) {
+    clock_.Advance(milliseconds(450));
+    const uint8_t byte = i < 5 ? hello[static_cast<std::size_t>(i)] : 1;
+    ASSERT_EQ(::send(theirs_.raw(), &byte, 1, 0), 1);
+    connection_->Resume();
+    connection_->OnDeadline();
+  }
+  EXPECT_EQ(ReportedCode(), "deadline_total");
+}
+
+TEST_P(ConnectionOfEachSide, EndsWhenThePeerFallsSilent) {
+  Start(GetParam());
+  const Bytes start = {22, 3};
+  ASSERT_EQ(::send(theirs_.raw(), start.data(), start.size(), 0), 2);
+  connection_->Resume();
+  clock_.Advance(milliseconds(500));
+  connection_->OnDeadline();
+  EXPECT_EQ(ReportedCode(), "deadline_progress");
+}
+
+TEST_P(ConnectionOfEachSide, EveryFailedInstallationIsReported) {
+  for (int nth = 1; nth <= 3; ++nth) {
+    auto pair = ktls::ConnectLoopback();
+    ASSERT_TRUE(pair.ok());
+    ours_ = std::move(pair->server);
+    theirs_ = std::move(pair->client);
+    ktls_ = ktls::FakeSocketOps();
+    ktls_.FailCall(nth, ENOPROTOOPT);
+    Start(GetParam());
+    handshake::LocalPeer peer = Peer(Opposite(GetParam()));
+    Exchange(peer, OurCredential());
+    ASSERT_TRUE(connection_->report());
+    EXPECT_FALSE(connection_->report()->outcome.ok()) << nth;
+  }
+}
+
+TEST_P(ConnectionOfEachSide, EndsWithTheKeeper) {
+  Start(GetParam());
+  handshake::LocalPeer peer = Peer(Opposite(GetParam()));
+  while (services_.signature_requests.empty()) {
+    PeerTurn(peer);
+    connection_->Resume();
+    if (!services_.verdict_requests.empty()) {
+      services_.verdict_requests.clear();
+      connection_->OnVerdict(Ok{});
+    }
+  }
+  connection_->OnServiceLost({Code::kVerifierUnavailable, "gone"});
+  EXPECT_EQ(ReportedCode(), "none");
+  connection_->OnServiceLost({Code::kKeeperUnavailable, "gone"});
+  clock_.Advance(milliseconds(200));
+  connection_->OnDeadline();
+  EXPECT_EQ(ReportedCode(), "keeper_unavailable");
+}
+
+INSTANTIATE_TEST_SUITE_P(Connection, ConnectionOfEachSide,
+                         testing::Values(Side::kClient, Side::kServer),
+                         [](const auto& side) {
+                           return std::string(SideName(side.param)) == "client"
+                                      ? "Client"
+                                      : "Server";
+                         });
+
+TEST_F(ConnectionTest, RefusesWhatIsNotTls) {
+  Start(Side::kServer);
+  const Bytes request(128, 0);  // an NVMe/TCP ICReq begins with zeros
+  ASSERT_EQ(::send(theirs_.raw(), request.data(), request.size(), 0), 128);
+  connection_->Resume();
+  clock_.Advance(milliseconds(200));
+  connection_->OnDeadline();
+  EXPECT_EQ(ReportedCode(), "not_tls");
+}
+
+TEST_F(ConnectionTest, SendsNoAddressAsServerName) {
+  Job job = JobOf(Side::kClient);
+  job.server_name = Text<kNameSize>::Of("192.0.2.1");
+  Connection connection(job, std::move(ours_), std::nullopt, services_, ktls_,
+                        clock_);
+  connection.Resume();
+  Bytes hello(2048);
+  const ssize_t size =
+      ::recv(theirs_.raw(), hello.data(), hello.size(), MSG_DONTWAIT);
+  ASSERT_GT(size, 0);
+  const std::string_view text(reinterpret_cast<const char*>(hello.data()),
+                              static_cast<std::size_t>(size));
+  EXPECT_EQ(text.find("192.0.2.1"), std::string_view::npos);
+}
+
+TEST_F(ConnectionTest, TriesAgainWhenALinkWasFull) {
+  services_.answer = Error{Code::kTooBusy, "full"};
+  Start(Side::kServer);
+  handshake::LocalPeer peer = Peer(Side::kClient);
+  while (PeerTurn(peer)) {
+    connection_->Resume();
+  }
+  EXPECT_EQ(ReportedCode(), "none");
+  services_.answer = Ok{};
+  Exchange(peer, server_);
+  EXPECT_EQ(ReportedCode(), "success");
+}
+
+}  // namespace
+}  // namespace ktlsd::agent
