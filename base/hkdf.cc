@@ -9,6 +9,7 @@
 #include <initializer_list>
 #include <memory>
 #include <span>
+#include <utility>
 
 #include "base/key_access.h"
 #include "base/libcrypto.h"
@@ -19,7 +20,7 @@ namespace {
 
 constexpr std::size_t kMaxHashSize = 48;
 constexpr std::string_view kLabelPrefix = "tls13 ";
-// HkdfLabel of RFC 8446 section 7.1: opaque label<7..255>, context<0..255>.
+// RFC 8446 section 7.1: opaque label<7..255>, context<0..255>.
 constexpr std::size_t kMaxLabel = 255 - kLabelPrefix.size();
 constexpr std::size_t kMaxContext = 255;
 
@@ -86,6 +87,24 @@ Result<HashSecret> SecretOfParts(HashAlgorithm algorithm, ByteView key,
   return mac;
 }
 
+// RFC 5869 section 2.3: T(1) | T(2) | ... where
+// T(n) = HMAC(PRK, T(n-1) | info | n) is next_block(T(n-1), n).
+template <typename NextBlock>
+bool Expand(const NextBlock& next_block, std::span<uint8_t> out) {
+  HashSecret block;
+  for (uint8_t counter = 1; !out.empty(); ++counter) {
+    Result<HashSecret> next = next_block(block, counter);
+    if (!next.ok()) {
+      return false;
+    }
+    block = std::move(next).value();
+    const std::size_t size = std::min(block.size(), out.size());
+    std::ranges::copy(block.Reveal(KeyAccess()).first(size), out.begin());
+    out = out.subspan(size);
+  }
+  return true;
+}
+
 }  // namespace
 
 HashAlgorithm HashOf(CipherSuite suite) {
@@ -127,34 +146,21 @@ Result<HashSecret> HkdfExpandLabel(HashAlgorithm algorithm,
       context.size() > kMaxContext) {
     return Error{Code::kApiMisuse, "HKDF-Expand-Label out of range"};
   }
+  // HkdfLabel of RFC 8446 section 7.1, in parts.
   const std::array<uint8_t, 3> head = {
       0, static_cast<uint8_t>(length),
       static_cast<uint8_t>(kLabelPrefix.size() + label.size())};
   const std::array<uint8_t, 1> context_size = {
       static_cast<uint8_t>(context.size())};
-
-  // RFC 5869 section 2.3: T(n) = HMAC(PRK, T(n-1) | info | n).
-  HashSecret block;
-  std::array<uint8_t, 1> counter = {0};
-  HashSecret expanded =
-      HashSecret::Filled(KeyAccess(), length, [&](std::span<uint8_t> out) {
-        while (!out.empty()) {
-          ++counter[0];
-          Result<HashSecret> next = SecretOfParts(
-              algorithm, secret.Reveal(KeyAccess()),
-              {block.Reveal(KeyAccess()), head, AsBytes(kLabelPrefix),
-               AsBytes(label), context_size, context, counter});
-          if (!next.ok()) {
-            return false;
-          }
-          block = std::move(next).value();
-          const ByteView bytes = block.Reveal(KeyAccess())
-                                     .first(std::min(block.size(), out.size()));
-          std::ranges::copy(bytes, out.begin());
-          out = out.subspan(bytes.size());
-        }
-        return true;
-      });
+  const auto next_block = [&](const HashSecret& block, uint8_t counter) {
+    return SecretOfParts(
+        algorithm, secret.Reveal(KeyAccess()),
+        {block.Reveal(KeyAccess()), head, AsBytes(kLabelPrefix), AsBytes(label),
+         context_size, context, ByteView(&counter, 1)});
+  };
+  HashSecret expanded = HashSecret::Filled(
+      KeyAccess(), length,
+      [&](std::span<uint8_t> out) { return Expand(next_block, out); });
   if (expanded.empty()) {
     return CryptoError("HKDF-Expand-Label failed");
   }

@@ -57,7 +57,8 @@ TEST(Secret, DestructionWipesTheStorage) {
 TEST(Secret, ComparesContentsAndLength) {
   const Secret<8> a(KeyAccess(), kBytes);
   const Secret<8> b(KeyAccess(), kBytes);
-  const Secret<8> shorter(KeyAccess(), std::span<const uint8_t>(kBytes).first(3));
+  const Secret<8> shorter(KeyAccess(),
+                          std::span<const uint8_t>(kBytes).first(3));
   EXPECT_TRUE(a.Equals(b));
   EXPECT_FALSE(a.Equals(shorter));
 }
