@@ -26,9 +26,9 @@ namespace ktlsd::ktls {
 //           kNoMemory, kOffloadFailed, kCryptoFailed, kApiMisuse
 //           `what` names the option. After any error the socket may be keyed
 //           in one direction: nothing may be written to it any more.
-// Records that the peer sent already are decrypted during the call. When one
-// of them is bad the call succeeds all the same, and Verify sees it: nobody
-// may read SO_ERROR before, which would clear it.
+// The kernel takes up what the peer sent already during the call. When that is
+// no record the call succeeds all the same, and Verify sees it: nobody may read
+// SO_ERROR before, which would clear the error while reading stays stopped.
 // Cost:     three system calls, never blocks.
 Status Install(SocketOps& ops, BorrowedFd socket, SessionKeys&& keys,
                Finished finished, Drained drained, Flushed flushed);

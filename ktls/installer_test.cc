@@ -158,9 +158,9 @@ TEST(KeyInstaller, SaysWhatTheKernelLacks) {
   EXPECT_EQ(InstallOn(gone).error().code, Code::kPeerClosed);
 }
 
-// The kernel decrypts what is queued as it takes TLS_RX, and says nothing.
-TEST(KeyInstaller, LeavesABadQueuedRecordToVerify) {
-  FakeSocketOps ops({.bad_record_queued = true});
+// The kernel looks at what is queued as it takes TLS_RX, and says nothing.
+TEST(KeyInstaller, LeavesQueuedGarbageToVerify) {
+  FakeSocketOps ops({.garbage_queued = true});
   EXPECT_TRUE(InstallOn(ops).ok());
   EXPECT_FALSE(ops.error_was_read());
   EXPECT_EQ(Verify(ops, kSocket, {kAllowed}).error().code,

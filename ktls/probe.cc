@@ -5,7 +5,6 @@
 
 #include "base/bytes.h"
 #include "base/hkdf.h"
-#include "base/key_access.h"
 #include "ktls/crypto_info.h"
 #include "ktls/loopback.h"
 #include "ktls/tls_options.h"
@@ -17,9 +16,9 @@ constexpr uint16_t kFullRecord = 1U << 14;  // bytes; the largest that is valid
 
 // Keys nobody uses: no byte is ever sent on the sockets of a probe.
 Result<CryptoInfo> DummyKeys(CipherSuite suite) {
-  const Bytes zeros(HashSize(HashOf(suite)));
-  return MakeCryptoInfo(suite,
-                        DirectionKeys{HashSecret(KeyAccess(), zeros), 0});
+  ASSIGN_OR_RETURN(HashSecret secret,
+                   HkdfExtract(HashOf(suite), HashSecret(), ByteView()));
+  return MakeCryptoInfo(suite, DirectionKeys{std::move(secret), 0});
 }
 
 // Whether `status` says that the kernel lacks something, rather than that the

@@ -1,6 +1,7 @@
 // What the running kernel's TLS can do, found out by trying.
 //
-// Scope:     tries each option on a loopback connection with keys of zeros; no
+// Scope:     tries each option on a loopback connection with keys nobody
+//            uses; no
 //            kernel version is looked at.
 // Layer:     ktls, over base/.
 // Threads:   as SocketOps.

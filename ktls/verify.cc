@@ -60,7 +60,8 @@ Status CheckNoError(SocketOps& ops, BorrowedFd socket) {
   if (!events.ok()) {
     return NotConfirmed("the socket cannot be polled", events.error().os_error);
   }
-  // A record that was queued and did not decrypt shows as POLLERR.
+  // Bytes that were queued when TLS_RX was set, and are no record, show as
+  // POLLERR.
   if ((*events & (POLLERR | POLLHUP | POLLNVAL)) != 0) {
     return NotConfirmed("the socket has an error pending");
   }

@@ -107,7 +107,7 @@ int FakeSocketOps::SetKeys(int name, ByteView value) {
     return ENOENT;
   }
   keys_[name].assign(value.begin(), value.end());
-  if (name == TLS_RX && kernel_.bad_record_queued) {
+  if (name == TLS_RX && kernel_.garbage_queued) {
     events_ |= POLLERR;
   }
   return 0;

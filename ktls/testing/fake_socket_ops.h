@@ -29,8 +29,8 @@ struct FakeKernel {
       CipherSuite::kAes128GcmSha256, CipherSuite::kAes256GcmSha384,
       CipherSuite::kChaCha20Poly1305Sha256, CipherSuite::kAes128CcmSha256};
   bool payload_limit = true;
-  bool peer_closed = false;        // TCP_ULP then gives ENOTCONN
-  bool bad_record_queued = false;  // TLS_RX succeeds and leaves POLLERR
+  bool peer_closed = false;     // TCP_ULP then gives ENOTCONN
+  bool garbage_queued = false;  // TLS_RX succeeds and leaves POLLERR
 };
 
 class FakeSocketOps : public SocketOps {
