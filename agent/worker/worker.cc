@@ -269,13 +269,12 @@ Status Worker::ReadKeeper() {
 
 void Worker::Handle(const ChainReply& reply, ByteView payload) {
   if (!reply.outcome.ok()) {
-    return RefuseWaiting(
-        reply.credential,
-        {reply.outcome.code(), "the keeper has no such certificate"});
+    return RefuseWaiting(reply.job, {reply.outcome.code(),
+                                     "the keeper has no such certificate"});
   }
   Result<std::vector<Bytes>> chain = ParseChain(payload, reply.certificates);
   if (!chain.ok()) {
-    return RefuseWaiting(reply.credential, chain.error());
+    return RefuseWaiting(reply.job, chain.error());
   }
   certificates_[reply.credential] = {std::move(chain).value(),
                                      SchemesOf(reply)};
@@ -295,14 +294,13 @@ void Worker::StartWaiting(CredentialId credential) {
   }
 }
 
-void Worker::RefuseWaiting(CredentialId credential, const Error& error) {
-  std::erase_if(waiting_, [&](const WaitingJob& waiting) {
-    if (waiting.job.credential != credential) {
-      return false;
-    }
-    Report(RefusalOf(waiting.job.job, error));
-    return true;
-  });
+void Worker::RefuseWaiting(JobId job, const Error& error) {
+  const auto refused = std::erase_if(
+      waiting_,
+      [job](const WaitingJob& waiting) { return waiting.job.job == job; });
+  if (refused != 0) {
+    Report(RefusalOf(job, error));
+  }
 }
 
 void Worker::Handle(const SignReply& reply, ByteView payload) {

@@ -73,7 +73,7 @@ class Worker final : public JobServices {
   void Start(WaitingJob waiting,
              std::optional<handshake::LocalCertificate> certificate);
   void StartWaiting(CredentialId credential);
-  void RefuseWaiting(CredentialId credential, const Error& error);
+  void RefuseWaiting(JobId job, const Error& error);
   void AfterEvent(JobId job);
   void ResumeBlocked();
   Status NoteBlocked(JobId job, Status sent);
