@@ -12,14 +12,17 @@ Error Illegal(std::string_view what) {
   return Error{Code::kIllegalParameter, what};
 }
 
-// Sends a Finished under `secret` over all of `transcript`.
-Status SendFinished(const HashSecret& secret, Transcript& transcript,
-                    Channel& channel) {
+// Sends a Finished under `secret` over all of `transcript`. What may follow, an
+// alert, goes under the application key: the server has switched to it then.
+Status SendFinished(const HashSecret& secret, const SessionKeys& keys,
+                    Transcript& transcript, Channel& channel) {
   ASSIGN_OR_RETURN(const HashValue hash, transcript.Current());
   ASSIGN_OR_RETURN(const Bytes finished,
                    MakeFinished(transcript.algorithm(), secret, hash));
   channel.Send(finished);
-  return channel.Pack();
+  ASSIGN_OR_RETURN(RecordSealer sealer,
+                   RecordSealer::Create(keys.suite, keys.send.traffic_secret));
+  return channel.StartSealing(std::move(sealer));
 }
 
 // RFC 8446 section 4.2: an answer only to what was offered.
@@ -303,8 +306,8 @@ Result<AwaitServerFinished::Next> AwaitServerFinished::Receive(
         SendCertificate(scheme ? &*progress_.certificate : nullptr, channel));
   }
   if (!scheme) {
-    RETURN_IF_ERROR(
-        SendFinished(secrets_.client, progress_.transcript, channel));
+    RETURN_IF_ERROR(SendFinished(secrets_.client, session.keys,
+                                 progress_.transcript, channel));
     return Next(Completed{std::move(session), Finished(), std::move(drained)});
   }
   ASSIGN_OR_RETURN(const HashValue hash, progress_.transcript.Current());
@@ -360,7 +363,8 @@ Result<Completed> AwaitClientSignature::Sign(ByteView signature,
                                   Bytes(signature.begin(), signature.end())}));
   RETURN_IF_ERROR(transcript_.Add(verify));
   channel.Send(verify);
-  RETURN_IF_ERROR(SendFinished(client_secret_, transcript_, channel));
+  RETURN_IF_ERROR(SendFinished(client_secret_, completed_.session.keys,
+                               transcript_, channel));
   return std::move(completed_);
 }
 
