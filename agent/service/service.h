@@ -1,0 +1,207 @@
+// The links of a process that serves workers on the terms of the monitor: the
+// keeper and the verifier.
+//
+// Scope:     receives, in the order that the protocol wants, and hands each
+//            message to the role; drops a worker that sends what no honest one
+//            sends, or does not read, and tells the monitor.
+// Layer:     agent/service.
+// Threads:   one, which runs the role as well.
+// Design:    docs/design/process-model.md
+//
+// A Role has
+//   using FromMonitor, FromWorker   sets of messages (agent/ipc/link.h)
+//   using Notice, Answer            what it sends: a RoleOutput of these
+//   void HandleMonitorMessage(const Received<FromMonitor>&)
+//   Status HandleWorkerMessage(WorkerId, const Received<FromWorker>&)
+//                                   an error, unless it is RoleOutput's, says
+//                                   how the worker misbehaved
+//   void DropWorker(WorkerId)
+#pragma once
+
+#include <poll.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "agent/ipc/link.h"
+#include "agent/ipc/messages.h"
+#include "agent/ipc/wire_types.h"
+#include "agent/service/role_output.h"
+#include "base/bytes.h"
+#include "base/owned_fd.h"
+#include "base/result.h"
+
+namespace ktlsd::agent {
+
+// More links than that are closed at once.
+inline constexpr std::size_t kMaxServedWorkers = 256;
+
+template <typename Role>
+class Service final
+    : public RoleOutput<typename Role::Notice, typename Role::Answer> {
+ public:
+  // The role is made from this service as its output, and `more`.
+  template <typename... More>
+  explicit Service(Link monitor, More&&... more)
+      : monitor_(std::move(monitor)),
+        role_(*this, std::forward<More>(more)...) {}
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
+  // Runs until the monitor's link closes (success), or fails.
+  Status Run() {
+    while (!closed_) {
+      RETURN_IF_ERROR(Turn(-1));
+    }
+    return Ok{};
+  }
+
+  // Waits for messages, at most `timeout_ms` (-1: for ever), and handles them.
+  Status Turn(int timeout_ms) {
+    ASSIGN_OR_RETURN(const std::vector<WorkerId> ready, Wait(timeout_ms));
+    // The monitor sent the terms of a job before the job: whatever it sent
+    // before these workers' messages is read first. One message from each:
+    // their next one may rely on terms that are still to be read.
+    RETURN_IF_ERROR(DrainMonitor());
+    for (const WorkerId worker : ready) {
+      ReceiveFrom(worker);
+      RETURN_IF_ERROR(monitor_status_);
+    }
+    return Ok{};
+  }
+
+  bool closed() const { return closed_; }
+  std::size_t worker_count() const { return workers_.size(); }
+
+  Status Notify(const typename Role::Notice& notice) override {
+    monitor_status_ = std::visit(
+        [&](const auto& message) { return monitor_.SendWaiting(message); },
+        notice);
+    return monitor_status_;
+  }
+
+  Status Reply(WorkerId worker, const typename Role::Answer& answer,
+               ByteView payload) override {
+    const auto link = workers_.find(worker);
+    if (link == workers_.end()) {
+      return Error{Code::kPeerClosed, "a link was closed"};
+    }
+    return std::visit(
+        [&](const auto& message) {
+          return link->second.Send(message, payload);
+        },
+        answer);
+  }
+
+ private:
+  using ToRole = Received<typename Role::FromMonitor>;
+
+  Result<std::vector<WorkerId>> Wait(int timeout_ms) {
+    std::vector<pollfd> polled = {{monitor_.socket().raw(), POLLIN, 0}};
+    std::vector<WorkerId> workers;
+    for (const auto& [worker, link] : workers_) {
+      polled.push_back({link.socket().raw(), POLLIN, 0});
+      workers.push_back(worker);
+    }
+    if (::poll(polled.data(), polled.size(), timeout_ms) < 0 &&
+        errno != EINTR) {
+      return Error{Code::kSystemFailed, "cannot wait for links", errno};
+    }
+    std::vector<WorkerId> ready;
+    for (std::size_t i = 0; i < workers.size(); ++i) {
+      if (polled[i + 1].revents != 0) {
+        ready.push_back(workers[i]);
+      }
+    }
+    return ready;
+  }
+
+  Status DrainMonitor() {
+    for (;;) {
+      auto received = monitor_.template Receive<typename Role::FromMonitor>(
+          Descriptors::kTake);
+      if (!received.ok() && received.error().code == Code::kPeerClosed) {
+        closed_ = true;
+        return Ok{};
+      }
+      if (!received.ok()) {
+        return received.error();
+      }
+      std::optional<ToRole> message = std::move(received).value();
+      if (!message) {
+        return Ok{};
+      }
+      HandleFromMonitor(*message);
+      RETURN_IF_ERROR(monitor_status_);
+    }
+  }
+
+  void HandleFromMonitor(ToRole& received) {
+    if (const auto* add = std::get_if<AddWorker>(&received.message)) {
+      Add(add->worker, std::move(received.descriptors.front()));
+    } else if (const auto* remove =
+                   std::get_if<RemoveWorker>(&received.message)) {
+      Drop(remove->worker);
+    } else {
+      role_.HandleMonitorMessage(received);
+    }
+    if (!received.payload.empty()) {
+      monitor_.Wipe();  // it held a private key
+    }
+  }
+
+  void Add(WorkerId worker, OwnedFd socket) {
+    Drop(worker);
+    if (workers_.size() < kMaxServedWorkers) {
+      workers_.try_emplace(worker, Link(std::move(socket)));
+    }
+  }
+
+  void Drop(WorkerId worker) {
+    workers_.erase(worker);
+    role_.DropWorker(worker);
+  }
+
+  void ReceiveFrom(WorkerId worker) {
+    const auto link = workers_.find(worker);
+    if (link == workers_.end()) {
+      return;
+    }
+    const Status status = Serve(worker, link->second);
+    if (!status.ok() && monitor_status_.ok()) {
+      Refuse(worker, status.error());
+    }
+  }
+
+  Status Serve(WorkerId worker, Link& link) {
+    ASSIGN_OR_RETURN(const auto received,
+                     link.template Receive<typename Role::FromWorker>());
+    return received.has_value() ? role_.HandleWorkerMessage(worker, *received)
+                                : Status(Ok{});
+  }
+
+  void Refuse(WorkerId worker, const Error& error) {
+    Drop(worker);
+    if (error.code == Code::kPeerClosed) {
+      return;
+    }
+    Misbehaved report;
+    report.worker = worker;
+    report.what = decltype(report.what)::Of(error.what);
+    // A failure stays in monitor_status_, which ends the turn.
+    static_cast<void>(Notify(report));
+  }
+
+  Link monitor_;
+  std::unordered_map<WorkerId, Link> workers_;
+  bool closed_ = false;
+  Status monitor_status_ = Ok{};
+  Role role_;
+};
+
+}  // namespace ktlsd::agent
