@@ -1,0 +1,28 @@
+// Credentials from what the monitor hands over: open files, or DER.
+//
+// Layer:     agent/keeper.
+// Threads:   pure functions.
+// Privilege: none: the files are open.
+#pragma once
+
+#include <cstddef>
+
+#include "base/bytes.h"
+#include "base/owned_fd.h"
+#include "base/result.h"
+#include "handshake/credential.h"
+
+namespace ktlsd::agent {
+
+// Two PEM files. The key's must not be accessible to others than its owner and
+// group (0400 and 0600 are usual; a group that may read it is the operator's
+// choice).
+// Errors: kCertificateUnusable, kPrivateKeyUnusable with the reason.
+Result<handshake::Credential> LoadFiles(BorrowedFd certificate, BorrowedFd key);
+
+// DER: `certificate_size` bytes of certificates, then a private key. The
+// caller wipes `der`.
+Result<handshake::Credential> LoadDer(ByteView der,
+                                      std::size_t certificate_size);
+
+}  // namespace ktlsd::agent

@@ -1,0 +1,21 @@
+// Trust stores from files that the monitor opened.
+//
+// Layer:     agent/verifier.
+// Threads:   pure functions.
+// Privilege: none: the files are open.
+#pragma once
+
+#include <span>
+
+#include "base/owned_fd.h"
+#include "base/result.h"
+#include "handshake/peer_verifier.h"
+
+namespace ktlsd::agent {
+
+// `files`: PEM of the anchors; then, if any, PEM of the revocation lists. A
+// file that is there and empty is refused like one that does not parse.
+// Errors: kTrustStoreUnusable, kCrlUnusable with the reason.
+Result<handshake::TrustStore> LoadTrustStore(std::span<const OwnedFd> files);
+
+}  // namespace ktlsd::agent

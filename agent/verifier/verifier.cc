@@ -1,0 +1,191 @@
+#include "agent/verifier/verifier.h"
+
+#include <iterator>
+#include <string_view>
+#include <utility>
+
+#include "agent/ipc/chain.h"
+#include "agent/verifier/trust_loader.h"
+#include "base/bytes.h"
+#include "handshake/crypto/digest.h"
+#include "handshake/server_name.h"
+#include "handshake/wire.h"
+
+namespace ktlsd::agent {
+namespace {
+
+// A job that ended a moment ago, or never began here: see messages.h.
+constexpr Code kUnknownJob = Code::kDeadlineTotal;
+
+Error Misbehaviour(std::string_view what) { return {Code::kApiMisuse, what}; }
+
+handshake::Refusal Refuse(const Error& error) {
+  return {error, "", std::string(error.what)};
+}
+
+// The worker encodes what it took from the peer's messages, so a payload that
+// does not parse is the worker's fault.
+Result<handshake::PeerProof> ParseProof(const ProofRequest& request,
+                                        ByteView payload) {
+  if (request.chain_size >= payload.size() ||
+      payload.size() - request.chain_size > kMaxSignatureBytes) {
+    return Misbehaviour("sent a proof whose sizes do not fit");
+  }
+  handshake::PeerProof proof;
+  ASSIGN_OR_RETURN(proof.chain, ParseChain(payload.first(request.chain_size),
+                                           request.certificates));
+  const ByteView signature = payload.subspan(request.chain_size);
+  proof.signature.assign(signature.begin(), signature.end());
+  proof.scheme = static_cast<handshake::SignatureScheme>(request.scheme);
+  proof.transcript_hash = handshake::HashValue(request.transcript_hash.view());
+  return proof;
+}
+
+Verdict Describe(const handshake::VerifiedPeer& peer) {
+  Verdict verdict;
+  verdict.outcome = Outcome::Success();
+  verdict.subject = decltype(verdict.subject)::Of(peer.subject);
+  return verdict;
+}
+
+Verdict Describe(const handshake::Refusal& refusal) {
+  Verdict verdict;
+  verdict.outcome = Outcome::Failure(refusal.error.code);
+  verdict.subject = decltype(verdict.subject)::Of(refusal.subject);
+  verdict.detail = decltype(verdict.detail)::Of(refusal.detail);
+  return verdict;
+}
+
+}  // namespace
+
+void Verifier::HandleMonitorMessage(const Received<FromMonitor>& received) {
+  std::visit([&](const auto& message) { Handle(message, received); },
+             received.message);
+}
+
+Status Verifier::HandleWorkerMessage(WorkerId worker,
+                                     const Received<FromWorker>& received) {
+  return Handle(worker, std::get<ProofRequest>(received.message),
+                received.payload);
+}
+
+void Verifier::DropWorker(WorkerId worker) {
+  for (auto job = jobs_.begin(); job != jobs_.end();) {
+    job = job->second.worker == worker ? End(job) : std::next(job);
+  }
+}
+
+void Verifier::Handle(const AddWorker&, const Received<FromMonitor>&) {
+  // The link is the service's; a worker without jobs is nothing to a verifier.
+}
+
+void Verifier::Handle(const RemoveWorker& message,
+                      const Received<FromMonitor>&) {
+  DropWorker(message.worker);
+}
+
+void Verifier::Handle(const VerdictTerms& terms, const Received<FromMonitor>&) {
+  if (jobs_.size() >= kMaxVerdictJobs || jobs_.count(terms.job) != 0) {
+    return;
+  }
+  Job job = {terms.trust, terms.worker, terms.peer,
+             std::string(terms.server_name.view())};
+  job.holds = trust_.Use(terms.trust) ? Holds::kIt : Holds::kNothing;
+  jobs_.emplace(terms.job, std::move(job));
+}
+
+void Verifier::Handle(const LoadTrust& load,
+                      const Received<FromMonitor>& received) {
+  TrustLoaded loaded;
+  loaded.id = load.id;
+  if (trust_.Knows(load.id) || trust_.Full()) {
+    loaded.outcome = Outcome::Failure(Code::kTooBusy);
+    loaded.text = decltype(loaded.text)::Of("too many trust stores");
+  } else {
+    auto store = LoadTrustStore(received.descriptors);
+    if (store.ok()) {
+      loaded.outcome = Outcome::Success();
+      loaded.anchors = static_cast<uint32_t>(store->anchor_count());
+    } else {
+      loaded.outcome = Outcome::Failure(store.error().code);
+      loaded.text = decltype(loaded.text)::Of(store.error().what);
+    }
+    trust_.Add(load.id, std::move(store));
+  }
+  // A failure ends the service.
+  static_cast<void>(output_.Notify(loaded));
+}
+
+void Verifier::Handle(const EndJob& end, const Received<FromMonitor>&) {
+  if (const auto job = jobs_.find(end.job); job != jobs_.end()) {
+    End(job);
+  }
+}
+
+void Verifier::Handle(const Forget& forget, const Received<FromMonitor>&) {
+  trust_.Forget(forget.id);
+}
+
+Status Verifier::Handle(WorkerId worker, const ProofRequest& request,
+                        ByteView payload) {
+  const auto job = jobs_.find(request.job);
+  if (job == jobs_.end()) {
+    ProofReply reply;
+    reply.job = request.job;
+    reply.outcome = Outcome::Failure(kUnknownJob);
+    return output_.Reply(worker, reply, {});
+  }
+  if (job->second.worker != worker) {
+    return Misbehaviour("asked for the job of another worker");
+  }
+  if (job->second.judgement == Judgement::kGiven) {
+    return Misbehaviour("asked for a second verdict for one job");
+  }
+  ASSIGN_OR_RETURN(const handshake::PeerProof proof,
+                   ParseProof(request, payload));
+  job->second.judgement = Judgement::kGiven;
+  return Tell(worker, request, Judge(job->second, proof));
+}
+
+Verifier::Judged Verifier::Judge(const Job& job,
+                                 const handshake::PeerProof& proof) const {
+  const Result<handshake::TrustStore>* const trust = trust_.Find(job.trust);
+  if (trust == nullptr || !trust->ok()) {
+    return Refuse(trust == nullptr ? Error{Code::kTrustStoreUnusable,
+                                           "the trust store is not known"}
+                                   : trust->error());
+  }
+  handshake::PeerPolicy policy = {handshake::Role::kClient, {}, clock_.Today()};
+  if (job.peer == Side::kServer) {
+    policy.peer = handshake::Role::kServer;
+    auto name = handshake::ServerName::Parse(job.server_name);
+    if (!name.ok()) {
+      return Refuse(name.error());
+    }
+    policy.names.push_back(std::move(name).value());
+  }
+  return trust->value().Verify(policy, proof);
+}
+
+Status Verifier::Tell(WorkerId worker, const ProofRequest& request,
+                      const Judged& judged) {
+  Verdict verdict =
+      std::visit([](const auto& result) { return Describe(result); }, judged);
+  verdict.job = request.job;
+  verdict.transcript_hash = request.transcript_hash;
+  // The monitor knows before the worker goes on.
+  RETURN_IF_ERROR(output_.Notify(verdict));
+  ProofReply reply;
+  reply.job = request.job;
+  reply.outcome = verdict.outcome;
+  return output_.Reply(worker, reply, {});
+}
+
+Verifier::Jobs::iterator Verifier::End(Jobs::iterator job) {
+  if (job->second.holds == Holds::kIt) {
+    trust_.Release(job->second.trust);
+  }
+  return jobs_.erase(job);
+}
+
+}  // namespace ktlsd::agent

@@ -1,0 +1,94 @@
+// The verifier: judges the chains and CertificateVerify signatures of peers.
+//
+// Scope:     one verdict for each job that the monitor announced. The peer's
+//            role and name and the trust store are those of the monitor's
+//            terms, never a worker's; the verdict goes to the monitor first.
+// Layer:     agent/verifier.
+// Threads:   one.
+// Privilege: none; the monitor opens files.
+// Design:    docs/design/process-model.md
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <variant>
+
+#include "agent/ipc/link.h"
+#include "agent/ipc/messages.h"
+#include "agent/ipc/wire_types.h"
+#include "agent/service/loaded.h"
+#include "agent/service/role_output.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "handshake/peer_proof.h"
+#include "handshake/peer_verifier.h"
+
+namespace ktlsd::agent {
+
+// What the monitor can make a verifier hold; beyond that, loads are refused
+// and jobs are not known.
+inline constexpr std::size_t kMaxTrustStores = 256;
+inline constexpr std::size_t kMaxVerdictJobs = 1U << 17;
+
+class Verifier {
+ public:
+  using FromMonitor = ToVerifier;
+  using FromWorker = WorkerToVerifier;
+  using Notice = FromVerifier;
+  using Answer = VerifierToWorker;
+  using Output = RoleOutput<Notice, Answer>;
+
+  // `output` and `clock` must outlive the verifier.
+  Verifier(Output& output, const Clock& clock)
+      : output_(output), clock_(clock) {}
+
+  void HandleMonitorMessage(const Received<FromMonitor>& received);
+
+  // Errors: kApiMisuse, with the reason, when `worker` asks for what no honest
+  //         worker asks for; those of the output. Then drop the worker.
+  Status HandleWorkerMessage(WorkerId worker,
+                             const Received<FromWorker>& received);
+
+  void DropWorker(WorkerId worker);
+
+  std::size_t job_count() const { return jobs_.size(); }
+  std::size_t trust_count() const { return trust_.size(); }
+
+ private:
+  enum class Judgement : uint8_t { kDue, kGiven };
+  // Does the job keep its trust store from being forgotten?
+  enum class Holds : uint8_t { kNothing, kIt };
+  struct Job {
+    TrustId trust;
+    WorkerId worker;
+    Side peer;
+    std::string server_name;  // as the kernel gave it
+    Judgement judgement = Judgement::kDue;
+    Holds holds = Holds::kNothing;
+  };
+  using Jobs = std::unordered_map<JobId, Job>;
+  using Judged = std::variant<handshake::VerifiedPeer, handshake::Refusal>;
+
+  void Handle(const AddWorker& message, const Received<FromMonitor>& received);
+  void Handle(const RemoveWorker& message,
+              const Received<FromMonitor>& received);
+  void Handle(const VerdictTerms& terms, const Received<FromMonitor>& received);
+  void Handle(const LoadTrust& load, const Received<FromMonitor>& received);
+  void Handle(const EndJob& end, const Received<FromMonitor>& received);
+  void Handle(const Forget& forget, const Received<FromMonitor>& received);
+
+  Status Handle(WorkerId worker, const ProofRequest& request, ByteView payload);
+  Judged Judge(const Job& job, const handshake::PeerProof& proof) const;
+  Status Tell(WorkerId worker, const ProofRequest& request,
+              const Judged& judged);
+  Jobs::iterator End(Jobs::iterator job);
+
+  Output& output_;
+  const Clock& clock_;
+  LoadedTable<handshake::TrustStore> trust_{kMaxTrustStores};
+  Jobs jobs_;
+};
+
+}  // namespace ktlsd::agent

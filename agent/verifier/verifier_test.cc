@@ -1,0 +1,333 @@
+#include "agent/verifier/verifier.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/ipc/chain.h"
+#include "agent/service/testing/fake_output.h"
+#include "agent/service/testing/test_file.h"
+#include "base/bytes.h"
+#include "base/owned_fd.h"
+#include "handshake/credential.h"
+#include "handshake/testing/test_pki.h"
+
+namespace ktlsd::agent {
+namespace {
+
+using handshake::BytesOf;
+using handshake::Role;
+using handshake::TestCertificate;
+
+constexpr JobId kJob = 7;
+constexpr TrustId kTrust = 3;
+constexpr WorkerId kWorker = 11;
+constexpr WorkerId kOtherWorker = 12;
+
+const handshake::TestPki& Pki() {
+  static const handshake::TestPki pki = handshake::MakeTestPki();
+  return pki;
+}
+
+class TestClock final : public Clock {
+ public:
+  CalendarTime today = handshake::kTestNow;
+  MonotonicTime Now() const override { return {}; }
+  CalendarTime Today() const override { return today; }
+};
+
+class VerifierTest : public testing::Test {
+ protected:
+  struct Proof {
+    ProofRequest request;
+    Bytes payload;
+  };
+
+  void FromMonitor(const ToVerifier& message,
+                   std::vector<OwnedFd> descriptors = {}) {
+    verifier_.HandleMonitorMessage({message, {}, std::move(descriptors)});
+  }
+  Status FromWorker(const Proof& proof, WorkerId worker = kWorker) {
+    return verifier_.HandleWorkerMessage(worker,
+                                         {proof.request, proof.payload, {}});
+  }
+
+  TrustLoaded Load(const std::vector<std::string>& files, TrustId id = kTrust) {
+    LoadTrust load;
+    load.id = id;
+    std::vector<OwnedFd> descriptors;
+    for (const std::string& file : files) {
+      descriptors.push_back(TestFile(file));
+    }
+    FromMonitor(load, std::move(descriptors));
+    return output_.TakeNotice<TrustLoaded>();
+  }
+  void LoadRoot() { EXPECT_TRUE(Load({Pki().root.pem()}).outcome.ok()); }
+
+  void Announce(std::string_view name = "server.example", JobId job = kJob) {
+    VerdictTerms terms;
+    terms.job = job;
+    terms.trust = kTrust;
+    terms.worker = kWorker;
+    terms.peer = name.empty() ? Side::kClient : Side::kServer;
+    terms.server_name = decltype(terms.server_name)::Of(name);
+    FromMonitor(terms);
+  }
+
+  // What an honest worker sends of a peer that shows `end`.
+  static Proof ProofOf(const TestCertificate& end, Role role = Role::kServer) {
+    const auto credential = handshake::Credential::FromPem(
+        BytesOf(Pki().ChainPemOf(end)), BytesOf(end.key_pem()));
+    const Bytes hash(32, 0x5a);
+    const auto signature = credential->Sign(credential->schemes().front(), role,
+                                            handshake::HashValue(hash));
+    Proof proof;
+    AppendChain(credential->chain(), proof.payload);
+    proof.request.job = kJob;
+    proof.request.chain_size = static_cast<uint32_t>(proof.payload.size());
+    proof.request.certificates =
+        static_cast<uint16_t>(credential->chain().size());
+    proof.request.scheme = static_cast<uint16_t>(credential->schemes().front());
+    proof.request.transcript_hash = WireHash::Of(hash);
+    proof.payload.insert(proof.payload.end(), signature->begin(),
+                         signature->end());
+    return proof;
+  }
+
+  // The verdict on `proof`, for the monitor first and then for the worker.
+  Verdict VerdictOn(const Proof& proof) {
+    EXPECT_TRUE(FromWorker(proof).ok());
+    const auto verdict = output_.TakeNotice<Verdict>();
+    const auto reply = output_.TakeReply<ProofReply>(kWorker).first;
+    EXPECT_TRUE(verdict.Check());
+    EXPECT_TRUE(reply.Check());
+    EXPECT_EQ(verdict.job, kJob);
+    EXPECT_EQ(reply.job, kJob);
+    EXPECT_EQ(reply.outcome.value, verdict.outcome.value);
+    EXPECT_TRUE(SameBytes(verdict.transcript_hash.view(),
+                          proof.request.transcript_hash.view()));
+    return verdict;
+  }
+  void ExpectMisbehaviour(const Status& status, std::string_view what) {
+    ASSERT_FALSE(status.ok());
+    EXPECT_EQ(status.error().code, Code::kApiMisuse);
+    EXPECT_EQ(status.error().what, what);
+    EXPECT_TRUE(output_.said.empty());
+  }
+
+  FakeOutput<FromVerifier, VerifierToWorker> output_;
+  TestClock clock_;
+  Verifier verifier_{output_, clock_};
+};
+
+// --- verdicts ---
+
+TEST_F(VerifierTest, AcceptsAServer) {
+  LoadRoot();
+  Announce();
+
+  const Verdict verdict = VerdictOn(ProofOf(Pki().server));
+
+  EXPECT_TRUE(verdict.outcome.ok());
+  EXPECT_EQ(verdict.subject.view(), "CN=Test Server");
+  EXPECT_TRUE(verdict.detail.empty());
+}
+
+TEST_F(VerifierTest, AcceptsAClient) {
+  LoadRoot();
+  Announce("");
+
+  EXPECT_TRUE(VerdictOn(ProofOf(Pki().client, Role::kClient)).outcome.ok());
+}
+
+TEST_F(VerifierTest, NamesPeerAndReasonOfARefusal) {
+  LoadRoot();
+  Announce("other.example");
+
+  const Verdict verdict = VerdictOn(ProofOf(Pki().server));
+
+  ASSERT_FALSE(verdict.outcome.ok());
+  EXPECT_EQ(verdict.outcome.code(), Code::kCertificateNameMismatch);
+  EXPECT_EQ(verdict.subject.view(), "CN=Test Server");
+  EXPECT_EQ(verdict.detail.view(),
+            "no dNSName of the certificate is the peer's");
+}
+
+// The role is the terms': a server's proof is none of a client.
+TEST_F(VerifierTest, JudgesInTheRoleOfTheTerms) {
+  LoadRoot();
+  Announce("");
+  EXPECT_EQ(VerdictOn(ProofOf(Pki().server)).outcome.code(),
+            Code::kCertificateWrongPurpose);
+}
+
+TEST_F(VerifierTest, ReadsTheClockAtEachVerdict) {
+  LoadRoot();
+  Announce();
+  clock_.today = handshake::kTestNotAfter + std::chrono::hours(1);
+
+  EXPECT_EQ(VerdictOn(ProofOf(Pki().server)).outcome.code(),
+            Code::kCertificateExpired);
+}
+
+TEST_F(VerifierTest, RefusesANameThatIsNone) {
+  LoadRoot();
+  Announce("127.1");
+
+  EXPECT_EQ(VerdictOn(ProofOf(Pki().server)).outcome.code(), Code::kNoPeerName);
+}
+
+TEST_F(VerifierTest, TellsTheWorkerNothingWhenTheMonitorCannotBeTold) {
+  LoadRoot();
+  Announce();
+  output_.notify_error = Error{Code::kPeerClosed, "a link was closed"};
+
+  EXPECT_FALSE(FromWorker(ProofOf(Pki().server)).ok());
+  EXPECT_TRUE(output_.said.empty());
+}
+
+TEST_F(VerifierTest, AnswersForAJobThatIsNotKnownAnyMore) {
+  LoadRoot();
+  Announce();
+  EndJob end;
+  end.job = kJob;
+  FromMonitor(end);
+
+  ASSERT_TRUE(FromWorker(ProofOf(Pki().server)).ok());
+
+  const auto reply = output_.TakeReply<ProofReply>(kWorker).first;
+  EXPECT_EQ(reply.outcome.code(), Code::kDeadlineTotal);
+  EXPECT_TRUE(output_.said.empty());
+}
+
+TEST_F(VerifierTest, DropsTheJobsOfAWorkerThatWent) {
+  LoadRoot();
+  Announce("a.example", 1);
+  Announce("b.example", 2);
+
+  verifier_.DropWorker(kWorker);
+
+  EXPECT_EQ(verifier_.job_count(), 0U);
+}
+
+// --- hostile workers ---
+
+TEST_F(VerifierTest, JudgesAJobOnce) {
+  LoadRoot();
+  Announce();
+  VerdictOn(ProofOf(Pki().server));
+  ExpectMisbehaviour(FromWorker(ProofOf(Pki().server)),
+                     "asked for a second verdict for one job");
+
+  // Neither after a refusal, nor with other terms, nor for another hash.
+  Proof other = ProofOf(Pki().server);
+  other.request.transcript_hash = WireHash::Of(Bytes(32, 1));
+  Announce("other.example");
+  EXPECT_FALSE(FromWorker(other).ok());
+}
+
+TEST_F(VerifierTest, RefusesTheJobOfAnotherWorker) {
+  LoadRoot();
+  Announce();
+
+  ExpectMisbehaviour(FromWorker(ProofOf(Pki().server), kOtherWorker),
+                     "asked for the job of another worker");
+}
+
+TEST_F(VerifierTest, RefusesSizesThatDoNotFit) {
+  LoadRoot();
+  Announce();
+  const Proof good = ProofOf(Pki().server);
+
+  Proof no_signature = good;
+  no_signature.payload.resize(good.request.chain_size);
+  EXPECT_FALSE(FromWorker(no_signature).ok());
+  Proof cut = good;
+  cut.payload.resize(100);
+  EXPECT_FALSE(FromWorker(cut).ok());
+  Proof long_signature = good;
+  long_signature.payload.resize(good.request.chain_size + kMaxSignatureBytes +
+                                1);
+  EXPECT_FALSE(FromWorker(long_signature).ok());
+  for (const int by : {-1, 1}) {
+    Proof count = good;
+    count.request.certificates =
+        static_cast<uint16_t>(count.request.certificates + by);
+    EXPECT_FALSE(FromWorker(count).ok());
+    Proof size = good;
+    size.request.chain_size += static_cast<uint32_t>(by);
+    EXPECT_FALSE(FromWorker(size).ok());
+  }
+  EXPECT_TRUE(output_.said.empty());
+}
+
+// --- trust ---
+
+TEST_F(VerifierTest, CountsAnchors) {
+  const TrustLoaded loaded =
+      Load({Pki().root.pem() + Pki().intermediate.pem()});
+
+  EXPECT_TRUE(loaded.Check());
+  ASSERT_TRUE(loaded.outcome.ok());
+  EXPECT_EQ(loaded.anchors, 2U);
+}
+
+TEST_F(VerifierTest, NamesTheProblemOfATrustStore) {
+  const std::string root = Pki().root.pem();
+
+  const TrustLoaded garbage = Load({"garbage"}, 1);
+  EXPECT_TRUE(garbage.Check());
+  EXPECT_EQ(garbage.outcome.code(), Code::kTrustStoreUnusable);
+  EXPECT_FALSE(garbage.text.empty());
+  EXPECT_EQ(Load({""}, 2).outcome.code(), Code::kTrustStoreUnusable);
+  EXPECT_EQ(Load({root, "garbage"}, 4).outcome.code(), Code::kCrlUnusable);
+}
+
+// An empty list must not mean "no list".
+TEST_F(VerifierTest, RefusesAnEmptyRevocationList) {
+  EXPECT_EQ(Load({Pki().root.pem(), ""}).outcome.code(), Code::kCrlUnusable);
+}
+
+TEST_F(VerifierTest, ChecksRevocation) {
+  const std::string crls =
+      Pki().root.CrlPem({}) +
+      Pki().intermediate.CrlPem({.revoked = {&Pki().server}});
+  ASSERT_TRUE(Load({Pki().root.pem(), crls}).outcome.ok());
+  Announce();
+
+  EXPECT_EQ(VerdictOn(ProofOf(Pki().server)).outcome.code(),
+            Code::kCertificateRevoked);
+}
+
+TEST_F(VerifierTest, RefusesWithoutAUsableTrustStore) {
+  Announce();
+  EXPECT_EQ(VerdictOn(ProofOf(Pki().server)).outcome.code(),
+            Code::kTrustStoreUnusable);
+}
+
+TEST_F(VerifierTest, RefusesWithATrustStoreThatDidNotLoad) {
+  Load({Pki().root.pem(), "garbage"});
+  Announce();
+  EXPECT_EQ(VerdictOn(ProofOf(Pki().server)).outcome.code(),
+            Code::kCrlUnusable);
+}
+
+TEST_F(VerifierTest, KeepsAForgottenStoreForTheJobsThatHaveIt) {
+  LoadRoot();
+  Announce();
+  Forget forget;
+  forget.id = kTrust;
+  FromMonitor(forget);
+
+  EXPECT_TRUE(VerdictOn(ProofOf(Pki().server)).outcome.ok());
+  EndJob end;
+  end.job = kJob;
+  FromMonitor(end);
+  EXPECT_EQ(verifier_.trust_count(), 0U);
+}
+
+}  // namespace
+}  // namespace ktlsd::agent
