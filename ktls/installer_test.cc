@@ -118,6 +118,7 @@ INSTANTIATE_TEST_SUITE_P(
     Faults, EveryFault,
     testing::Values(Fault{1, ENOENT, Code::kKernelLacksTls, "TCP_ULP"},
                     Fault{1, ENOPROTOOPT, Code::kKernelLacksTls, "TCP_ULP"},
+                    Fault{1, EINVAL, Code::kKernelLacksTls, "TCP_ULP"},
                     Fault{1, ENOTCONN, Code::kPeerClosed, "TCP_ULP"},
                     Fault{1, EEXIST, Code::kOffloadFailed, "TCP_ULP"},
                     Fault{1, ENOMEM, Code::kNoMemory, "TCP_ULP"},

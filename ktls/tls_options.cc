@@ -32,6 +32,8 @@ Code AttachCode(int os_error) {
   switch (os_error) {
     case ENOENT:       // the module is not loaded
     case ENOPROTOOPT:  // no upper-layer protocols at all
+    case EOPNOTSUPP:
+    case EINVAL:  // an emulator that does not know the option
       return Code::kKernelLacksTls;
     default:
       return CommonCode(os_error);
