@@ -130,11 +130,16 @@ Result<std::optional<HandshakeMessage>> Channel::NextMessage() {
   return assembler_.Next();
 }
 
-Status Channel::StartOpening(RecordOpener opener) {
+Status Channel::CheckRecordEnd() const {
   if (!assembler_.empty()) {
     return Error{Code::kUnexpectedMessage,
                  "a message goes on across a change of keys"};
   }
+  return Ok{};
+}
+
+Status Channel::StartOpening(RecordOpener opener) {
+  RETURN_IF_ERROR(CheckRecordEnd());
   opener_ = std::move(opener);
   return Ok{};
 }

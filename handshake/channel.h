@@ -40,9 +40,11 @@ class Channel {
   // The next whole handshake message, valid until the next call.
   Result<std::optional<HandshakeMessage>> NextMessage();
 
-  // From now on records are opened with `opener`.
-  // Errors: kUnexpectedMessage when bytes of a further message came under the
-  //         old keys (RFC 8446 section 5.1).
+  // kUnexpectedMessage when the last message taken did not end its record: keys
+  // may not change then (RFC 8446 section 5.1).
+  Status CheckRecordEnd() const;
+
+  // From now on records are opened with `opener`. Errors: as CheckRecordEnd.
   Status StartOpening(RecordOpener opener);
 
   // A change_cipher_spec record is dropped from now on (RFC 8446 section 5);

@@ -47,13 +47,23 @@ Status CheckEncryptedExtensions(const EncryptedExtensions& answer,
   return Ok{};
 }
 
-}  // namespace
-
-Result<AwaitServerHello> StartClient(ClientConfig config, Channel& channel) {
+Status CheckConfig(const ClientConfig& config) {
   if (config.suites.empty() || config.groups.empty() ||
       config.share_groups.empty()) {
     return Error{Code::kApiMisuse, "no suite, group or key share to offer"};
   }
+  for (const NamedGroup group : config.share_groups) {
+    if (!Contains(config.groups, group)) {
+      return Error{Code::kApiMisuse, "a share of a group that is not offered"};
+    }
+  }
+  return Ok{};
+}
+
+}  // namespace
+
+Result<AwaitServerHello> StartClient(ClientConfig config, Channel& channel) {
+  RETURN_IF_ERROR(CheckConfig(config));
   AwaitServerHello state;
   ClientHello& hello = state.hello_;
   RETURN_IF_ERROR(FillRandom(hello.random));

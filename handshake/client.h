@@ -36,7 +36,8 @@ class AwaitServerFinished;
 class AwaitClientSignature;
 
 // Queues the ClientHello.
-// Errors: kApiMisuse for a configuration without suites, groups or shares.
+// Errors: kApiMisuse for a configuration without suites, groups or shares, or
+//         with a share of another group.
 Result<AwaitServerHello> StartClient(ClientConfig config, Channel& channel);
 
 // What every client state after the ServerHello carries on.

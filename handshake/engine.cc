@@ -226,9 +226,12 @@ Result<EstablishedSession> Engine::TakeSession() && {
     return Error{Code::kApiMisuse,
                  "the session is not established and flushed"};
   }
-  return EstablishedSession{std::move(completed->session),
-                            std::move(completed->finished),
-                            std::move(completed->drained), *std::move(flushed)};
+  EstablishedSession session{
+      std::move(completed->session), std::move(completed->finished),
+      std::move(completed->drained), *std::move(flushed)};
+  // The keys are the kernel's: not a record more is sealed here.
+  state_ = Failed{{Code::kApiMisuse, "the session was taken"}, std::nullopt};
+  return session;
 }
 
 }  // namespace ktlsd::handshake

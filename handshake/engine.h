@@ -106,7 +106,8 @@ class Engine {
   void PeerClosed(bool reset);
   void Abort(const Error& error);
 
-  // Requires wait() to be Done; else kApiMisuse.
+  // Requires wait() to be Done; else kApiMisuse. Once: the engine sends nothing
+  // any more.
   Result<EstablishedSession> TakeSession() &&;
 
  private:

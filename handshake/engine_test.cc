@@ -464,6 +464,30 @@ TEST(Engine, LeavesWhatFollowsTheFinishedUnread) {
   ExpectSameKeys(pair);
 }
 
+// A server that has sent its ServerHello has only keys to alert under that the
+// client may not have: what can be refused is refused before.
+TEST(Engine, RefusesBytesBehindTheClientHelloBeforeItAnswers) {
+  const World world;
+  LocalPeer client = LocalPeer::Client(world.Client());
+  const ByteView hello = client.engine().output();
+  Bytes stream(hello.begin(), hello.end());
+  stream.push_back(static_cast<uint8_t>(HandshakeType::kFinished));
+  stream[3] = static_cast<uint8_t>((stream.size() - kRecordHeaderSize) >> 8);
+  stream[4] = static_cast<uint8_t>(stream.size() - kRecordHeaderSize);
+
+  LocalPeer server = LocalPeer::Server(world.Server());
+  for (ByteView rest = stream; !rest.empty();) {
+    const std::size_t size = std::min(rest.size(), server.wants().value());
+    server.engine().Feed(rest.first(size));
+    rest = rest.subspan(size);
+  }
+  server.Settle();
+  EXPECT_EQ(FailureOf(server), "unexpected_message");
+  const ByteView output = server.engine().output();
+  EXPECT_EQ(Bytes(output.begin(), output.end()),
+            (Bytes{21, 3, 3, 0, 2, 2, 10}));
+}
+
 // --- Misuse. ---
 
 TEST(Engine, AnswersThatWereNotWaitedForFailIt) {
@@ -498,6 +522,27 @@ TEST(Engine, GivesNoSessionWhileOutputWaits) {
   client.Settle();
   ASSERT_FALSE(client.engine().output().empty());
   EXPECT_FALSE(std::move(client.engine()).TakeSession().ok());
+}
+
+// A second session would have the proofs and no keys.
+TEST(Engine, GivesItsSessionOnce) {
+  const World world;
+  Pair pair = Handshake(world.Client(), world.Server());
+  Engine& engine = pair.client.engine();
+  ASSERT_TRUE(std::move(engine).TakeSession().ok());
+  // NOLINTNEXTLINE(bugprone-use-after-move): that is the question
+  EXPECT_FALSE(std::move(engine).TakeSession().ok());
+  engine.Abort(Error{Code::kInternal, "too late"});
+  EXPECT_TRUE(engine.output().empty());
+}
+
+TEST(Engine, RefusesAShareOfAGroupThatItDoesNotOffer) {
+  ClientConfig config;
+  config.groups = {NamedGroup::kSecp384r1};
+  config.share_groups = {NamedGroup::kX25519};
+  const Engine engine = Engine::Client(config);
+  ASSERT_NE(engine.failure(), nullptr);
+  EXPECT_EQ(engine.failure()->error.code, Code::kApiMisuse);
 }
 
 TEST(Engine, RefusesAConfigurationWithNothingToOffer) {

@@ -214,6 +214,8 @@ Status AwaitSecondHello::Check(const ClientHello& hello) const {
 Result<AwaitServerSignature> AwaitServerSignature::Answer(
     ServerChoice choice, const ClientHello& hello, bool retried,
     Transcript transcript, Channel& channel) {
+  // Before anything is sent: the client may not have the keys for our alert.
+  RETURN_IF_ERROR(channel.CheckRecordEnd());
   const KeyShareEntry* share = FindShare(hello, choice.group);
   ASSIGN_OR_RETURN(KeyAgreement agreement,
                    handshake::Answer(choice.group, share->key_exchange));
