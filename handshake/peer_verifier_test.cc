@@ -569,6 +569,15 @@ TEST(PeerVerifier, KeepsConstraintsOnAddresses) {
             "certificate_invalid");
 }
 
+// A common name is no name, so it is not constrained either.
+TEST(PeerVerifier, KeepsConstraintsFromTheCommonName) {
+  EXPECT_EQ(Verdict(Constrained("permitted;DNS:nfs.example",
+                                {.common_name = "client.elsewhere.example",
+                                 .ip = {"192.0.2.1"}},
+                                "192.0.2.1")),
+            "ok");
+}
+
 // All names of a certificate are constrained, not only the one asked for.
 TEST(PeerVerifier, KeepsConstraintsOnNamesNobodyAskedFor) {
   EXPECT_EQ(Verdict(Constrained("permitted;DNS:nfs.example",
