@@ -13,7 +13,20 @@ Error Illegal(std::string_view what) {
   return Error{Code::kIllegalParameter, what};
 }
 
-// What RFC 8446 section 9.2 wants of a hello that offers no PSK.
+// Section 4.2.8: each share is of a group in supported_groups. A hello has room
+// for thousands of both, so the groups are sorted first.
+Status CheckShares(const ClientHello& hello) {
+  std::vector<NamedGroup> listed = hello.supported_groups;
+  std::ranges::sort(listed);
+  for (const KeyShareEntry& share : *hello.key_shares) {
+    if (!std::ranges::binary_search(listed, share.group)) {
+      return Illegal("a key share of a group that the client does not list");
+    }
+  }
+  return Ok{};
+}
+
+// What RFC 8446 section 9.2 wants of a hello for a handshake without PSK.
 Status CheckHello(const ClientHello& hello) {
   if (!hello.offers_tls13) {
     return Error{Code::kProtocolVersion, "the client does not offer TLS 1.3"};
@@ -26,13 +39,12 @@ Status CheckHello(const ClientHello& hello) {
     return Error{Code::kMissingExtension,
                  "a ClientHello without supported_groups and key_share"};
   }
-  // Section 4.2.8: each share is of a group in supported_groups.
-  for (const KeyShareEntry& share : *hello.key_shares) {
-    if (!Contains(hello.supported_groups, share.group)) {
-      return Illegal("a key share of a group that the client does not list");
-    }
+  // Section 4.2.9: "servers MUST abort the handshake".
+  if (hello.pre_shared_keys && hello.psk_key_exchange_modes.empty()) {
+    return Error{Code::kMissingExtension,
+                 "a PSK without psk_key_exchange_modes"};
   }
-  return Ok{};
+  return CheckShares(hello);
 }
 
 // Our best group that a share came for; else our best that needs a retry.
