@@ -42,14 +42,13 @@ Result<OpenedRecord> Open(RecordOpener& opener, ByteView record) {
                      record.subspan(kRecordHeaderSize));
 }
 
-// One record of RFC 8448: `earlier` records came before it under `secret`.
+// The first record of RFC 8448 under `secret`.
 struct Vector {
   std::string_view name;
   std::string_view secret;
   std::string_view record;
   ContentType type;
   Bytes content;
-  Vector* earlier = nullptr;
 };
 
 Bytes Flight(std::string_view extensions, std::string_view verify,
@@ -225,6 +224,18 @@ TEST(RecordSealer, RefusesMoreThanARecordHolds) {
   EXPECT_TRUE(out.empty());
   EXPECT_TRUE(
       sealer.Seal(ContentType::kHandshake, Bytes(kMaxPlaintext), out).ok());
+}
+
+TEST(RecordSealer, CountsRecords) {
+  RecordSealer sealer = SealerOf(simple::kClientApplicationTraffic);
+  Bytes records;
+  ASSERT_TRUE(
+      sealer
+          .Seal(ContentType::kApplicationData, FromHex(rfc8448::kData), records)
+          .ok());
+  ASSERT_TRUE(sealer.Seal(ContentType::kAlert, Bytes{1, 0}, records).ok());
+  EXPECT_EQ(ToHex(records), std::string(simple::kClientDataRecord) +
+                                std::string(simple::kClientCloseRecord));
 }
 
 class EverySuite : public testing::TestWithParam<CipherSuite> {};
