@@ -27,9 +27,9 @@ Status CheckUlp(SocketOps& ops, BorrowedFd socket) {
   if (!size.ok()) {
     return NotConfirmed("TCP_ULP cannot be read", size.error().os_error);
   }
-  // A name with the NULs behind it.
+  // A name with NULs behind it; what the kernel did not write is zero.
   constexpr std::array<uint8_t, kUlpNameSize> kTls = {'t', 'l', 's'};
-  if (*size < std::string_view("tls").size() || name != kTls) {
+  if (name != kTls) {
     return NotConfirmed("TCP_ULP is not tls");
   }
   return Ok{};
