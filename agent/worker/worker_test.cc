@@ -1,0 +1,270 @@
+#include "agent/worker/worker.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <variant>
+
+#include "agent/ipc/chain.h"
+#include "agent/ipc/link.h"
+#include "agent/ipc/messages.h"
+#include "agent/ipc/wire_types.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/error_codes.h"
+#include "base/owned_fd.h"
+#include "base/result.h"
+#include "gtest/gtest.h"
+#include "handshake/credential.h"
+#include "handshake/crypto/digest.h"
+#include "handshake/peer_verifier.h"
+#include "handshake/server_name.h"
+#include "handshake/testing/local_peer.h"
+#include "handshake/testing/test_pki.h"
+#include "handshake/wire.h"
+#include "ktls/loopback.h"
+#include "ktls/testing/fake_socket_ops.h"
+
+namespace ktlsd::agent {
+namespace {
+
+using handshake::BytesOf;
+using handshake::Credential;
+using handshake::TrustStore;
+
+constexpr CredentialId kCredential = 5;
+
+// A worker in a thread of its own, and this test as monitor, keeper, verifier
+// and peer. Every wait is for an event, with a deadline.
+class WorkerTest : public testing::Test {
+ protected:
+  WorkerTest()
+      : pki_(handshake::MakeTestPki()),
+        server_(Credential::FromPem(BytesOf(pki_.ChainPemOf(pki_.server)),
+                                    BytesOf(pki_.server.key_pem()))
+                    .value()),
+        trust_(TrustStore::FromPem(BytesOf(pki_.root.pem()), {}).value()) {
+    auto monitor = MakeLinkPair().value();
+    monitor_.emplace(std::move(monitor.first));
+    thread_ = std::thread([this, end = std::move(monitor.second)]() mutable {
+      Worker worker(Link(std::move(end)), ktls_, clock_);
+      result_ = worker.Run();
+    });
+  }
+
+  ~WorkerTest() override {
+    monitor_.reset();
+    thread_.join();
+    EXPECT_TRUE(!result_ || result_->ok());
+  }
+
+  std::optional<Link> GiveLink(LinkTo to) {
+    auto pair = MakeLinkPair().value();
+    TakeLink take;
+    take.to = to;
+    const std::array<BorrowedFd, 1> end = {pair.second.borrow()};
+    EXPECT_TRUE(monitor_->Send(take, {}, end).ok());
+    return Link(std::move(pair.first));
+  }
+
+  // Sends a server's job, and keeps the other end of its socket.
+  void SendJob(JobId id, uint32_t total_ms = 5000) {
+    auto pair = ktls::ConnectLoopback().value();
+    peer_socket_ = std::move(pair.client);
+    Job job;
+    job.job = id;
+    job.side = Side::kServer;
+    job.credential = kCredential;
+    job.flags = kVerifyPeer | kRequestClientCertificate;
+    job.first_byte_ms = job.progress_ms = job.total_ms = total_ms;
+    const std::array<BorrowedFd, 1> socket = {pair.server.borrow()};
+    EXPECT_TRUE(monitor_->Send(job, {}, socket).ok());
+  }
+
+  template <typename Set>
+  static Set Await(Link& link) {
+    const Result<Received<Set>> received = AwaitReceived<Set>(link);
+    EXPECT_TRUE(received.ok());
+    return received->message;
+  }
+
+  template <typename Set>
+  static Result<Received<Set>> AwaitReceived(Link& link) {
+    const auto deadline =
+        std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (std::chrono::steady_clock::now() < deadline) {
+      auto received = link.Receive<Set>();
+      if (!received.ok()) {
+        return received.error();
+      }
+      if (received->has_value()) {
+        return std::move(**received);
+      }
+      pollfd waiting = {link.socket().raw(), POLLIN, 0};
+      ::poll(&waiting, 1, 100);
+    }
+    return Error{Code::kDeadlineTotal, "the worker is silent"};
+  }
+
+  JobReport AwaitReport() {
+    return std::get<JobReport>(Await<FromWorker>(*monitor_));
+  }
+
+  void AnswerChain(Link& keeper, Outcome outcome = Outcome::Success()) {
+    const auto request = std::get<ChainRequest>(Await<WorkerToKeeper>(keeper));
+    ChainReply reply;
+    reply.job = request.job;
+    reply.credential = request.credential;
+    reply.outcome = outcome;
+    Bytes payload;
+    if (outcome.ok()) {
+      reply.certificates = static_cast<uint16_t>(server_.chain().size());
+      reply.schemes[0] = static_cast<uint16_t>(server_.schemes()[0]);
+      AppendChain(server_.chain(), payload);
+    }
+    ASSERT_TRUE(keeper.Send(reply, payload).ok());
+  }
+
+  void AnswerSignature(Link& keeper) {
+    const auto request = std::get<SignRequest>(Await<WorkerToKeeper>(keeper));
+    const auto signature =
+        server_.Sign(static_cast<handshake::SignatureScheme>(request.scheme),
+                     handshake::Role::kServer,
+                     handshake::HashValue(request.transcript_hash.view()));
+    SignReply reply;
+    reply.job = request.job;
+    reply.scheme = request.scheme;
+    reply.outcome = Outcome::Success();
+    ASSERT_TRUE(keeper.Send(reply, *signature).ok());
+  }
+
+  // A client without a certificate, in a thread's worth of blocking calls.
+  void RunPeer(Link& keeper) {
+    handshake::LocalPeerSetup setup;
+    setup.trust = &trust_;
+    setup.policy = {handshake::Role::kServer,
+                    {*handshake::ServerName::Parse("server.example")},
+                    handshake::kTestNow};
+    handshake::LocalPeer peer = handshake::LocalPeer::Client(setup);
+    Flush(peer);
+    AnswerSignature(keeper);
+    while (!peer.done() && peer.failure() == nullptr) {
+      Flush(peer);
+      if (peer.wants()) {
+        Bytes bytes(*peer.wants());
+        const ssize_t count =
+            ::recv(peer_socket_.raw(), bytes.data(), bytes.size(), 0);
+        ASSERT_GT(count, 0);
+        peer.engine().Feed(
+            ByteView(bytes).first(static_cast<std::size_t>(count)));
+        peer.Settle();
+      }
+    }
+    EXPECT_TRUE(peer.done());
+  }
+
+  void Flush(handshake::LocalPeer& peer) {
+    const ByteView output = peer.engine().output();
+    ASSERT_EQ(::send(peer_socket_.raw(), output.data(), output.size(), 0),
+              static_cast<ssize_t>(output.size()));
+    peer.engine().Written(output.size());
+  }
+
+  handshake::TestPki pki_;
+  Credential server_;
+  TrustStore trust_;
+  SystemClock clock_;
+  ktls::FakeSocketOps ktls_;
+  std::optional<Link> monitor_;
+  OwnedFd peer_socket_;
+  std::optional<Status> result_;
+  std::thread thread_;
+};
+
+TEST_F(WorkerTest, AsksForAChainOnceAndReportsEachJob) {
+  auto keeper = GiveLink(LinkTo::kKeeper);
+  SendJob(1);
+  AnswerChain(*keeper);
+  RunPeer(*keeper);
+  JobReport report = AwaitReport();
+  EXPECT_EQ(report.job, 1U);
+  EXPECT_TRUE(report.outcome.ok());
+
+  ktls_.Reset();
+  SendJob(2);
+  RunPeer(*keeper);  // the chain is known now
+  report = AwaitReport();
+  EXPECT_EQ(report.job, 2U);
+  EXPECT_TRUE(report.outcome.ok());
+}
+
+TEST_F(WorkerTest, ForgetsAChainWhenTold) {
+  auto keeper = GiveLink(LinkTo::kKeeper);
+  SendJob(1);
+  AnswerChain(*keeper);
+  RunPeer(*keeper);
+  AwaitReport();
+  Forget forget;
+  forget.id = kCredential;
+  ASSERT_TRUE(monitor_->Send(forget).ok());
+  SendJob(2);
+  AnswerChain(*keeper);
+}
+
+TEST_F(WorkerTest, AJobWaitsForTheKeeperThatIsToCome) {
+  SendJob(1);
+  auto keeper = GiveLink(LinkTo::kKeeper);
+  AnswerChain(*keeper);
+  RunPeer(*keeper);
+  EXPECT_TRUE(AwaitReport().outcome.ok());
+}
+
+TEST_F(WorkerTest, ReportsWhatTheKeeperRefused) {
+  auto keeper = GiveLink(LinkTo::kKeeper);
+  SendJob(1);
+  AnswerChain(*keeper, Outcome::Failure(Code::kPrivateKeyUnusable));
+  const JobReport report = AwaitReport();
+  EXPECT_EQ(report.outcome.code(), Code::kPrivateKeyUnusable);
+}
+
+TEST_F(WorkerTest, ReportsALostKeeper) {
+  auto keeper = GiveLink(LinkTo::kKeeper);
+  SendJob(1);
+  AnswerChain(*keeper);
+  handshake::LocalPeer peer = handshake::LocalPeer::Client({});
+  Flush(peer);
+  Await<WorkerToKeeper>(*keeper);  // the request for a signature
+  keeper.reset();
+  EXPECT_EQ(AwaitReport().outcome.code(), Code::kKeeperUnavailable);
+}
+
+TEST_F(WorkerTest, ReportsAPeerThatNeverSpeaks) {
+  auto keeper = GiveLink(LinkTo::kKeeper);
+  SendJob(1, /*total_ms=*/50);
+  AnswerChain(*keeper);
+  const Code code = AwaitReport().outcome.code();
+  EXPECT_TRUE(code == Code::kDeadlineTotal || code == Code::kDeadlineFirstByte);
+}
+
+TEST_F(WorkerTest, SaysNothingOfAJobThatWasEnded) {
+  auto keeper = GiveLink(LinkTo::kKeeper);
+  SendJob(1);
+  AnswerChain(*keeper);
+  EndJob end;
+  end.job = 1;
+  ASSERT_TRUE(monitor_->Send(end).ok());
+  Bytes byte(1);
+  EXPECT_EQ(::recv(peer_socket_.raw(), byte.data(), 1, 0), 0);  // closed
+  SendJob(2, /*total_ms=*/50);
+  EXPECT_EQ(AwaitReport().job, 2U);
+}
+
+}  // namespace
+}  // namespace ktlsd::agent
