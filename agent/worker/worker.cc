@@ -85,12 +85,11 @@ void Worker::OnReady(EventLoop::Token token) {
 
 void Worker::OnDeadline(EventLoop::Token token) {
   const JobId job = token - kFirstJobToken;
-  if (Connection* connection = Find(job)) {
-    connection->OnDeadline();
+  const auto running = connections_.find(job);
+  if (running != connections_.end()) {
+    running->second.next_wake = MonotonicTime::max();
+    running->second.connection->OnDeadline();
     AfterEvent(job);
-    if (Find(job) != nullptr) {
-      loop_->At(connection->deadline(), token);
-    }
   }
 }
 
@@ -177,19 +176,33 @@ void Worker::Start(WaitingJob waiting,
   if (!watched.ok()) {
     return Report(RefusalOf(job, watched.error()));
   }
-  loop_->At(connection->deadline(), token);
   Connection& started = *connection;
-  connections_.emplace(job, std::move(connection));
+  connections_.emplace(job,
+                       RunningJob{std::move(connection), MonotonicTime::max()});
   started.Resume();
   AfterEvent(job);
 }
 
 void Worker::AfterEvent(JobId job) {
-  const Connection* connection = Find(job);
-  if (connection != nullptr && connection->report()) {
-    const JobReport report = *connection->report();
-    connections_.erase(job);
-    Report(report);
+  const auto running = connections_.find(job);
+  if (running == connections_.end()) {
+    return;
+  }
+  if (!running->second.connection->report()) {
+    return KeepDeadline(job, running->second);
+  }
+  const JobReport report = *running->second.connection->report();
+  connections_.erase(running);
+  Report(report);
+}
+
+// Deadlines move with every byte. One that moved away needs nothing: the loop
+// comes early and asks again.
+void Worker::KeepDeadline(JobId job, RunningJob& running) {
+  const MonotonicTime deadline = running.connection->deadline();
+  if (deadline < running.next_wake) {
+    running.next_wake = deadline;
+    loop_->At(deadline, job + kFirstJobToken);
   }
 }
 
@@ -212,7 +225,7 @@ Status Worker::NoteBlocked(JobId job, Status sent) {
 
 Connection* Worker::Find(JobId job) {
   const auto found = connections_.find(job);
-  return found == connections_.end() ? nullptr : found->second.get();
+  return found == connections_.end() ? nullptr : found->second.connection.get();
 }
 
 void Worker::Report(const JobReport& report) {

@@ -56,6 +56,11 @@ class Worker final : public JobServices {
     OwnedFd socket;
   };
 
+  struct RunningJob {
+    std::unique_ptr<Connection> connection;
+    MonotonicTime next_wake;  // the earliest deadline that the loop knows of
+  };
+
   void OnReady(EventLoop::Token token);
   void OnDeadline(EventLoop::Token token);
 
@@ -75,6 +80,7 @@ class Worker final : public JobServices {
   void StartWaiting(CredentialId credential);
   void RefuseWaiting(JobId job, const Error& error);
   void AfterEvent(JobId job);
+  void KeepDeadline(JobId job, RunningJob& running);
   void ResumeBlocked();
   Status NoteBlocked(JobId job, Status sent);
   void Report(const JobReport& report);
@@ -90,7 +96,7 @@ class Worker final : public JobServices {
   std::optional<EventLoop> loop_;
   Status stopped_ = Ok{};
 
-  std::unordered_map<JobId, std::unique_ptr<Connection>> connections_;
+  std::unordered_map<JobId, RunningJob> connections_;
   std::unordered_map<CredentialId, handshake::LocalCertificate> certificates_;
   std::vector<WaitingJob> waiting_;  // for the chain of their credential
   std::vector<JobId> blocked_;       // by a full link

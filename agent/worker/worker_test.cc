@@ -242,7 +242,10 @@ TEST_F(WorkerTest, ReportsALostKeeper) {
   Flush(peer);
   Await<WorkerToKeeper>(*keeper);  // the request for a signature
   keeper.reset();
+  const auto lost = clock_.Now();
   EXPECT_EQ(AwaitReport().outcome.code(), Code::kKeeperUnavailable);
+  // The peer keeps its socket open: after the alert it is not waited for.
+  EXPECT_LT(clock_.Now() - lost, std::chrono::seconds(4));
 }
 
 TEST_F(WorkerTest, ReportsAPeerThatNeverSpeaks) {
