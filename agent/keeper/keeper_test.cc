@@ -352,6 +352,20 @@ TEST_F(KeeperTest, KeepsAForgottenCredentialForTheJobsThatHaveIt) {
   EXPECT_EQ(keeper_.credential_count(), 0U);
 }
 
+TEST_F(KeeperTest, CountsAJobOnceThatIsAnnouncedTwice) {
+  LoadServer();
+  Announce();
+  Announce();
+  EndJob end;
+  end.job = kJob;
+  FromMonitor(end);
+  Forget forget;
+  forget.id = kCredential;
+  FromMonitor(forget);
+
+  EXPECT_EQ(keeper_.credential_count(), 0U);
+}
+
 TEST_F(KeeperTest, ForgetsAnUnusedCredentialAtOnce) {
   LoadServer();
   Forget forget;

@@ -318,6 +318,7 @@ TEST_F(VerifierTest, RefusesWithATrustStoreThatDidNotLoad) {
 TEST_F(VerifierTest, KeepsAForgottenStoreForTheJobsThatHaveIt) {
   LoadRoot();
   Announce();
+  Announce();  // twice: counted once
   Forget forget;
   forget.id = kTrust;
   FromMonitor(forget);
