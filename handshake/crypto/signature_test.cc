@@ -76,15 +76,15 @@ const std::vector<Kind>& Kinds() {
   return kKinds;
 }
 
-struct KeyPair {
+struct Keys {
   Key key;
   Key other;
 };
 
 // Of each kind two, made once: RSA keys take their time.
-const KeyPair& KeysOf(const Kind& kind) {
-  static std::map<std::string, KeyPair> made;
-  KeyPair& pair = made[kind.name];
+const Keys& KeysOf(const Kind& kind) {
+  static std::map<std::string, Keys> made;
+  Keys& pair = made[kind.name];
   if (!pair.key) {
     pair = {kind.make(), kind.make()};
   }
