@@ -37,6 +37,10 @@ class AwaitClientFinished;
 // The first state of a server; it needs nothing, not even a configuration.
 class AwaitClientHello {
  public:
+  AwaitClientHello() = default;
+  AwaitClientHello(AwaitClientHello&&) noexcept = default;
+  AwaitClientHello& operator=(AwaitClientHello&&) noexcept = default;
+
   // Errors: kProtocolVersion, kMissingExtension, and the parser's.
   Result<AwaitServerConfig> Receive(const HandshakeMessage& message,
                                     Channel& channel) &&;
@@ -45,6 +49,9 @@ class AwaitClientHello {
 // The ClientHello is there; the caller chooses how to answer it.
 class AwaitServerConfig {
  public:
+  AwaitServerConfig(AwaitServerConfig&&) noexcept = default;
+  AwaitServerConfig& operator=(AwaitServerConfig&&) noexcept = default;
+
   const ClientHello& hello() const { return hello_; }
 
   using Next = std::variant<AwaitServerSignature, AwaitSecondHello>;
