@@ -39,7 +39,8 @@ TEST(ReadFile, RefusesWhatIsNoFile) {
   const OwnedFd folder(::open("/", O_RDONLY | O_CLOEXEC));
 
   EXPECT_FALSE(ReadFile(read_end.borrow(), 5, kUnusable).ok());
-  EXPECT_FALSE(ReadFile(folder.borrow(), 5, kUnusable).ok());
+  EXPECT_EQ(ReadFile(folder.borrow(), 1U << 20, kUnusable).error().what,
+            "not a regular file");
   EXPECT_FALSE(ReadFile(BorrowedFd(-1), 5, kUnusable).ok());
 }
 

@@ -25,6 +25,7 @@ class RecordingRole {
     std::vector<std::string> seen;
     std::optional<Error> refusal;  // of the next worker's message
     int replies = 0;               // to each worker's message
+    ByteView payload;              // the monitor's last, in the link's buffer
   };
 
   RecordingRole(RoleOutput<Notice, Answer>& output, Script& script)
@@ -33,6 +34,7 @@ class RecordingRole {
   void HandleMonitorMessage(const Received<FromMonitor>& received) {
     const bool terms = std::holds_alternative<SigningTerms>(received.message);
     script_.seen.push_back(terms ? "terms" : "other");
+    script_.payload = received.payload;
   }
   Status HandleWorkerMessage(WorkerId worker, const Received<FromWorker>&) {
     script_.seen.push_back("worker " + std::to_string(worker));
@@ -140,6 +142,17 @@ TEST_F(ServiceTest, TakesOneMessageOfAWorkerBetweenLooksAtTheMonitor) {
   EXPECT_THAT(script_.seen, ElementsAre("worker 1"));
   Turn();
   EXPECT_THAT(script_.seen, ElementsAre("worker 1", "worker 1"));
+}
+
+TEST_F(ServiceTest, WipesPrivateKeysFromTheBuffer) {
+  LoadCredential load;
+  load.id = 1;
+  ASSERT_TRUE(monitor_.Send(load, Bytes(100, 0x5a)).ok());
+
+  Turn();
+
+  ASSERT_EQ(script_.payload.size(), 100U);
+  EXPECT_THAT(script_.payload, testing::Each(0));
 }
 
 TEST_F(ServiceTest, EndsWhenTheMonitorsLinkCloses) {
