@@ -1,0 +1,133 @@
+// ktlsd: TLS handshakes for the Linux kernel. The command line is tlshd's.
+#include <getopt.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "agent/config/config.h"
+#include "agent/keeper/keeper_main.h"
+#include "agent/keyring/keyrings.h"
+#include "agent/log/log_sinks.h"
+#include "agent/monitor/monitor.h"
+#include "agent/monitor/spawn.h"
+#include "agent/socket_ops_source.h"
+#include "agent/verifier/verifier_main.h"
+#include "agent/worker/worker_main.h"
+#include "base/owned_fd.h"
+
+namespace ktlsd::agent {
+namespace {
+
+constexpr char kVersion[] = "0.1.0";
+
+constexpr char kUsage[] =
+    "usage: ktlsd [options]\n"
+    "  -c, --config FILE   read this configuration file\n"
+    "  -s, --stderr        log to standard error, not to the journal\n"
+    "  -v, --version       print the version and end\n"
+    "  -h, --help          print this and end\n";
+
+struct Options {
+  std::optional<std::string> config;
+  bool to_stderr = false;
+  std::optional<std::string> role;  // of a process that the monitor started
+  std::optional<int> exit_code;     // nothing is to be done
+};
+
+Options ReadOptions(int count, char** arguments) {
+  constexpr int kRole = 1;
+  constexpr option kLong[] = {
+      {"config", required_argument, nullptr, 'c'},
+      {"stderr", no_argument, nullptr, 's'},
+      {"version", no_argument, nullptr, 'v'},
+      {"help", no_argument, nullptr, 'h'},
+      {"role", required_argument, nullptr, kRole},
+      {nullptr, 0, nullptr, 0},
+  };
+  Options options;
+  for (;;) {
+    switch (::getopt_long(count, arguments, "c:svh", kLong, nullptr)) {
+      case -1:
+        if (optind < count) {
+          std::fputs(kUsage, stderr);
+          options.exit_code = EXIT_FAILURE;
+        }
+        return options;
+      case 'c':
+        options.config = optarg;
+        break;
+      case 's':
+        options.to_stderr = true;
+        break;
+      case 'v':
+        std::printf("ktlsd version %s\n", kVersion);
+        options.exit_code = EXIT_SUCCESS;
+        return options;
+      case 'h':
+        std::fputs(kUsage, stdout);
+        options.exit_code = EXIT_SUCCESS;
+        return options;
+      case kRole:
+        options.role = optarg;
+        break;
+      default:
+        std::fputs(kUsage, stderr);
+        options.exit_code = EXIT_FAILURE;
+        return options;
+    }
+  }
+}
+
+// Gives up what the monitor has and a role must not.
+Status BecomeRole(const std::string& role) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::prctl(PR_SET_NAME, ("ktlsd-" + role).c_str());
+  ::setpriority(PRIO_PROCESS, 0, 0);
+  return LeaveKeyrings();
+}
+
+int RunRole(const std::string& role) {
+  OwnedFd link(kLinkDescriptor);
+  // A kernel without keyrings has none that could be left.
+  static_cast<void>(BecomeRole(role));
+  if (role == RoleName(ProcessRole::kKeeper)) {
+    return RunKeeper(std::move(link));
+  }
+  if (role == RoleName(ProcessRole::kVerifier)) {
+    return RunVerifier(std::move(link));
+  }
+  if (role == RoleName(ProcessRole::kWorker)) {
+    return RunWorker(std::move(link));
+  }
+  return EXIT_FAILURE;
+}
+
+int Main(int count, char** arguments) {
+  const Options options = ReadOptions(count, arguments);
+  if (options.exit_code.has_value()) {
+    return *options.exit_code;
+  }
+  ::prctl(PR_SET_DUMPABLE, 0);
+  if (options.role.has_value()) {
+    return RunRole(*options.role);
+  }
+  const std::unique_ptr<LogSink> log = OpenLog(options.to_stderr);
+  const std::unique_ptr<ktls::SocketOps> socket_ops = MakeSocketOps();
+  return RunMonitor(options.config.value_or(DefaultConfigPath()), *log,
+                    *socket_ops);
+}
+
+}  // namespace
+}  // namespace ktlsd::agent
+
+int main(int count, char** arguments) {
+  return ktlsd::agent::Main(count, arguments);
+}

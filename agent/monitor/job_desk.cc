@@ -1,0 +1,431 @@
+#include "agent/monitor/job_desk.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <utility>
+
+#include "base/session_keys.h"
+#include "ktls/verify.h"
+
+namespace ktlsd::agent {
+namespace {
+
+using std::chrono::milliseconds;
+
+// A worker ends a job by itself so long before the monitor would: it knows why.
+constexpr milliseconds kWorkersMargin{500};
+// With less than this left a handshake is not begun.
+constexpr milliseconds kLeastTime{100};
+constexpr milliseconds kAcceptComplaintEvery{10'000};
+
+struct Patience {
+  milliseconds first_byte;
+  milliseconds progress;
+};
+
+constexpr Patience PatienceOf(Side side) {
+  return side == Side::kServer
+             ? Patience{milliseconds(3000), milliseconds(2000)}
+             : Patience{milliseconds(6000), milliseconds(4000)};
+}
+
+uint32_t Wire(milliseconds time) { return static_cast<uint32_t>(time.count()); }
+
+}  // namespace
+
+JobDesk::JobDesk(Surroundings around, std::size_t capacity)
+    : around_(around),
+      capacity_(capacity),
+      answers_(around.log, around.clock) {}
+
+// --- From the kernel ---
+
+bool JobDesk::full() const {
+  return queue_.size() + running_.size() + answers_.waiting() >= capacity_;
+}
+
+void JobDesk::TakeRequests(Age age) {
+  more_waits_ = false;
+  while (!full()) {
+    Result<std::optional<Request>> request = around_.kernel.Accept();
+    if (!request.ok()) {
+      NoteAcceptFailure(request.error());
+      break;
+    }
+    if (!request->has_value()) {
+      break;
+    }
+    Admit(std::move(**request), age);
+  }
+  more_waits_ = full();
+  Dispatch();
+}
+
+void JobDesk::NoteAcceptFailure(const Error& error) {
+  const MonotonicTime now = around_.clock.Now();
+  if (accept_failed_.has_value() &&
+      now - *accept_failed_ < kAcceptComplaintEvery) {
+    return;
+  }
+  accept_failed_ = now;
+  LogEvent event{EventKind::kKernelTrouble, LogLevel::kError, {}};
+  around_.log.Write(
+      event.Add("reason", error.what).Add("os_error", error.os_error));
+}
+
+void JobDesk::Admit(Request request, Age age) {
+  const MonotonicTime now = around_.clock.Now();
+  const SocketFacts facts = ReadSocketFacts(request.socket.borrow());
+  Upcall upcall(around_.kernel, std::move(request));
+  milliseconds within = AnswerWithin(upcall.request(), upcall.consumer());
+  if (age == Age::kOld) {
+    within /= 2;
+  }
+  queue_.push_back(
+      Ticket{++last_job_, std::move(upcall), facts, now, now + within});
+}
+
+// --- To the roles ---
+
+void JobDesk::Dispatch() {
+  std::deque<Ticket> waiting;
+  for (Ticket& ticket : std::exchange(queue_, {})) {
+    if (Consider(ticket) == Next::kWait) {
+      waiting.push_back(std::move(ticket));
+    }
+  }
+  queue_ = std::move(waiting);
+}
+
+JobDesk::Next JobDesk::Consider(Ticket& ticket) {
+  Planning planning =
+      MakePlan(ticket.upcall.request(), ticket.upcall.consumer(), ticket.facts,
+               around_.resources.side(Side::kClient),
+               around_.resources.side(Side::kServer));
+  if (const Refused* refused = std::get_if<Refused>(&planning)) {
+    Account account;
+    account.reason = refused->reason;
+    answers_.Fail(std::move(ticket), refused->code, std::move(account));
+    return Next::kDone;
+  }
+  if (TimeLeft(ticket) < kLeastTime) {
+    answers_.Fail(std::move(ticket), Code::kTooBusy, Account());
+    return Next::kDone;
+  }
+  Plan* plan = std::get_if<Plan>(&planning);
+  Roster::Worker* worker =
+      plan == nullptr ? nullptr : around_.roster.Pick(plan->side);
+  if (worker == nullptr) {
+    return Next::kWait;
+  }
+  HandOut(std::move(ticket), std::move(*plan), *worker);
+  return Next::kDone;
+}
+
+milliseconds JobDesk::TimeLeft(const Ticket& ticket) const {
+  return std::chrono::duration_cast<milliseconds>(ticket.deadline -
+                                                  around_.clock.Now()) -
+         kWorkersMargin;
+}
+
+void JobDesk::HandOut(Ticket ticket, Plan plan, Roster::Worker& worker) {
+  const JobId job = ticket.job;
+  Status sent = AddOwnCredential(plan);
+  if (sent.ok()) {
+    sent = SendTerms(job, plan, worker.id);
+  }
+  if (sent.ok()) {
+    sent = SendJob(ticket, plan, worker);
+  }
+  around_.resources.Hold(plan.credential);
+  around_.resources.Hold(plan.trust);
+  Running running{std::move(ticket), std::move(plan), Evidence(), worker.id,
+                  around_.clock.Now()};
+  if (!sent.ok()) {
+    Account account;
+    account.reason = sent.error().what;
+    account.os_error = sent.error().os_error;
+    return Fail(std::move(running), sent.error().code, std::move(account));
+  }
+  Roster::Begin(worker, job);
+  running_.emplace(job, std::move(running));
+}
+
+Status JobDesk::AddOwnCredential(Plan& plan) {
+  if (!plan.own_keys.has_value()) {
+    return Ok{};
+  }
+  ASSIGN_OR_RETURN(const Keyrings::Pair keys,
+                   around_.keyrings.Read(*plan.own_keys));
+  ASSIGN_OR_RETURN(plan.credential, around_.resources.LoadForJob(keys));
+  return Ok{};
+}
+
+Status JobDesk::SendTerms(JobId job, const Plan& plan, WorkerId worker) {
+  if (plan.credential != 0) {
+    SigningTerms terms;
+    terms.job = job;
+    terms.credential = plan.credential;
+    terms.worker = worker;
+    terms.signer = plan.side;
+    Link* keeper = around_.resources.keeper();
+    if (keeper == nullptr || !keeper->Send(terms).ok()) {
+      return Error{Code::kKeeperUnavailable, "the keeper does not answer"};
+    }
+  }
+  if (plan.trust != 0) {
+    VerdictTerms terms;
+    terms.job = job;
+    terms.trust = plan.trust;
+    terms.worker = worker;
+    terms.peer = Opposite(plan.side);
+    terms.server_name = Text<kNameSize>::Of(plan.server_name);
+    Link* verifier = around_.resources.verifier();
+    if (verifier == nullptr || !verifier->Send(terms).ok()) {
+      return Error{Code::kVerifierUnavailable, "the verifier does not answer"};
+    }
+  }
+  return Ok{};
+}
+
+Status JobDesk::SendJob(const Ticket& ticket, const Plan& plan,
+                        Roster::Worker& worker) {
+  const milliseconds total = TimeLeft(ticket);
+  const Patience patience = PatienceOf(plan.side);
+  Job message;
+  message.job = ticket.job;
+  message.credential = plan.credential;
+  message.total_ms = Wire(total);
+  message.first_byte_ms = Wire(std::min(total, patience.first_byte));
+  message.progress_ms = Wire(std::min(total, patience.progress));
+  message.side = plan.side;
+  message.flags = static_cast<uint8_t>(
+      (plan.trust != 0 ? kVerifyPeer : 0) |
+      (plan.request_client_certificate ? kRequestClientCertificate : 0) |
+      (plan.offer_sunrpc ? kOfferSunrpc : 0));
+  message.tcp_nodelay = ticket.facts.nodelay ? 1 : 0;
+  message.server_name = Text<kNameSize>::Of(plan.server_name);
+  const std::array<BorrowedFd, 1> socket = {ticket.upcall.socket()};
+  if (Status sent = worker.link.Send(message, {}, socket); !sent.ok()) {
+    return Error{sent.error().code == Code::kTooBusy ? Code::kTooBusy
+                                                     : Code::kWorkerDied,
+                 sent.error().what, sent.error().os_error};
+  }
+  return Ok{};
+}
+
+// --- From the roles ---
+
+void JobDesk::OnSigned(JobId job) {
+  if (const auto running = running_.find(job); running != running_.end()) {
+    running->second.evidence.signed_once = true;
+  }
+}
+
+void JobDesk::OnVerdict(const Verdict& verdict) {
+  const auto running = running_.find(verdict.job);
+  // The first one counts; the verifier gives one for each job.
+  if (running != running_.end() &&
+      !running->second.evidence.verdict.has_value()) {
+    running->second.evidence.verdict = verdict;
+  }
+}
+
+Status JobDesk::OnReport(WorkerId from, const JobReport& report) {
+  Roster::Worker* worker = around_.roster.Find(from);
+  if (worker == nullptr) {
+    return Ok{};
+  }
+  worker->last_report = around_.clock.Now();
+  switch (Roster::TakeReport(*worker, report.job)) {
+    case Roster::Claim::kNotIts:
+      return Error{Code::kWorkerMisbehaved, "a report of another's job"};
+    case Roster::Claim::kEnded:
+      return Ok{};
+    case Roster::Claim::kRunning:
+      break;
+  }
+  Status verdict = Ok{};
+  if (std::optional<Running> job = Take(report.job)) {
+    Conclude(std::move(*job), report, verdict);
+  }
+  if (more_waits_) {
+    TakeRequests(Age::kFresh);
+  } else {
+    Dispatch();
+  }
+  return verdict;
+}
+
+// Sets `verdict`, on the worker, when the report is a lie.
+void JobDesk::Conclude(Running job, const JobReport& report, Status& verdict) {
+  Account account{report, job.evidence.verdict, job.dispatched, "", 0};
+  if (!report.outcome.ok()) {
+    const Code code = JudgeFailure(job.evidence, report);
+    if (Describe(code).fault == Fault::kKernel) {
+      // Perhaps half installed: nothing may be written to it any more.
+      static_cast<void>(
+          around_.socket_ops.Shutdown(job.ticket.upcall.socket(), SHUT_RDWR));
+    }
+    return Fail(std::move(job), code, std::move(account));
+  }
+  const Result<RemoteAuth> remote =
+      JudgeSuccess(job.plan, job.evidence, report);
+  const std::array<CipherSuite, 1> suite = {
+      static_cast<CipherSuite>(report.suite)};
+  Result<ktls::Offloaded> offloaded =
+      remote.ok() ? ktls::Verify(around_.socket_ops, job.ticket.upcall.socket(),
+                                 {suite})
+                  : Result<ktls::Offloaded>(remote.error());
+  if (!offloaded.ok()) {
+    const Error& error = offloaded.error();
+    if (error.code == Code::kWorkerMisbehaved) {
+      verdict = error;
+    }
+    account.reason = error.what;
+    account.os_error = error.os_error;
+    static_cast<void>(
+        around_.socket_ops.Shutdown(job.ticket.upcall.socket(), SHUT_RDWR));
+    return Fail(std::move(job), error.code, std::move(account));
+  }
+  EndEverywhere(job);
+  answers_.Succeed(std::move(job.ticket), std::move(offloaded).value(), *remote,
+                   account);
+}
+
+// --- Ends ---
+
+std::optional<JobDesk::Running> JobDesk::Take(JobId job) {
+  auto node = running_.extract(job);
+  if (node.empty()) {
+    return std::nullopt;
+  }
+  return std::move(node.mapped());
+}
+
+void JobDesk::Fail(Running job, Code code, Account account) {
+  EndEverywhere(job);
+  answers_.Fail(std::move(job.ticket), code, std::move(account));
+}
+
+void JobDesk::FailEarly(JobId job, Code code, const std::string& reason) {
+  std::optional<Running> running = Take(job);
+  if (!running.has_value()) {
+    return;
+  }
+  if (Roster::Worker* worker = around_.roster.Find(running->worker)) {
+    Roster::EndEarly(*worker, job);
+    EndJob end;
+    end.job = job;
+    static_cast<void>(worker->link.Send(end));
+  }
+  static_cast<void>(
+      around_.socket_ops.Shutdown(running->ticket.upcall.socket(), SHUT_RDWR));
+  Account account{std::nullopt, running->evidence.verdict, running->dispatched,
+                  reason, 0};
+  Fail(std::move(*running), code, std::move(account));
+}
+
+// Tells keeper and verifier that the terms of `job` are over.
+void JobDesk::EndEverywhere(const Running& job) {
+  EndJob end;
+  end.job = job.ticket.job;
+  if (Link* keeper = around_.resources.keeper();
+      keeper != nullptr && job.plan.credential != 0) {
+    static_cast<void>(keeper->Send(end));
+  }
+  if (Link* verifier = around_.resources.verifier();
+      verifier != nullptr && job.plan.trust != 0) {
+    static_cast<void>(verifier->Send(end));
+  }
+  around_.resources.Release(job.plan.credential);
+  around_.resources.Release(job.plan.trust);
+}
+
+void JobDesk::FailJobsOf(const std::set<JobId>& jobs, Code code,
+                         const std::string& reason) {
+  for (const JobId job : jobs) {
+    FailEarly(job, code, reason);
+  }
+}
+
+void JobDesk::FailUnsigned() {
+  std::set<JobId> jobs;
+  for (const auto& [id, job] : running_) {
+    if (job.plan.credential != 0 && !job.evidence.signed_once) {
+      jobs.insert(id);
+    }
+  }
+  FailJobsOf(jobs, Code::kKeeperUnavailable, "the keeper is gone");
+}
+
+void JobDesk::FailUnverified() {
+  std::set<JobId> jobs;
+  for (const auto& [id, job] : running_) {
+    if (job.plan.trust != 0 && !job.evidence.verdict.has_value()) {
+      jobs.insert(id);
+    }
+  }
+  FailJobsOf(jobs, Code::kVerifierUnavailable, "the verifier is gone");
+}
+
+std::set<WorkerId> JobDesk::Overdue() const {
+  std::set<WorkerId> workers;
+  for (const auto& [id, job] : running_) {
+    if (job.ticket.deadline <= around_.clock.Now()) {
+      workers.insert(job.worker);
+    }
+  }
+  return workers;
+}
+
+std::set<WorkerId> JobDesk::EndOverdue() {
+  const MonotonicTime now = around_.clock.Now();
+  answers_.OnTime();
+  std::set<JobId> overdue;
+  std::set<WorkerId> hanging;
+  for (const auto& [id, job] : running_) {
+    if (job.ticket.deadline > now) {
+      continue;
+    }
+    overdue.insert(id);
+    const Roster::Worker* worker = around_.roster.Find(job.worker);
+    if (worker != nullptr && now - worker->last_report > kWorkersMargin) {
+      hanging.insert(job.worker);
+    }
+  }
+  FailJobsOf(overdue, Code::kDeadlineTotal, "the worker does not answer");
+  Dispatch();
+  return hanging;
+}
+
+std::optional<MonotonicTime> JobDesk::NextWake() const {
+  std::optional<MonotonicTime> first = answers_.NextWake();
+  const auto consider = [&first](MonotonicTime time) {
+    first = std::min(first.value_or(time), time);
+  };
+  for (const auto& [id, job] : running_) {
+    consider(job.ticket.deadline);
+  }
+  for (const Ticket& ticket : queue_) {
+    consider(ticket.deadline - kWorkersMargin);
+  }
+  return first;
+}
+
+void JobDesk::Close() {
+  for (Ticket& ticket : std::exchange(queue_, {})) {
+    answers_.FailNow(std::move(ticket), Code::kShuttingDown, Account());
+  }
+  for (auto& [id, job] : std::exchange(running_, {})) {
+    static_cast<void>(
+        around_.socket_ops.Shutdown(job.ticket.upcall.socket(), SHUT_RDWR));
+    answers_.FailNow(std::move(job.ticket), Code::kShuttingDown, Account());
+  }
+  answers_.SendAll();
+}
+
+}  // namespace ktlsd::agent

@@ -1,0 +1,119 @@
+// Every request from ACCEPT to its answer.
+//
+// Scope:     admission, terms, hand-out to a worker, judgement of its report,
+//            deadlines. Each request that is taken is answered once, whatever
+//            fails.
+// Layer:     agent/monitor.
+// Threads:   one thread; never blocks.
+// Privilege: CAP_NET_ADMIN, through HandshakeKernel.
+// Design:    docs/design/process-model.md
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/ipc/link.h"
+#include "agent/ipc/messages.h"
+#include "agent/keyring/keyrings.h"
+#include "agent/log/log_event.h"
+#include "agent/monitor/answers.h"
+#include "agent/monitor/judge.h"
+#include "agent/monitor/plan.h"
+#include "agent/monitor/resources.h"
+#include "agent/monitor/roster.h"
+#include "agent/netlink/handshake_kernel.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "ktls/socket_ops.h"
+
+namespace ktlsd::agent {
+
+// What the desk works with; all must outlive it.
+struct Surroundings {
+  HandshakeKernel& kernel;
+  Keyrings& keyrings;
+  ktls::SocketOps& socket_ops;
+  const Clock& clock;
+  LogSink& log;
+  Resources& resources;
+  Roster& roster;
+};
+
+class JobDesk {
+ public:
+  // Never more than `capacity` requests at once: each holds a descriptor, and
+  // an ACCEPT that finds none free loses its request.
+  JobDesk(Surroundings around, std::size_t capacity);
+
+  // What waited in the kernel before we came has waited for nobody knows how
+  // long.
+  enum class Age : uint8_t { kFresh, kOld };
+  // ACCEPTs all that waits, or as much as there is room for.
+  void TakeRequests(Age age);
+  // Hands out what can be: a worker has room, what it needs is loaded.
+  void Dispatch();
+
+  void OnSigned(JobId job);
+  void OnVerdict(const Verdict& verdict);
+  // Errors: kWorkerMisbehaved: the worker is not to be trusted any more.
+  Status OnReport(WorkerId from, const JobReport& report);
+
+  void FailJobsOf(const std::set<JobId>& jobs, Code code,
+                  const std::string& reason);
+  // Those that still need something of a process that is gone.
+  void FailUnsigned();
+  void FailUnverified();
+
+  // Workers whose jobs have passed the time by which they are answered.
+  std::set<WorkerId> Overdue() const;
+  // Answers for those; returns the workers that seem to hang.
+  std::set<WorkerId> EndOverdue();
+  std::optional<MonotonicTime> NextWake() const;
+  // Answers everything now. The daemon is about to end.
+  void Close();
+
+  const Answers::Counts& counts() const { return answers_.counts(); }
+
+ private:
+  struct Running {
+    Ticket ticket;
+    Plan plan;
+    Evidence evidence;
+    WorkerId worker;
+    MonotonicTime dispatched;
+  };
+  enum class Next : uint8_t { kDone, kWait };
+
+  bool full() const;
+  void Admit(Request request, Age age);
+  Next Consider(Ticket& ticket);
+  Status AddOwnCredential(Plan& plan);
+  void HandOut(Ticket ticket, Plan plan, Roster::Worker& worker);
+  Status SendTerms(JobId job, const Plan& plan, WorkerId worker);
+  Status SendJob(const Ticket& ticket, const Plan& plan,
+                 Roster::Worker& worker);
+  std::chrono::milliseconds TimeLeft(const Ticket& ticket) const;
+
+  void Conclude(Running job, const JobReport& report, Status& verdict);
+  std::optional<Running> Take(JobId job);
+  // Ends a job that its worker has not reported.
+  void FailEarly(JobId job, Code code, const std::string& reason);
+  void Fail(Running job, Code code, Account account);
+  void EndEverywhere(const Running& job);
+  void NoteAcceptFailure(const Error& error);
+
+  Surroundings around_;
+  std::size_t capacity_;
+  Answers answers_;
+  std::deque<Ticket> queue_;
+  std::map<JobId, Running> running_;
+  JobId last_job_ = 0;
+  bool more_waits_ = false;  // in the kernel, for want of room here
+  std::optional<MonotonicTime> accept_failed_;
+};
+
+}  // namespace ktlsd::agent

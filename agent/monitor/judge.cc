@@ -1,0 +1,52 @@
+#include "agent/monitor/judge.h"
+
+namespace ktlsd::agent {
+namespace {
+
+Error Lie(std::string_view what) { return {Code::kWorkerMisbehaved, what}; }
+
+}  // namespace
+
+Result<RemoteAuth> JudgeSuccess(const Plan& plan, const Evidence& evidence,
+                                const JobReport& report) {
+  const bool client = plan.side == Side::kClient;
+  if (plan.credential != 0 && !evidence.signed_once) {
+    if (client && report.certificate_asked == 0) {
+      return Error{Code::kCertificateRequired,
+                   "the server did not ask for our certificate"};
+    }
+    return Lie("success without a signature of ours");
+  }
+  if (evidence.verdict.has_value() && !evidence.verdict->outcome.ok()) {
+    return Lie("success with a peer that was refused");
+  }
+  if (client && !evidence.verdict.has_value()) {
+    return Lie("success without a verdict on the server");
+  }
+  if (!evidence.verdict.has_value()) {
+    return RemoteAuth::None();
+  }
+  // A client that was asked to stay anonymous itself has nobody to tell.
+  return client && plan.credential == 0 ? RemoteAuth::None()
+                                        : RemoteAuth::VerifiedCertificate();
+}
+
+Code JudgeFailure(const Evidence& evidence, const JobReport& report) {
+  if (evidence.verdict.has_value() && !evidence.verdict->outcome.ok()) {
+    return evidence.verdict->outcome.code();
+  }
+  const Code code = report.outcome.code();
+  switch (Describe(code).disposition) {
+    case Disposition::kKeyMissing:
+    case Disposition::kKeyRejected:
+      return Code::kInternal;
+    case Disposition::kRefuse:
+    case Disposition::kPeerGone:
+    case Disposition::kTransient:
+    case Disposition::kUnsupported:
+      return code;
+  }
+  return Code::kInternal;
+}
+
+}  // namespace ktlsd::agent

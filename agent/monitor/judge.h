@@ -1,0 +1,37 @@
+// Whether a worker's report of success may be believed so far.
+//
+// Scope:     holds the report against what keeper and verifier noted for the
+//            same job. The kernel's own state is read after that, by
+//            ktls::Verify.
+// Layer:     agent/monitor.
+// Threads:   pure functions.
+#pragma once
+
+#include <optional>
+
+#include "agent/ipc/messages.h"
+#include "agent/monitor/plan.h"
+#include "agent/upcall/upcall.h"
+#include "base/result.h"
+
+namespace ktlsd::agent {
+
+// What is known of a job from others than its worker.
+struct Evidence {
+  bool signed_once = false;  // the keeper signed for it
+  std::optional<Verdict> verdict;
+};
+
+// Returns what the kernel may be told about the peer.
+// Errors: kCertificateRequired a server that did not ask its client's
+//                              certificate, which the job was to show
+//         kWorkerMisbehaved    the report cannot be true
+Result<RemoteAuth> JudgeSuccess(const Plan& plan, const Evidence& evidence,
+                                const JobReport& report);
+
+// The code of a job that its worker reports as failed. The verifier's verdict
+// counts more than the worker's word, and no worker can end a host's
+// reconnecting for good.
+Code JudgeFailure(const Evidence& evidence, const JobReport& report);
+
+}  // namespace ktlsd::agent

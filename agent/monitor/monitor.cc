@@ -1,0 +1,289 @@
+#include "agent/monitor/monitor.h"
+
+#include <sys/resource.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "agent/config/config.h"
+#include "agent/keyring/keyrings.h"
+#include "agent/monitor/file_watch.h"
+#include "agent/monitor/job_desk.h"
+#include "agent/monitor/monitor_loop.h"
+#include "agent/monitor/resources.h"
+#include "agent/monitor/roster.h"
+#include "agent/monitor/supervisor.h"
+#include "agent/monitor/switchboard.h"
+#include "agent/netlink/netlink_kernel.h"
+#include "base/clock.h"
+#include "base/session_keys.h"
+#include "ktls/probe.h"
+
+namespace ktlsd::agent {
+namespace {
+
+using std::chrono::milliseconds;
+
+// READY is a hint that may be lost; nothing waits longer than this.
+constexpr milliseconds kLookForRequestsEvery{5000};
+constexpr milliseconds kLongestEnd{5000};
+constexpr std::size_t kMostRequests = 4096;
+constexpr std::size_t kSpareDescriptors = 256;
+constexpr unsigned kMostWorkers = 16;  // of one pool
+constexpr int kPriority = -10;         // ACCEPT comes first
+
+// Lets this process have as many descriptors as it may, and returns for how
+// many requests that is enough.
+std::size_t MakeRoom() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  const std::size_t room =
+      std::max<std::size_t>(limit.rlim_cur, kSpareDescriptors + 1);
+  return std::min(kMostRequests, room - kSpareDescriptors);
+}
+
+unsigned WorkersPerPool() {
+  return std::clamp(std::thread::hardware_concurrency(), 1U, kMostWorkers);
+}
+
+void BlockSignals() {
+  sigset_t handled;
+  ::sigemptyset(&handled);
+  for (const int number : {SIGHUP, SIGUSR1, SIGINT, SIGTERM, SIGCHLD}) {
+    ::sigaddset(&handled, number);
+  }
+  ::sigprocmask(SIG_BLOCK, &handled, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+}
+
+class Monitor {
+ public:
+  Monitor(std::string config_path, Config config, LogSink& log,
+          ktls::SocketOps& socket_ops, NetlinkKernel kernel, MonitorLoop loop)
+      : config_path_(std::move(config_path)),
+        config_(std::move(config)),
+        log_(log),
+        socket_ops_(socket_ops),
+        kernel_(std::move(kernel)),
+        loop_(std::move(loop)) {}
+
+  Status Run() {
+    RETURN_IF_ERROR(WatchSignals());
+    RETURN_IF_ERROR(WatchKernel());
+    UseConfig();
+    supervisor_.Start(WorkersPerPool());
+    desk_.TakeRequests(JobDesk::Age::kOld);
+    ::sd_notify(0, "READY=1");
+    while (!stopping_) {
+      RETURN_IF_ERROR(Turn());
+    }
+    return Stop();
+  }
+
+ private:
+  Status Watch(Result<MonitorLoop::WatchPtr> watch) {
+    if (!watch.ok()) {
+      return watch.error();
+    }
+    watches_.push_back(std::move(watch).value());
+    return Ok{};
+  }
+
+  Status WatchSignals() {
+    for (const int number : {SIGHUP, SIGUSR1}) {
+      RETURN_IF_ERROR(
+          Watch(loop_.OnSignal(number, [this] { reload_ = true; })));
+    }
+    for (const int number : {SIGINT, SIGTERM}) {
+      RETURN_IF_ERROR(
+          Watch(loop_.OnSignal(number, [this] { stopping_ = true; })));
+    }
+    return Ok{};
+  }
+
+  Status WatchKernel() {
+    return Watch(loop_.OnReadable(
+        kernel_.ready_socket(), [this] { OnReady(); },
+        MonitorLoop::Urgency::kFirst));
+  }
+
+  void OnReady() {
+    const unsigned overruns = kernel_.DrainReady();
+    if (overruns > 0) {
+      LogEvent event{EventKind::kKernelTrouble, LogLevel::kWarning, {}};
+      log_.Write(event.Add("reason", "READY messages were lost, ignoring")
+                     .Add("overruns", overruns));
+    }
+    desk_.TakeRequests(JobDesk::Age::kFresh);
+  }
+
+  // One event, and what is due.
+  Status Turn() {
+    RETURN_IF_ERROR(loop_.RunOnce(UntilNextWake()));
+    switchboard_.OnTime();
+    supervisor_.OnTime();
+    if (clock_.Now() >= look_at_) {
+      look_at_ = clock_.Now() + kLookForRequestsEvery;
+      desk_.TakeRequests(JobDesk::Age::kFresh);
+    }
+    if (std::exchange(reload_, false) || files_.Changed()) {
+      Reload();
+    }
+    return Ok{};
+  }
+
+  std::chrono::microseconds UntilNextWake() const {
+    MonotonicTime first = look_at_;
+    for (const auto& wake :
+         {desk_.NextWake(), supervisor_.NextWake(), files_.NextWake()}) {
+      first = std::min(first, wake.value_or(first));
+    }
+    // Rounded up: a wake too early would find nothing to do.
+    return std::max(
+        std::chrono::ceil<std::chrono::microseconds>(first - clock_.Now()),
+        std::chrono::microseconds(0));
+  }
+
+  void Reload() {
+    std::variant<Config, Problem> loaded = LoadConfig(config_path_);
+    if (const Problem* problem = std::get_if<Problem>(&loaded)) {
+      LogEvent event{EventKind::kConfigProblem, LogLevel::kError, {}};
+      log_.Write(event.Add("file", problem->file)
+                     .Add("reason", problem->reason)
+                     .Add("consequence", "the old settings stay in use"));
+    } else {
+      config_ = std::move(std::get<Config>(loaded));
+    }
+    UseConfig();
+  }
+
+  void UseConfig() {
+    for (const std::string& name : KernelKeyrings::Link(config_.keyrings)) {
+      LogEvent event{EventKind::kConfigProblem, LogLevel::kWarning, {}};
+      log_.Write(event.Add("keyring", name)
+                     .Add("reason", "no such keyring, ignoring"));
+    }
+    for (const std::string& key : config_.ignored) {
+      LogEvent event{EventKind::kConfigProblem, LogLevel::kWarning, {}};
+      log_.Write(event.Add("file", config_path_)
+                     .Add("key", key)
+                     .Add("reason", "no such key, ignoring"));
+    }
+    resources_.Reload(config_);
+    std::vector<std::string> files = resources_.Files();
+    files.push_back(config_path_);
+    files_.Set(std::move(files));
+    LogEvent event{EventKind::kConfigLoaded, LogLevel::kInfo, {}};
+    log_.Write(event.Add("file", config_path_));
+  }
+
+  Status Stop() {
+    ::sd_notify(0, "STOPPING=1");
+    desk_.Close();
+    supervisor_.Close();
+    const MonotonicTime end = clock_.Now() + kLongestEnd;
+    while (!supervisor_.all_ended() && clock_.Now() < end) {
+      RETURN_IF_ERROR(loop_.RunOnce(milliseconds(100)));
+      supervisor_.OnTime();
+    }
+    LogEvent event{EventKind::kStopped, LogLevel::kNotice, {}};
+    const Answers::Counts& counts = desk_.counts();
+    log_.Write(event.Add("succeeded", static_cast<int64_t>(counts.succeeded))
+                   .Add("failed", static_cast<int64_t>(counts.failed))
+                   .Add("refused_by_kernel",
+                        static_cast<int64_t>(counts.refused_by_kernel)));
+    return Ok{};
+  }
+
+  const std::string config_path_;
+  Config config_;
+  LogSink& log_;
+  ktls::SocketOps& socket_ops_;
+  const SystemClock clock_;
+  KernelKeyrings keyrings_;
+  NetlinkKernel kernel_;
+  MonitorLoop loop_;
+  Resources resources_{log_};
+  Roster roster_;
+  JobDesk desk_{
+      {kernel_, keyrings_, socket_ops_, clock_, log_, resources_, roster_},
+      MakeRoom()};
+  Switchboard switchboard_{desk_, resources_, roster_};
+  Supervisor supervisor_{loop_, switchboard_, log_, clock_};
+  FileWatch files_{loop_, clock_};
+  std::vector<MonitorLoop::WatchPtr> watches_;
+  MonotonicTime look_at_ = clock_.Now() + kLookForRequestsEvery;
+  bool reload_ = false;
+  bool stopping_ = false;
+};
+
+// Also loads the kernel's modules, which a worker may not. What a request
+// meets does not depend on the answer.
+void ProbeKernel(LogSink& log, ktls::SocketOps& socket_ops) {
+  const Result<ktls::Capabilities> found = ktls::Probe(socket_ops);
+  LogEvent event{EventKind::kStarted, LogLevel::kNotice, {}};
+  event.Add("pid", ::getpid());
+  if (!found.ok()) {
+    event.level = LogLevel::kWarning;
+    return log.Write(event.Add("reason", found.error().what));
+  }
+  std::string suites;
+  for (const CipherSuite suite : found->suites) {
+    suites += (suites.empty() ? "" : ",") + std::string(CipherSuiteName(suite));
+  }
+  log.Write(event.Add("tls", found->tls ? "yes" : "no")
+                .Add("suites", suites)
+                .Add("record_size_limit", found->payload_limit ? "yes" : "no"));
+}
+
+int Complain(LogSink& log, EventKind kind, const Error& error) {
+  LogEvent event{kind, LogLevel::kError, {}};
+  log.Write(event.Add("reason", error.what).Add("os_error", error.os_error));
+  return EXIT_FAILURE;
+}
+
+}  // namespace
+
+int RunMonitor(const std::string& config_path, LogSink& log,
+               ktls::SocketOps& socket_ops) {
+  std::variant<Config, Problem> config = LoadConfig(config_path);
+  if (const Problem* problem = std::get_if<Problem>(&config)) {
+    LogEvent event{EventKind::kConfigProblem, LogLevel::kError, {}};
+    log.Write(event.Add("file", problem->file).Add("reason", problem->reason));
+    return EXIT_FAILURE;
+  }
+  BlockSignals();
+  ::setpriority(PRIO_PROCESS, 0, kPriority);
+  if (const Status prepared = KernelKeyrings::Prepare(); !prepared.ok()) {
+    // Only requests with keys of their own will fail for it.
+    Complain(log, EventKind::kKernelTrouble, prepared.error());
+  }
+  ProbeKernel(log, socket_ops);
+  Result<NetlinkKernel> kernel = NetlinkKernel::Open();
+  if (!kernel.ok()) {
+    return Complain(log, EventKind::kKernelTrouble, kernel.error());
+  }
+  Result<MonitorLoop> loop = MonitorLoop::Create();
+  if (!loop.ok()) {
+    return Complain(log, EventKind::kKernelTrouble, loop.error());
+  }
+  Monitor monitor(config_path, std::move(std::get<Config>(config)), log,
+                  socket_ops, std::move(kernel).value(),
+                  std::move(loop).value());
+  const Status run = monitor.Run();
+  return run.ok() ? EXIT_SUCCESS
+                  : Complain(log, EventKind::kStopped, run.error());
+}
+
+}  // namespace ktlsd::agent

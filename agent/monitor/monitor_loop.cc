@@ -1,0 +1,123 @@
+#include "agent/monitor/monitor_loop.h"
+
+#include <fmt/format.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <sys/wait.h>
+#include <systemd/sd-event.h>
+
+#include <csignal>
+#include <utility>
+
+namespace ktlsd::agent {
+namespace {
+
+std::string HowItEnded(const siginfo_t& info) {
+  return info.si_code == CLD_EXITED
+             ? fmt::format("exit status {}", info.si_status)
+             : fmt::format("killed by signal {}", info.si_status);
+}
+
+}  // namespace
+
+MonitorLoop::Watch::~Watch() { ::sd_event_source_disable_unref(source_); }
+
+void MonitorLoop::Watch::Stop() {
+  ::sd_event_source_set_enabled(source_, SD_EVENT_OFF);
+}
+
+void MonitorLoop::Free::operator()(sd_event* event) const {
+  ::sd_event_unref(event);
+}
+
+MonitorLoop::MonitorLoop(std::unique_ptr<sd_event, Free> event)
+    : event_(std::move(event)) {}
+
+Result<MonitorLoop> MonitorLoop::Create() {
+  sd_event* event = nullptr;
+  if (const int error = ::sd_event_new(&event); error < 0) {
+    return Error{Code::kSystemFailed, "cannot make an event loop", -error};
+  }
+  return MonitorLoop(std::unique_ptr<sd_event, Free>(event));
+}
+
+Result<MonitorLoop::WatchPtr> MonitorLoop::Finish(int error, WatchPtr watch) {
+  if (error < 0) {
+    return Error{Code::kSystemFailed, "cannot watch for an event", -error};
+  }
+  return watch;
+}
+
+Result<MonitorLoop::WatchPtr> MonitorLoop::OnReadable(BorrowedFd fd,
+                                                      Callback callback,
+                                                      Urgency urgency) {
+  auto watch = std::make_unique<Watch>();
+  watch->callback_ = std::move(callback);
+  const int error = ::sd_event_add_io(
+      event_.get(), &watch->source_, fd.raw(), EPOLLIN,
+      [](sd_event_source*, int, uint32_t, void* data) {
+        static_cast<Watch*>(data)->callback_();
+        return 0;
+      },
+      watch.get());
+  if (error >= 0 && urgency == Urgency::kFirst) {
+    ::sd_event_source_set_priority(watch->source_, SD_EVENT_PRIORITY_IMPORTANT);
+  }
+  return Finish(error, std::move(watch));
+}
+
+Result<MonitorLoop::WatchPtr> MonitorLoop::OnChildEnd(pid_t pid,
+                                                      ChildCallback callback) {
+  auto watch = std::make_unique<Watch>();
+  watch->child_callback_ = std::move(callback);
+  const int error = ::sd_event_add_child(
+      event_.get(), &watch->source_, pid, WEXITED,
+      [](sd_event_source*, const siginfo_t* info, void* data) {
+        static_cast<Watch*>(data)->child_callback_(HowItEnded(*info));
+        return 0;
+      },
+      watch.get());
+  return Finish(error, std::move(watch));
+}
+
+Result<MonitorLoop::WatchPtr> MonitorLoop::OnSignal(int number,
+                                                    Callback callback) {
+  auto watch = std::make_unique<Watch>();
+  watch->callback_ = std::move(callback);
+  const int error = ::sd_event_add_signal(
+      event_.get(), &watch->source_, number,
+      [](sd_event_source*, const signalfd_siginfo*, void* data) {
+        static_cast<Watch*>(data)->callback_();
+        return 0;
+      },
+      watch.get());
+  return Finish(error, std::move(watch));
+}
+
+Result<MonitorLoop::WatchPtr> MonitorLoop::OnDirectoryChange(
+    const std::string& directory, Callback callback) {
+  constexpr uint32_t kChanges = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM |
+                                IN_CREATE | IN_DELETE | IN_ATTRIB | IN_ONLYDIR;
+  auto watch = std::make_unique<Watch>();
+  watch->callback_ = std::move(callback);
+  const int error = ::sd_event_add_inotify(
+      event_.get(), &watch->source_, directory.c_str(), kChanges,
+      [](sd_event_source*, const inotify_event*, void* data) {
+        static_cast<Watch*>(data)->callback_();
+        return 0;
+      },
+      watch.get());
+  return Finish(error, std::move(watch));
+}
+
+Status MonitorLoop::RunOnce(std::optional<std::chrono::microseconds> wake) {
+  const uint64_t timeout =
+      wake.has_value() ? static_cast<uint64_t>(wake->count()) : UINT64_MAX;
+  const int error = ::sd_event_run(event_.get(), timeout);
+  if (error < 0) {
+    return Error{Code::kSystemFailed, "the event loop failed", -error};
+  }
+  return Ok{};
+}
+
+}  // namespace ktlsd::agent

@@ -1,0 +1,109 @@
+#include "agent/monitor/plan.h"
+
+#include <utility>
+
+namespace ktlsd::agent {
+namespace {
+
+// Fills `id` from `slot`. Returns why that does not work, if so; a slot that
+// is absent is refused with `absent`.
+std::optional<Planning> Use(const Slot& slot, uint64_t& id,
+                            const Refused& absent) {
+  if (std::holds_alternative<Loading>(slot)) {
+    return NotYet();
+  }
+  if (const Problem* problem = std::get_if<Problem>(&slot)) {
+    return Refused{problem->code, problem->file.empty()
+                                      ? problem->reason
+                                      : problem->file + ": " + problem->reason};
+  }
+  if (const Loaded* loaded = std::get_if<Loaded>(&slot)) {
+    id = loaded->id;
+    return std::nullopt;
+  }
+  return absent;
+}
+
+const Refused kNoTrust = {Code::kTrustStoreUnusable, "there is no trust store"};
+const Refused kNoCertificate = {Code::kNoCertificateConfigured,
+                                "no certificate is configured"};
+
+std::optional<Refused> RefuseAtOnce(const Request& request,
+                                    const SocketFacts& facts) {
+  if (!request.well_formed) {
+    return Refused{Code::kRequestMalformed, "the kernel's request is unclear"};
+  }
+  if (!facts.is_tcp) {
+    return Refused{Code::kUnsupportedTransport, "not a TCP socket"};
+  }
+  const bool known_kind = request.kind == HandshakeKind::kClientHello ||
+                          request.kind == HandshakeKind::kServerHello;
+  const bool known_mode = request.auth_mode == AuthMode::kX509 ||
+                          request.auth_mode == AuthMode::kUnauth;
+  if (!known_kind || !known_mode) {
+    return Refused{Code::kUnsupportedAuthMode,
+                   request.auth_mode == AuthMode::kPsk
+                       ? "pre-shared keys are not supported yet"
+                       : "an unknown kind of handshake"};
+  }
+  return std::nullopt;
+}
+
+Planning PlanClient(const Request& request, const SideSettings& settings,
+                    Plan plan) {
+  plan.side = Side::kClient;
+  plan.server_name = request.peer_name;
+  if (request.peer_name.empty()) {
+    return Refused{Code::kNoPeerName, "the kernel gave no name for the server"};
+  }
+  if (auto failed = Use(settings.trust, plan.trust, kNoTrust)) {
+    return *std::move(failed);
+  }
+  if (request.auth_mode == AuthMode::kUnauth) {
+    return plan;
+  }
+  if (request.certificate.has_value()) {
+    plan.own_keys = request.certificate;
+    return plan;
+  }
+  if (auto failed = Use(settings.credential, plan.credential, kNoCertificate)) {
+    return *std::move(failed);
+  }
+  return plan;
+}
+
+Planning PlanServer(const Request& request, const SideSettings& settings,
+                    Plan plan) {
+  plan.side = Side::kServer;
+  if (request.certificate.has_value()) {
+    plan.own_keys = request.certificate;
+  } else if (auto failed =
+                 Use(settings.credential, plan.credential, kNoCertificate)) {
+    return *std::move(failed);
+  }
+  if (request.auth_mode == AuthMode::kX509) {
+    plan.request_client_certificate = true;
+    if (auto failed = Use(settings.trust, plan.trust, kNoTrust)) {
+      return *std::move(failed);
+    }
+  }
+  return plan;
+}
+
+}  // namespace
+
+Planning MakePlan(const Request& request, Consumer consumer,
+                  const SocketFacts& facts, const SideSettings& client,
+                  const SideSettings& server) {
+  if (std::optional<Refused> refused = RefuseAtOnce(request, facts)) {
+    return *std::move(refused);
+  }
+  Plan plan;
+  plan.offer_sunrpc =
+      consumer == Consumer::kNfsClient || consumer == Consumer::kNfsd;
+  return request.kind == HandshakeKind::kClientHello
+             ? PlanClient(request, client, std::move(plan))
+             : PlanServer(request, server, std::move(plan));
+}
+
+}  // namespace ktlsd::agent

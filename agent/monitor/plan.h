@@ -1,0 +1,44 @@
+// How a request is to be served.
+//
+// Scope:     from what the kernel asked and what is configured to what the
+//            roles are told, and to what success will have to show.
+// Layer:     agent/monitor.
+// Threads:   pure functions.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "agent/ipc/wire_types.h"
+#include "agent/monitor/settings.h"
+#include "agent/monitor/socket_facts.h"
+#include "agent/netlink/request.h"
+#include "agent/upcall/consumer.h"
+#include "base/error_codes.h"
+
+namespace ktlsd::agent {
+
+struct Plan {
+  Side side{};
+  CredentialId credential = 0;  // 0: none is shown
+  TrustId trust = 0;            // 0: the peer is not looked at
+  std::string server_name;      // of a client
+  bool request_client_certificate = false;
+  bool offer_sunrpc = false;
+  // Read the credential of the request's own keys first.
+  std::optional<CertificateSerials> own_keys;
+};
+
+struct NotYet {};  // something that the request needs is being loaded
+struct Refused {
+  Code code{};
+  std::string reason;
+};
+using Planning = std::variant<Plan, NotYet, Refused>;
+
+Planning MakePlan(const Request& request, Consumer consumer,
+                  const SocketFacts& facts, const SideSettings& client,
+                  const SideSettings& server);
+
+}  // namespace ktlsd::agent

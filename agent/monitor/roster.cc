@@ -1,0 +1,73 @@
+#include "agent/monitor/roster.h"
+
+#include <algorithm>
+
+namespace ktlsd::agent {
+namespace {
+
+constexpr std::size_t kMaxEnded = 1024;
+
+}  // namespace
+
+void Roster::Add(WorkerId id, Pool pool, Link link) {
+  workers_.emplace(id, Worker{id, pool, std::move(link), {}, {}, 0, {}});
+}
+
+std::set<JobId> Roster::Remove(WorkerId id) {
+  auto worker = workers_.extract(id);
+  return worker.empty() ? std::set<JobId>()
+                        : std::move(worker.mapped().running);
+}
+
+Roster::Worker* Roster::Find(WorkerId id) {
+  const auto worker = workers_.find(id);
+  return worker == workers_.end() ? nullptr : &worker->second;
+}
+
+Roster::Worker* Roster::Pick(Pool pool) {
+  Worker* best = nullptr;
+  for (auto& [id, worker] : workers_) {
+    if (worker.pool == pool && !worker.retiring() &&
+        worker.running.size() < kMaxJobsPerWorker &&
+        (best == nullptr || worker.running.size() < best->running.size())) {
+      best = &worker;
+    }
+  }
+  return best;
+}
+
+std::vector<WorkerId> Roster::Ids() const {
+  std::vector<WorkerId> ids;
+  for (const auto& [id, worker] : workers_) {
+    ids.push_back(id);
+  }
+  return ids;
+}
+
+void Roster::Begin(Worker& worker, JobId job) {
+  worker.running.insert(job);
+  ++worker.taken;
+}
+
+void Roster::EndEarly(Worker& worker, JobId job) {
+  if (worker.running.erase(job) > 0) {
+    worker.ended.push_back(job);
+  }
+  if (worker.ended.size() > kMaxEnded) {
+    worker.ended.pop_front();
+  }
+}
+
+Roster::Claim Roster::TakeReport(Worker& worker, JobId job) {
+  if (worker.running.erase(job) > 0) {
+    return Claim::kRunning;
+  }
+  const auto ended = std::find(worker.ended.begin(), worker.ended.end(), job);
+  if (ended == worker.ended.end()) {
+    return Claim::kNotIts;
+  }
+  worker.ended.erase(ended);
+  return Claim::kEnded;
+}
+
+}  // namespace ktlsd::agent

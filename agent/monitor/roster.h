@@ -1,0 +1,66 @@
+// The workers there are, by pool, and what each owes.
+//
+// Scope:     links and counts; no process and no job.
+// Layer:     agent/monitor.
+// Threads:   one thread.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "agent/ipc/link.h"
+#include "agent/ipc/wire_types.h"
+#include "base/clock.h"
+
+namespace ktlsd::agent {
+
+// How far a worker may be trusted with what the others hold: a pool for each
+// side, so that a worker that a client took over holds no handshake of ours as
+// a client.
+using Pool = Side;
+
+class Roster {
+ public:
+  // What one worker may hold at once.
+  static constexpr std::size_t kMaxJobsPerWorker = 512;
+  // After so many jobs a worker is replaced.
+  static constexpr std::size_t kJobsPerLife = 20'000;
+
+  struct Worker {
+    WorkerId id;
+    Pool pool;
+    Link link;
+    std::set<JobId> running;
+    // Ended by the monitor; a report may still be under way. The newest ones.
+    std::deque<JobId> ended;
+    std::size_t taken = 0;
+    MonotonicTime last_report{};
+
+    bool retiring() const { return taken >= kJobsPerLife; }
+  };
+
+  void Add(WorkerId id, Pool pool, Link link);
+  // The jobs that were running there.
+  std::set<JobId> Remove(WorkerId id);
+  Worker* Find(WorkerId id);
+  // The one of `pool` with the fewest jobs that can take another, if any.
+  Worker* Pick(Pool pool);
+  std::vector<WorkerId> Ids() const;
+
+  static void Begin(Worker& worker, JobId job);
+  // The monitor answers `job` itself.
+  static void EndEarly(Worker& worker, JobId job);
+  // Whether `worker` may report `job` now, and that it has.
+  enum class Claim : uint8_t { kRunning, kEnded, kNotIts };
+  static Claim TakeReport(Worker& worker, JobId job);
+
+ private:
+  std::map<WorkerId, Worker> workers_;
+};
+
+}  // namespace ktlsd::agent

@@ -1,0 +1,84 @@
+#include "agent/monitor/spawn.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace ktlsd::agent {
+namespace {
+
+// What the child does between vfork and exec.
+class SpawnPlan {
+ public:
+  explicit SpawnPlan(BorrowedFd link) {
+    ::posix_spawn_file_actions_init(&actions_);
+    ::posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null",
+                                       O_RDONLY, 0);
+    ::posix_spawn_file_actions_adddup2(&actions_, link.raw(), kLinkDescriptor);
+    ::posix_spawn_file_actions_addclosefrom_np(&actions_, kLinkDescriptor + 1);
+    ::posix_spawnattr_init(&attributes_);
+    sigset_t none;
+    ::sigemptyset(&none);
+    sigset_t all;
+    ::sigfillset(&all);
+    ::posix_spawnattr_setsigmask(&attributes_, &none);
+    ::posix_spawnattr_setsigdefault(&attributes_, &all);
+    // A group of its own: a Ctrl-C on the terminal is for the monitor.
+    ::posix_spawnattr_setpgroup(&attributes_, 0);
+    ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK |
+                                                 POSIX_SPAWN_SETSIGDEF |
+                                                 POSIX_SPAWN_SETPGROUP);
+  }
+  SpawnPlan(const SpawnPlan&) = delete;
+  SpawnPlan& operator=(const SpawnPlan&) = delete;
+  ~SpawnPlan() {
+    ::posix_spawn_file_actions_destroy(&actions_);
+    ::posix_spawnattr_destroy(&attributes_);
+  }
+
+  // Returns 0 or an errno.
+  int Run(pid_t& pid, char* const* arguments) const {
+    return ::posix_spawn(&pid, "/proc/self/exe", &actions_, &attributes_,
+                         arguments, ::environ);
+  }
+
+ private:
+  posix_spawn_file_actions_t actions_{};
+  posix_spawnattr_t attributes_{};
+};
+
+}  // namespace
+
+std::string_view RoleName(ProcessRole role) {
+  switch (role) {
+    case ProcessRole::kKeeper:
+      return "keeper";
+    case ProcessRole::kVerifier:
+      return "verifier";
+    case ProcessRole::kWorker:
+      return "worker";
+  }
+  return "";
+}
+
+Result<Spawned> Spawn(ProcessRole role) {
+  ASSIGN_OR_RETURN(auto pair, MakeLinkPair());
+  std::string program = "ktlsd";
+  std::string argument = "--role=" + std::string(RoleName(role));
+  const std::array<char*, 3> arguments = {program.data(), argument.data(),
+                                          nullptr};
+  pid_t pid = 0;
+  const int error = SpawnPlan(pair.second.borrow()).Run(pid, arguments.data());
+  if (error != 0) {
+    return Error{Code::kSystemFailed, "cannot start a process", error};
+  }
+  return Spawned{pid, Link(std::move(pair.first))};
+}
+
+}  // namespace ktlsd::agent

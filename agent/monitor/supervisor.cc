@@ -1,0 +1,202 @@
+#include "agent/monitor/supervisor.h"
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+namespace ktlsd::agent {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kFirstPause{100};
+constexpr milliseconds kLongestPause{5000};
+// A process that lived so long did not die of its start.
+constexpr milliseconds kSoundLife{10'000};
+
+}  // namespace
+
+Supervisor::~Supervisor() {
+  for (const auto& seat : seats_) {
+    if (seat->pid != 0) {
+      ::kill(seat->pid, SIGKILL);
+    }
+  }
+}
+
+void Supervisor::Start(unsigned workers_per_pool) {
+  const auto add = [this](ProcessRole role, Pool pool) {
+    seats_.push_back(std::make_unique<Seat>());
+    seats_.back()->role = role;
+    seats_.back()->pool = pool;
+    Fill(*seats_.back());
+  };
+  add(ProcessRole::kKeeper, Pool{});
+  add(ProcessRole::kVerifier, Pool{});
+  for (unsigned i = 0; i < workers_per_pool; ++i) {
+    add(ProcessRole::kWorker, Pool::kServer);
+    add(ProcessRole::kWorker, Pool::kClient);
+  }
+}
+
+void Supervisor::Fill(Seat& seat) {
+  const MonotonicTime now = clock_.Now();
+  Result<Spawned> spawned = Spawn(seat.role);
+  if (!spawned.ok()) {
+    seat.pause = std::clamp(seat.pause * 2, kFirstPause, kLongestPause);
+    seat.start_at = now + seat.pause;
+    LogEvent event{EventKind::kProcessEnded, LogLevel::kError, {}};
+    return log_.Write(event.Add("role", RoleName(seat.role))
+                          .Add("reason", spawned.error().what)
+                          .Add("os_error", spawned.error().os_error));
+  }
+  seat.started = now;
+  Occupy(seat, std::move(spawned).value());
+}
+
+void Supervisor::Occupy(Seat& seat, Spawned spawned) {
+  seat.pid = spawned.pid;
+  seat.lost = false;
+  Result<MonitorLoop::WatchPtr> end_watch = loop_.OnChildEnd(
+      seat.pid, [this, &seat](const std::string& how) { OnEnd(seat, how); });
+  Result<MonitorLoop::WatchPtr> link_watch = loop_.OnReadable(
+      spawned.link.socket(), [this, &seat] { OnReadable(seat); });
+  if (!end_watch.ok() || !link_watch.ok()) {
+    // Without these its end would go unseen: it ends with its link.
+    ::kill(seat.pid, SIGKILL);
+    seat.lost = true;
+    return;
+  }
+  seat.end_watch = std::move(end_watch).value();
+  seat.link_watch = std::move(link_watch).value();
+  Connect(seat, std::move(spawned.link));
+}
+
+void Supervisor::Connect(Seat& seat, Link link) {
+  switch (seat.role) {
+    case ProcessRole::kKeeper:
+      return switchboard_.AddKeeper(std::move(link));
+    case ProcessRole::kVerifier:
+      return switchboard_.AddVerifier(std::move(link));
+    case ProcessRole::kWorker:
+      seat.worker = ++last_worker_;
+      return switchboard_.AddWorker(seat.worker, seat.pool, std::move(link));
+  }
+}
+
+Status Supervisor::Read(const Seat& seat) {
+  switch (seat.role) {
+    case ProcessRole::kKeeper:
+      return switchboard_.ReadKeeper();
+    case ProcessRole::kVerifier:
+      return switchboard_.ReadVerifier();
+    case ProcessRole::kWorker:
+      return switchboard_.ReadWorker(seat.worker);
+  }
+  return Ok{};
+}
+
+void Supervisor::OnReadable(Seat& seat) {
+  const Status read = Read(seat);
+  if (read.ok()) {
+    return;
+  }
+  const Error& error = read.error();
+  const bool ended = error.code == Code::kPeerClosed;
+  Dismiss(seat, ended ? Code::kWorkerDied : Code::kWorkerMisbehaved,
+          std::string(ended ? "the worker ended" : error.what));
+}
+
+void Supervisor::OnEnd(Seat& seat, const std::string& how) {
+  // Reports that it still sent count.
+  static_cast<void>(Read(seat));
+  Lose(seat, Code::kWorkerDied, "the worker ended: " + how);
+  if (!closed_) {
+    LogEnd(seat, how);
+  }
+  const MonotonicTime now = clock_.Now();
+  finished_.push_back(std::move(seat.end_watch));
+  seat.pid = 0;
+  seat.pause = now - seat.started > kSoundLife
+                   ? milliseconds(0)
+                   : std::clamp(seat.pause * 2, kFirstPause, kLongestPause);
+  seat.start_at = now + seat.pause;
+}
+
+void Supervisor::Lose(Seat& seat, Code code, const std::string& reason) {
+  if (seat.lost) {
+    return;
+  }
+  seat.lost = true;
+  seat.link_watch->Stop();
+  finished_.push_back(std::move(seat.link_watch));
+  switch (seat.role) {
+    case ProcessRole::kKeeper:
+      return switchboard_.LoseKeeper();
+    case ProcessRole::kVerifier:
+      return switchboard_.LoseVerifier();
+    case ProcessRole::kWorker:
+      return switchboard_.LoseWorker(seat.worker, code, reason);
+  }
+}
+
+void Supervisor::Dismiss(Seat& seat, Code code, const std::string& reason) {
+  if (seat.pid != 0) {
+    ::kill(seat.pid, SIGKILL);
+  }
+  Lose(seat, code, reason);
+}
+
+void Supervisor::LogEnd(const Seat& seat, const std::string& how) {
+  LogEvent event{EventKind::kProcessEnded, LogLevel::kError, {}};
+  log_.Write(event.Add("role", RoleName(seat.role))
+                 .Add("pid", seat.pid)
+                 .Add("reason", how));
+}
+
+void Supervisor::OnTime() {
+  finished_.clear();
+  for (const Switchboard::Dismissal& dismissal : switchboard_.TakeDismissed()) {
+    for (const auto& seat : seats_) {
+      if (seat->role != ProcessRole::kWorker ||
+          seat->worker != dismissal.worker || seat->lost) {
+        continue;
+      }
+      LogEvent event{EventKind::kProcessMisbehaved, LogLevel::kError, {}};
+      log_.Write(event.Add("role", RoleName(seat->role))
+                     .Add("pid", seat->pid)
+                     .Add("reason", dismissal.reason));
+      Dismiss(*seat, Code::kWorkerDied, dismissal.reason);
+    }
+  }
+  for (const auto& seat : seats_) {
+    if (!closed_ && seat->pid == 0 && seat->start_at <= clock_.Now()) {
+      Fill(*seat);
+    }
+  }
+}
+
+std::optional<MonotonicTime> Supervisor::NextWake() const {
+  std::optional<MonotonicTime> first;
+  for (const auto& seat : seats_) {
+    if (!closed_ && seat->pid == 0) {
+      first = std::min(first.value_or(seat->start_at), seat->start_at);
+    }
+  }
+  return first;
+}
+
+void Supervisor::Close() {
+  closed_ = true;
+  for (const auto& seat : seats_) {
+    Lose(*seat, Code::kShuttingDown, "");
+  }
+  finished_.clear();
+}
+
+bool Supervisor::all_ended() const {
+  return std::all_of(seats_.begin(), seats_.end(),
+                     [](const auto& seat) { return seat->pid == 0; });
+}
+
+}  // namespace ktlsd::agent

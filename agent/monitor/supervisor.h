@@ -1,0 +1,83 @@
+// Keeps the role processes running.
+//
+// Scope:     one seat for each process there should be: started, watched,
+//            ended when it has to go, started again with growing pauses.
+// Layer:     agent/monitor.
+// Threads:   one thread.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/log/log_event.h"
+#include "agent/monitor/monitor_loop.h"
+#include "agent/monitor/roster.h"
+#include "agent/monitor/spawn.h"
+#include "agent/monitor/switchboard.h"
+#include "base/clock.h"
+
+namespace ktlsd::agent {
+
+class Supervisor {
+ public:
+  // All must outlive this.
+  Supervisor(MonitorLoop& loop, Switchboard& switchboard, LogSink& log,
+             const Clock& clock)
+      : loop_(loop), switchboard_(switchboard), log_(log), clock_(clock) {}
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+  ~Supervisor();
+
+  // A keeper, a verifier and so many workers for each pool.
+  void Start(unsigned workers_per_pool);
+  // Ends whom the switchboard dismissed; starts what is due. Not to be called
+  // from an event's callback.
+  void OnTime();
+  std::optional<MonotonicTime> NextWake() const;
+
+  // Nothing is started any more; every process finds its link closed.
+  void Close();
+  bool all_ended() const;
+
+ private:
+  struct Seat {
+    ProcessRole role;
+    Pool pool{};
+    pid_t pid = 0;  // 0: empty
+    WorkerId worker = 0;
+    bool lost = false;  // its jobs are answered; it only has to end
+    MonitorLoop::WatchPtr link_watch;
+    MonitorLoop::WatchPtr end_watch;
+    MonotonicTime started{};
+    MonotonicTime start_at{};
+    std::chrono::milliseconds pause{0};
+  };
+
+  void Fill(Seat& seat);
+  void Occupy(Seat& seat, Spawned spawned);
+  void Connect(Seat& seat, Link link);
+  void OnReadable(Seat& seat);
+  void OnEnd(Seat& seat, const std::string& how);
+  Status Read(const Seat& seat);
+  // Answers for what depended on the process.
+  void Lose(Seat& seat, Code code, const std::string& reason);
+  void Dismiss(Seat& seat, Code code, const std::string& reason);
+  void LogEnd(const Seat& seat, const std::string& how);
+
+  MonitorLoop& loop_;
+  Switchboard& switchboard_;
+  LogSink& log_;
+  const Clock& clock_;
+  std::vector<std::unique_ptr<Seat>> seats_;
+  // Not destroyed in their own callback.
+  std::vector<MonitorLoop::WatchPtr> finished_;
+  WorkerId last_worker_ = 0;
+  bool closed_ = false;
+};
+
+}  // namespace ktlsd::agent

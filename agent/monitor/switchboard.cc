@@ -1,0 +1,164 @@
+#include "agent/monitor/switchboard.h"
+
+#include <array>
+#include <variant>
+
+namespace ktlsd::agent {
+
+void Switchboard::AddWorker(WorkerId id, Pool pool, Link link) {
+  roster_.Add(id, pool, std::move(link));
+  Roster::Worker& worker = *roster_.Find(id);
+  Connect(worker, LinkTo::kKeeper);
+  Connect(worker, LinkTo::kVerifier);
+  desk_.Dispatch();
+}
+
+void Switchboard::AddKeeper(Link link) {
+  resources_.SetKeeper(std::move(link));
+  for (const WorkerId id : roster_.Ids()) {
+    Connect(*roster_.Find(id), LinkTo::kKeeper);
+  }
+}
+
+void Switchboard::AddVerifier(Link link) {
+  resources_.SetVerifier(std::move(link));
+  for (const WorkerId id : roster_.Ids()) {
+    Connect(*roster_.Find(id), LinkTo::kVerifier);
+  }
+}
+
+// Gives each side its end. When that fails, one of the two is gone, which its
+// link to the monitor will tell.
+void Switchboard::Connect(Roster::Worker& worker, LinkTo to) {
+  Link* service =
+      to == LinkTo::kKeeper ? resources_.keeper() : resources_.verifier();
+  Result<std::pair<OwnedFd, OwnedFd>> pair = MakeLinkPair();
+  if (service == nullptr || !pair.ok()) {
+    return;
+  }
+  agent::AddWorker add;
+  add.worker = worker.id;
+  const std::array<BorrowedFd, 1> first = {pair->first.borrow()};
+  TakeLink take;
+  take.to = to;
+  const std::array<BorrowedFd, 1> second = {pair->second.borrow()};
+  if (service->Send(add, {}, first).ok()) {
+    static_cast<void>(worker.link.Send(take, {}, second));
+  }
+}
+
+Status Switchboard::ReadWorker(WorkerId id) {
+  for (;;) {
+    Roster::Worker* worker = roster_.Find(id);
+    if (worker == nullptr) {
+      return Ok{};
+    }
+    ASSIGN_OR_RETURN(auto received, worker->link.Receive<FromWorker>());
+    if (!received.has_value()) {
+      return Ok{};
+    }
+    RETURN_IF_ERROR(OnReport(id, std::get<JobReport>(received->message)));
+  }
+}
+
+Status Switchboard::OnReport(WorkerId id, const JobReport& report) {
+  // What keeper and verifier noted of this job is on its way already. Should
+  // their links fail, the event loop sees it too.
+  static_cast<void>(ReadKeeper());
+  static_cast<void>(ReadVerifier());
+  RETURN_IF_ERROR(desk_.OnReport(id, report));
+  const Roster::Worker* worker = roster_.Find(id);
+  if (worker != nullptr && worker->retiring() && worker->running.empty()) {
+    dismissed_.push_back({id, "replaced after its share of jobs"});
+  }
+  return Ok{};
+}
+
+Status Switchboard::ReadKeeper() {
+  while (Link* keeper = resources_.keeper()) {
+    ASSIGN_OR_RETURN(auto received, keeper->Receive<FromKeeper>());
+    if (!received.has_value()) {
+      break;
+    }
+    std::visit([this](const auto& message) { Handle(message); },
+               received->message);
+  }
+  return Ok{};
+}
+
+Status Switchboard::ReadVerifier() {
+  while (Link* verifier = resources_.verifier()) {
+    ASSIGN_OR_RETURN(auto received, verifier->Receive<FromVerifier>());
+    if (!received.has_value()) {
+      break;
+    }
+    std::visit([this](const auto& message) { Handle(message); },
+               received->message);
+  }
+  return Ok{};
+}
+
+void Switchboard::Handle(const CredentialLoaded& loaded) {
+  resources_.Handle(loaded);
+  desk_.Dispatch();
+}
+
+void Switchboard::Handle(const TrustLoaded& loaded) {
+  resources_.Handle(loaded);
+  desk_.Dispatch();
+}
+
+void Switchboard::Handle(const Misbehaved& notice) {
+  dismissed_.push_back({notice.worker, std::string(notice.what.view())});
+}
+
+void Switchboard::LoseWorker(WorkerId id, Code code,
+                             const std::string& reason) {
+  const std::set<JobId> jobs = roster_.Remove(id);
+  RemoveWorker remove;
+  remove.worker = id;
+  for (Link* service : {resources_.keeper(), resources_.verifier()}) {
+    if (service != nullptr) {
+      static_cast<void>(service->Send(remove));
+    }
+  }
+  desk_.FailJobsOf(jobs, code, reason);
+}
+
+void Switchboard::LoseKeeper() {
+  // What it still had to say counts.
+  static_cast<void>(ReadKeeper());
+  resources_.LoseKeeper();
+  desk_.FailUnsigned();
+}
+
+void Switchboard::LoseVerifier() {
+  static_cast<void>(ReadVerifier());
+  resources_.LoseVerifier();
+  desk_.FailUnverified();
+}
+
+void Switchboard::OnTime() {
+  // A report that lies in the queue was in time.
+  for (const WorkerId id : desk_.Overdue()) {
+    if (const Status read = ReadWorker(id); !read.ok()) {
+      dismissed_.push_back({id, std::string(read.error().what)});
+    }
+  }
+  for (const WorkerId id : desk_.EndOverdue()) {
+    dismissed_.push_back({id, "it does not answer"});
+  }
+  for (const CredentialId credential : resources_.TakeForgotten()) {
+    Forget forget;
+    forget.id = credential;
+    for (const WorkerId id : roster_.Ids()) {
+      static_cast<void>(roster_.Find(id)->link.Send(forget));
+    }
+  }
+}
+
+std::vector<Switchboard::Dismissal> Switchboard::TakeDismissed() {
+  return std::exchange(dismissed_, {});
+}
+
+}  // namespace ktlsd::agent

@@ -1,0 +1,70 @@
+// The links between the roles: makes them, reads the monitor's ends, and says
+// which worker has to go.
+//
+// Scope:     what comes over a link goes to the desk or the resources. Notices
+//            of keeper and verifier are read before any report is judged.
+// Layer:     agent/monitor.
+// Threads:   one thread; never blocks.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/ipc/link.h"
+#include "agent/monitor/job_desk.h"
+#include "agent/monitor/resources.h"
+#include "agent/monitor/roster.h"
+#include "base/result.h"
+
+namespace ktlsd::agent {
+
+class Switchboard {
+ public:
+  // All must outlive this.
+  Switchboard(JobDesk& desk, Resources& resources, Roster& roster)
+      : desk_(desk), resources_(resources), roster_(roster) {}
+
+  // A process was started; `link` is the monitor's end.
+  void AddWorker(WorkerId id, Pool pool, Link link);
+  void AddKeeper(Link link);
+  void AddVerifier(Link link);
+
+  // Reads all there is. Errors: the process is gone or must go: kPeerClosed,
+  // kWorkerMisbehaved, kApiMisuse.
+  Status ReadWorker(WorkerId id);
+  Status ReadKeeper();
+  Status ReadVerifier();
+
+  // Answers for all that depended on the process.
+  void LoseWorker(WorkerId id, Code code, const std::string& reason);
+  void LoseKeeper();
+  void LoseVerifier();
+
+  // To be called after each event and at the desk's NextWake.
+  void OnTime();
+
+  struct Dismissal {
+    WorkerId worker;
+    std::string reason;
+  };
+  // Workers that have to be ended, since the last call.
+  std::vector<Dismissal> TakeDismissed();
+
+ private:
+  void Handle(const CredentialLoaded& loaded);
+  void Handle(const TrustLoaded& loaded);
+  void Handle(const Signed& notice) { desk_.OnSigned(notice.job); }
+  void Handle(const Verdict& verdict) { desk_.OnVerdict(verdict); }
+  void Handle(const Misbehaved& notice);
+  Status OnReport(WorkerId id, const JobReport& report);
+  void Connect(Roster::Worker& worker, LinkTo to);
+
+  JobDesk& desk_;
+  Resources& resources_;
+  Roster& roster_;
+  std::vector<Dismissal> dismissed_;
+};
+
+}  // namespace ktlsd::agent

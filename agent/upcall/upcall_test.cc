@@ -1,0 +1,67 @@
+#include "agent/upcall/upcall.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "agent/netlink/testing/fake_handshake_kernel.h"
+
+namespace ktlsd::agent {
+namespace {
+
+Request SomeRequest() {
+  Request request;
+  request.socket = OwnedFd(::open("/dev/null", O_CLOEXEC));
+  request.kind = HandshakeKind::kServerHello;
+  request.auth_mode = AuthMode::kX509;
+  return request;
+}
+
+TEST(Upcall, ReportsAFailureOnce) {
+  FakeHandshakeKernel kernel;
+  int fd = -1;
+  {
+    Upcall upcall(kernel, SomeRequest());
+    fd = upcall.socket().raw();
+    EXPECT_TRUE(std::move(upcall).Fail(Code::kCertificateExpired).ok());
+  }
+  ASSERT_EQ(kernel.answers().size(), 1U);
+  EXPECT_EQ(kernel.answers()[0].socket, fd);
+  EXPECT_EQ(kernel.answers()[0].status, static_cast<uint32_t>(EACCES));
+  EXPECT_FALSE(kernel.answers()[0].remote_auth.has_value());
+  EXPECT_EQ(::fcntl(fd, F_GETFD), -1);
+}
+
+TEST(Upcall, ReportsAFailureWhenItIsDropped) {
+  FakeHandshakeKernel kernel;
+  {
+    const Upcall upcall(kernel, SomeRequest());
+  }
+  ASSERT_EQ(kernel.answers().size(), 1U);
+  EXPECT_EQ(kernel.answers()[0].status, static_cast<uint32_t>(EIO));
+}
+
+TEST(Upcall, IsAnsweredByItsLastOwner) {
+  FakeHandshakeKernel kernel;
+  {
+    Upcall first(kernel, SomeRequest());
+    Upcall second(std::move(first));
+    EXPECT_TRUE(kernel.answers().empty());
+    EXPECT_TRUE(std::move(second).Fail(Code::kNotTls).ok());
+  }
+  EXPECT_EQ(kernel.answers().size(), 1U);
+}
+
+TEST(Upcall, TellsThatTheKernelRefusedTheAnswer) {
+  FakeHandshakeKernel kernel;
+  kernel.RefuseDone();
+  Upcall upcall(kernel, SomeRequest());
+  const Status done = std::move(upcall).Fail(Code::kNotTls);
+  ASSERT_FALSE(done.ok());
+  EXPECT_EQ(done.error().os_error, EBUSY);
+}
+
+}  // namespace
+}  // namespace ktlsd::agent
