@@ -115,7 +115,7 @@ constexpr std::array<CodeInfo, kCodeCount> kTable = {{
     {Code::kOffloadFailed, "offload_failed", Fault::kKernel,
      Alert::kInternalError, Disposition::kTransient, LogLevel::kError},
     {Code::kOffloadNotConfirmed, "offload_not_confirmed", Fault::kKernel,
-     Alert::kInternalError, Disposition::kTransient, LogLevel::kError},
+     Alert::kInternalError, Disposition::kRefuse, LogLevel::kError},
     {Code::kSocketFailed, "socket_failed", Fault::kKernel,
      Alert::kInternalError, Disposition::kTransient, LogLevel::kError},
     {Code::kNoMemory, "no_memory", Fault::kResource, Alert::kInternalError,

@@ -1,5 +1,6 @@
 #include "agent/monitor/job_desk.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -274,11 +275,8 @@ void JobDesk::Conclude(Running job, const JobReport& report, Status& verdict) {
   }
   const Result<RemoteAuth> remote =
       JudgeSuccess(job.plan, job.evidence, report);
-  const std::array<CipherSuite, 1> suite = {
-      static_cast<CipherSuite>(report.suite)};
   Result<ktls::Offloaded> offloaded =
-      remote.ok() ? ktls::Verify(around_.socket_ops, job.ticket.upcall.socket(),
-                                 {suite})
+      remote.ok() ? Confirm(job, report)
                   : Result<ktls::Offloaded>(remote.error());
   if (!offloaded.ok()) {
     const Error& error = offloaded.error();
@@ -294,6 +292,20 @@ void JobDesk::Conclude(Running job, const JobReport& report, Status& verdict) {
   EndEverywhere(job);
   answers_.Succeed(std::move(job.ticket), std::move(offloaded).value(), *remote,
                    account);
+}
+
+// What the kernel says of the socket, seen on our own descriptor. That the
+// peer broke the connection meanwhile is no doubt about the keys.
+Result<ktls::Offloaded> JobDesk::Confirm(const Running& job,
+                                         const JobReport& report) {
+  const BorrowedFd socket = job.ticket.upcall.socket();
+  ASSIGN_OR_RETURN(const short events, around_.socket_ops.Poll(socket, 0));
+  if ((events & (POLLERR | POLLHUP)) != 0) {
+    return Error{Code::kPeerReset, "the connection broke after the handshake"};
+  }
+  const std::array<CipherSuite, 1> suite = {
+      static_cast<CipherSuite>(report.suite)};
+  return ktls::Verify(around_.socket_ops, socket, {suite});
 }
 
 // --- Ends ---

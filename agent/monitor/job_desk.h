@@ -29,6 +29,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "ktls/socket_ops.h"
+#include "ktls/verify.h"
 
 namespace ktlsd::agent {
 
@@ -99,6 +100,7 @@ class JobDesk {
   std::chrono::milliseconds TimeLeft(const Ticket& ticket) const;
 
   void Conclude(Running job, const JobReport& report, Status& verdict);
+  Result<ktls::Offloaded> Confirm(const Running& job, const JobReport& report);
   std::optional<Running> Take(JobId job);
   // Ends a job that its worker has not reported.
   void FailEarly(JobId job, Code code, const std::string& reason);
