@@ -58,9 +58,7 @@ Bytes Handshake(const Bytes& body) {
   return Record(ContentType::kHandshake, body);
 }
 
-Bytes AlertRecord(const Bytes& body) {
-  return Record(ContentType::kAlert, body);
-}
+Bytes AlertOf(const Bytes& body) { return Record(ContentType::kAlert, body); }
 
 Bytes ChangeCipherSpec(const Bytes& body = {1}) {
   return Record(ContentType::kChangeCipherSpec, body);
@@ -156,7 +154,7 @@ TEST(Channel, RefusesAProtectedChangeCipherSpec) {
 // records, there MUST NOT be any other records between them".
 TEST(Channel, RefusesRecordsInsideAMessage) {
   for (const Bytes& between :
-       {ChangeCipherSpec(), AlertRecord(kUserCanceled), EarlyData(50)}) {
+       {ChangeCipherSpec(), AlertOf(kUserCanceled), EarlyData(50)}) {
     Channel channel;
     channel.AllowChangeCipherSpec();
     channel.AllowEarlyData();
@@ -168,7 +166,7 @@ TEST(Channel, RefusesRecordsInsideAMessage) {
 // --- Floods and sizes ---
 
 TEST(Channel, EndsAFloodOfRecordsThatCarryNothing) {
-  for (const Bytes& idle : {ChangeCipherSpec(), AlertRecord(kUserCanceled)}) {
+  for (const Bytes& idle : {ChangeCipherSpec(), AlertOf(kUserCanceled)}) {
     Channel channel;
     channel.AllowChangeCipherSpec();
     for (int i = 0; i < 32; ++i) {
@@ -202,7 +200,7 @@ TEST(Channel, RefusesOversizeMessagesByTheirHeader) {
 TEST(Channel, TellsWhichAlertCame) {
   for (const uint8_t level : {uint8_t{1}, uint8_t{2}}) {
     Channel channel;
-    const Status fed = Feed(channel, AlertRecord({level, 48}));
+    const Status fed = Feed(channel, AlertOf({level, 48}));
     ASSERT_FALSE(fed.ok());
     EXPECT_EQ(fed.error().code, Code::kAlertReceived);
     EXPECT_EQ(fed.error().alert, static_cast<uint8_t>(Alert::kUnknownCa));
@@ -210,18 +208,18 @@ TEST(Channel, TellsWhichAlertCame) {
 }
 
 TEST(Channel, TakesCloseNotifyForTheEnd) {
-  EXPECT_EQ(OutcomeInNewChannel(AlertRecord({1, 0})), "peer_closed");
+  EXPECT_EQ(OutcomeInNewChannel(AlertOf({1, 0})), "peer_closed");
 }
 
 TEST(Channel, RefusesAlertsThatAreNotTwoBytes) {
-  EXPECT_EQ(OutcomeInNewChannel(AlertRecord({2})), "decode_error");
-  EXPECT_EQ(OutcomeInNewChannel(AlertRecord({2, 40, 2, 40})), "decode_error");
+  EXPECT_EQ(OutcomeInNewChannel(AlertOf({2})), "decode_error");
+  EXPECT_EQ(OutcomeInNewChannel(AlertOf({2, 40, 2, 40})), "decode_error");
 }
 
 // A peer that could not derive the keys has no other way to say why.
 TEST(Channel, TakesAPlaintextAlertWhileCiphertextIsDue) {
   Channel channel = OpeningChannel();
-  EXPECT_EQ(Outcome(channel, AlertRecord({2, 40})), "alert_received");
+  EXPECT_EQ(Outcome(channel, AlertOf({2, 40})), "alert_received");
 }
 
 TEST(Channel, OpensProtectedAlerts) {

@@ -1,0 +1,71 @@
+// A client or a server engine fed with any bytes. The first byte chooses: bit 0
+// the role (1: client), bit 1 the client's middlebox compatibility, the others
+// the most bytes of a read.
+//
+// A peer without a valid certificate never gets through, every stream ends in a
+// failure that is the peer's and not ours, and what we answer is bounded.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/bytes.h"
+#include "base/error_codes.h"
+#include "handshake/testing/fuzz_world.h"
+#include "handshake/testing/local_peer.h"
+
+using namespace ktlsd;             // NOLINT(google-build-using-namespace)
+using namespace ktlsd::handshake;  // NOLINT(google-build-using-namespace)
+
+namespace {
+
+constexpr std::size_t kMostOutput = 1U << 14;
+
+LocalPeer MakePeer(uint8_t choice) {
+  if ((choice & 1) == 0) {
+    return LocalPeer::Server(FuzzWorld::Get().Server());
+  }
+  LocalPeerSetup setup = FuzzWorld::Get().Client();
+  setup.client.middlebox_compatibility = (choice & 2) != 0;
+  return LocalPeer::Client(setup);
+}
+
+// Takes all output; returns how much it was.
+std::size_t Drain(LocalPeer& peer) {
+  std::size_t taken = 0;
+  while (!peer.engine().output().empty()) {
+    const std::size_t size = peer.engine().output().size();
+    peer.engine().Written(size);
+    peer.Settle();
+    taken += size;
+  }
+  return taken;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size == 0) {
+    return 0;
+  }
+  LocalPeer peer = MakePeer(data[0]);
+  const std::size_t most = (data[0] >> 2) + 1;
+  ByteView rest = ByteView(data, size).subspan(1);
+  std::size_t output = Drain(peer);
+  while (!rest.empty() && peer.wants()) {
+    const std::size_t count = std::min({*peer.wants(), most, rest.size()});
+    Require(count > 0);
+    peer.engine().Feed(rest.first(count));
+    rest = rest.subspan(count);
+    peer.Settle();
+    output += Drain(peer);
+  }
+  Require(output <= kMostOutput && !peer.done());
+  if (peer.wants()) {
+    peer.engine().PeerClosed(/*reset=*/false);
+  }
+  Require(peer.failure() != nullptr);
+  const CodeInfo& info = Describe(peer.failure()->error.code);
+  Require(info.fault == Fault::kPeer);
+  return 0;
+}
