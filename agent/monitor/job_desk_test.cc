@@ -1,0 +1,299 @@
+// A request on its way to success, and each thing that must keep it from there.
+#include "agent/monitor/job_desk.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <cerrno>
+#include <chrono>
+
+#include "agent/monitor/testing/world.h"
+
+namespace ktlsd::agent {
+namespace {
+
+using std::chrono::milliseconds;
+
+using JobDeskTest = World;
+
+TEST_F(JobDeskTest, ServesNfsd) {
+  Start();
+  Ask(Nfsd());
+  const Job job = TakeJob(kServerWorker);
+  EXPECT_EQ(descriptors_, 1U);
+  EXPECT_EQ(job.side, Side::kServer);
+  EXPECT_EQ(job.flags, kAllJobFlags);
+  EXPECT_NE(job.credential, 0U);
+  EXPECT_EQ(job.total_ms, 3500U);
+  EXPECT_TRUE(job.server_name.empty());
+
+  const auto signing = Next<SigningTerms, ToKeeper>(*keeper_);
+  ASSERT_TRUE(signing.has_value());
+  EXPECT_EQ(signing->job, job.job);
+  EXPECT_EQ(signing->worker, kServerWorker);
+  EXPECT_EQ(signing->credential, job.credential);
+  EXPECT_EQ(signing->signer, Side::kServer);
+  const auto verdict = Next<VerdictTerms, ToVerifier>(*verifier_);
+  ASSERT_TRUE(verdict.has_value());
+  EXPECT_EQ(verdict->peer, Side::kClient);
+
+  SendSigned(job.job);
+  SendVerdict(job.job);
+  EXPECT_TRUE(SendReport(kServerWorker, Report(job.job)).ok());
+  ExpectAnswers({0});
+  EXPECT_EQ(kernel_.answers()[0].remote_auth, -1);
+  EXPECT_EQ(log_.Count("event=handshake_done outcome=ok side=server",
+                       "consumer=nfsd", "peer=127.0.0.1:", "subject=\"CN=peer",
+                       "suite=TLS_AES_256_GCM_SHA384", "status=0", "job=1"),
+            1)
+      << log_.All();
+}
+
+TEST_F(JobDeskTest, TellsNfsdNothingAboutAClientWithoutCertificate) {
+  Start();
+  Ask(Nfsd());
+  const Job job = TakeJob(kServerWorker);
+  SendSigned(job.job);
+  EXPECT_TRUE(SendReport(kServerWorker, Report(job.job)).ok());
+  ExpectAnswers({0});
+  EXPECT_FALSE(kernel_.answers()[0].remote_auth.has_value());
+}
+
+TEST_F(JobDeskTest, ServesAnAnonymousNfsClient) {
+  Start();
+  Ask(NfsTls());
+  const Job job = TakeJob(kClientWorker);
+  EXPECT_EQ(job.credential, 0U);
+  EXPECT_EQ(job.server_name.view(), "server");
+  EXPECT_EQ(job.total_ms, 8500U);
+  const auto verdict = Next<VerdictTerms, ToVerifier>(*verifier_);
+  ASSERT_TRUE(verdict.has_value());
+  EXPECT_EQ(verdict->peer, Side::kServer);
+  EXPECT_EQ(verdict->server_name.view(), "server");
+  EXPECT_FALSE((Next<SigningTerms, ToKeeper>(*keeper_).has_value()));
+  SendVerdict(job.job);
+  EXPECT_TRUE(SendReport(kClientWorker, Report(job.job)).ok());
+  ExpectAnswers({0});
+  EXPECT_FALSE(kernel_.answers()[0].remote_auth.has_value());
+}
+
+TEST_F(JobDeskTest, ServesAMutualNfsClient) {
+  Start();
+  Ask(NfsMtls());
+  const Job job = TakeJob(kClientWorker);
+  SendSigned(job.job);
+  SendVerdict(job.job);
+  EXPECT_TRUE(SendReport(kClientWorker, Report(job.job)).ok());
+  ExpectAnswers({0});
+  EXPECT_EQ(kernel_.answers()[0].remote_auth, -1);
+}
+
+TEST_F(JobDeskTest, HandsTheKeysOfARequestToTheKeeper) {
+  Start();
+  Request request = NfsMtls();
+  request.certificate = CertificateSerials{5, 6};
+  Ask(std::move(request));
+  const auto load = Next<LoadCredential, ToKeeper>(*keeper_);
+  ASSERT_TRUE(load.has_value());
+  EXPECT_EQ(load->certificate_size, 2U);
+  EXPECT_TRUE(SameBytes(payload_, Bytes{'C', 'C', 'K'}));
+  const Job job = TakeJob(kClientWorker);
+  EXPECT_EQ(job.credential, load->id);
+  SendSigned(job.job);
+  SendVerdict(job.job);
+  EXPECT_TRUE(SendReport(kClientWorker, Report(job.job)).ok());
+  ExpectAnswers({0});
+  // Nobody else will use them.
+  const auto forget = Next<Forget, ToKeeper>(*keeper_);
+  ASSERT_TRUE(forget.has_value());
+  EXPECT_EQ(forget->id, load->id);
+  switchboard_.OnTime();
+  EXPECT_TRUE((Next<Forget, ToWorker>(*workers_[kClientWorker]).has_value()));
+}
+
+TEST_F(JobDeskTest, RefusesKeysThatCannotBeRead) {
+  Start();
+  Request request = NfsMtls();
+  request.certificate = CertificateSerials{7, 8};
+  Ask(std::move(request));
+  ExpectAnswers({EACCES});
+  EXPECT_EQ(log_.Count("code=key_unavailable"), 1);
+}
+
+// --- What success must not come without ---
+
+TEST_F(JobDeskTest, BelievesNoServerThatDidNotSign) {
+  Start();
+  Ask(Nfsd());
+  const Job job = TakeJob(kServerWorker);
+  SendVerdict(job.job);
+  const Status judged = SendReport(kServerWorker, Report(job.job));
+  ASSERT_FALSE(judged.ok());
+  EXPECT_EQ(judged.error().code, Code::kWorkerMisbehaved);
+  ExpectAnswers({EIO});
+}
+
+TEST_F(JobDeskTest, BelievesNoClientWithoutAVerdict) {
+  Start();
+  Ask(NfsTls());
+  const Job job = TakeJob(kClientWorker);
+  EXPECT_FALSE(SendReport(kClientWorker, Report(job.job)).ok());
+  Advance(milliseconds(1000));
+  ExpectAnswers({ETIMEDOUT});
+  EXPECT_EQ(log_.Count("code=worker_misbehaved"), 1);
+}
+
+TEST_F(JobDeskTest, BelievesNobodyWhosePeerWasRefused) {
+  for (const bool client : {true, false}) {
+    SCOPED_TRACE(client);
+    if (workers_.empty()) {
+      Start();
+    }
+    Ask(client ? NfsTls() : Nfsd());
+    const WorkerId worker = client ? kClientWorker : kServerWorker;
+    const Job job = TakeJob(worker);
+    SendSigned(job.job);
+    SendVerdict(job.job, Outcome::Failure(Code::kCertificateExpired));
+    SendVerdict(job.job);  // a second one does not count
+    EXPECT_FALSE(SendReport(worker, Report(job.job)).ok());
+  }
+  Advance(milliseconds(1000));
+  ExpectAnswers({EIO, ETIMEDOUT});
+}
+
+TEST_F(JobDeskTest, RefusesAServerThatDidNotAskForOurCertificate) {
+  Start();
+  Ask(NfsMtls());
+  const Job job = TakeJob(kClientWorker);
+  SendVerdict(job.job);
+  JobReport report = Report(job.job);
+  report.certificate_asked = 0;
+  EXPECT_TRUE(SendReport(kClientWorker, report).ok());
+  ExpectAnswers({EACCES});
+}
+
+TEST_F(JobDeskTest, BelievesNoSuccessWithoutKeysInTheKernel) {
+  Start();
+  for (const uint8_t cipher : {uint8_t{0}, uint8_t{51}, uint8_t{54}}) {
+    ShowKeys(cipher);
+    Ask(Nfsd());
+    const Job job = TakeJob(kServerWorker);
+    SendSigned(job.job);
+    EXPECT_TRUE(SendReport(kServerWorker, Report(job.job)).ok());
+  }
+  ExpectAnswers({EACCES, EACCES, EACCES});
+  EXPECT_EQ(log_.Count("code=offload_not_confirmed", "reason="), 3);
+}
+
+TEST_F(JobDeskTest, TakesABrokenConnectionForThePeers) {
+  Start();
+  socket_ops_.SetPendingEvents(POLLERR);
+  Ask(Nfsd());
+  const Job job = TakeJob(kServerWorker);
+  SendSigned(job.job);
+  EXPECT_TRUE(SendReport(kServerWorker, Report(job.job)).ok());
+  ExpectAnswers({ETIMEDOUT});
+  EXPECT_EQ(log_.Count("code=peer_reset"), 1);
+}
+
+// --- Failures that are reported ---
+
+TEST_F(JobDeskTest, SaysWhyTheVerifierRefused) {
+  Start();
+  Ask(NfsTls());
+  const Job job = TakeJob(kClientWorker);
+  SendVerdict(job.job, Outcome::Failure(Code::kCertificateExpired));
+  // The worker's own word counts less.
+  EXPECT_TRUE(SendReport(kClientWorker,
+                         Report(job.job, Outcome::Failure(Code::kPeerClosed)))
+                  .ok());
+  ExpectAnswers({EACCES});
+  EXPECT_EQ(log_.Count("outcome=refused code=certificate_expired fault=peer",
+                       "reason=detail", "subject=\"CN=peer"),
+            1)
+      << log_.All();
+}
+
+TEST_F(JobDeskTest, LetsNoWorkerEndReconnecting) {
+  Start();
+  for (const Code code : {Code::kKeyUnavailable, Code::kKeyRejected}) {
+    Ask(Nfsd());
+    const Job job = TakeJob(kServerWorker);
+    EXPECT_TRUE(
+        SendReport(kServerWorker, Report(job.job, Outcome::Failure(code)))
+            .ok());
+  }
+  ExpectAnswers({EIO, EIO});
+}
+
+TEST_F(JobDeskTest, KeepsAnNfsClientFromTryingAgainAtOnce) {
+  Start();
+  Ask(NfsTls());
+  const Job job = TakeJob(kClientWorker);
+  EXPECT_TRUE(SendReport(kClientWorker,
+                         Report(job.job, Outcome::Failure(Code::kPeerClosed)))
+                  .ok());
+  ExpectAnswers({});
+  EXPECT_EQ(desk_.NextWake(), clock_.Now() + milliseconds(1000));
+  Advance(milliseconds(999));
+  ExpectAnswers({});
+  Advance(milliseconds(1));
+  ExpectAnswers({ETIMEDOUT});
+  EXPECT_FALSE(desk_.NextWake().has_value());
+}
+
+// --- Hostile workers ---
+
+TEST_F(JobDeskTest, TakesNoReportOfAnUnknownJob) {
+  Start();
+  EXPECT_FALSE(SendReport(kServerWorker, Report(99)).ok());
+  ExpectAnswers({});
+}
+
+TEST_F(JobDeskTest, TakesNoReportOfAnothersJob) {
+  Start();
+  Ask(Nfsd());
+  const Job job = TakeJob(kServerWorker);
+  EXPECT_FALSE(SendReport(kClientWorker, Report(job.job)).ok());
+  ExpectAnswers({});  // its own worker still may
+  SendSigned(job.job);
+  EXPECT_TRUE(SendReport(kServerWorker, Report(job.job)).ok());
+  ExpectAnswers({0});
+}
+
+TEST_F(JobDeskTest, TakesNoSecondReport) {
+  Start();
+  Ask(Nfsd());
+  const Job job = TakeJob(kServerWorker);
+  SendSigned(job.job);
+  EXPECT_TRUE(SendReport(kServerWorker, Report(job.job)).ok());
+  EXPECT_FALSE(SendReport(kServerWorker, Report(job.job)).ok());
+  ExpectAnswers({0});
+}
+
+TEST_F(JobDeskTest, TakesNothingButReports) {
+  Start();
+  SignRequest request;
+  request.job = 1;
+  request.transcript_hash.size = 32;
+  ASSERT_TRUE(workers_[kServerWorker]->Send(request).ok());
+  const Status read = switchboard_.ReadWorker(kServerWorker);
+  ASSERT_FALSE(read.ok());
+  EXPECT_EQ(read.error().code, Code::kApiMisuse);
+}
+
+TEST_F(JobDeskTest, DismissesAWorkerThatTheKeeperAccuses) {
+  Start();
+  Misbehaved notice;
+  notice.worker = kServerWorker;
+  notice.what = Text<kDetailSize>::Of("signed twice");
+  ASSERT_TRUE(keeper_->Send(notice).ok());
+  EXPECT_TRUE(switchboard_.ReadKeeper().ok());
+  const auto dismissed = switchboard_.TakeDismissed();
+  ASSERT_EQ(dismissed.size(), 1U);
+  EXPECT_EQ(dismissed[0].worker, kServerWorker);
+  EXPECT_EQ(dismissed[0].reason, "signed twice");
+}
+
+}  // namespace
+}  // namespace ktlsd::agent

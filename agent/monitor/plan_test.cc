@@ -1,0 +1,96 @@
+#include "agent/monitor/plan.h"
+
+#include <gtest/gtest.h>
+
+namespace ktlsd::agent {
+namespace {
+
+using enum AuthMode;
+using enum HandshakeKind;
+
+class PlanTest : public ::testing::Test {
+ protected:
+  Planning Make(HandshakeKind kind, AuthMode mode, std::string name = "") {
+    Request request;
+    request.kind = kind;
+    request.auth_mode = mode;
+    request.peer_name = std::move(name);
+    request.well_formed = well_formed_;
+    request.certificate = own_keys_;
+    return MakePlan(request, InferConsumer(request), facts_, client_, server_);
+  }
+  void ExpectRefused(const Planning& planning, Code code) {
+    const Refused* refused = std::get_if<Refused>(&planning);
+    ASSERT_NE(refused, nullptr);
+    EXPECT_EQ(refused->code, code);
+    EXPECT_FALSE(refused->reason.empty());
+  }
+
+  SocketFacts facts_{"192.0.2.1:1", true, true};
+  SideSettings client_{Loaded{1}, Loaded{2}};
+  SideSettings server_{Loaded{3}, Loaded{4}};
+  bool well_formed_ = true;
+  std::optional<CertificateSerials> own_keys_;
+};
+
+TEST_F(PlanTest, RefusesWhatItCannotServe) {
+  ExpectRefused(Make(kClientHello, kPsk), Code::kUnsupportedAuthMode);
+  ExpectRefused(Make(kServerHello, kPsk), Code::kUnsupportedAuthMode);
+  ExpectRefused(Make(HandshakeKind{3}, kX509, "a"), Code::kUnsupportedAuthMode);
+  ExpectRefused(Make(kServerHello, AuthMode{4}), Code::kUnsupportedAuthMode);
+  ExpectRefused(Make(kClientHello, kX509), Code::kNoPeerName);
+  ExpectRefused(Make(kClientHello, kUnauth), Code::kNoPeerName);
+  well_formed_ = false;
+  ExpectRefused(Make(kServerHello, kX509), Code::kRequestMalformed);
+  well_formed_ = true;
+  facts_.is_tcp = false;
+  ExpectRefused(Make(kServerHello, kX509), Code::kUnsupportedTransport);
+}
+
+TEST_F(PlanTest, LooksAtEveryServer) {
+  for (const AuthMode mode : {kUnauth, kX509}) {
+    const Planning planning = Make(kClientHello, mode, "a");
+    const Plan* plan = std::get_if<Plan>(&planning);
+    ASSERT_NE(plan, nullptr);
+    EXPECT_EQ(plan->trust, 1U);
+    EXPECT_EQ(plan->server_name, "a");
+    EXPECT_EQ(plan->credential, mode == kX509 ? 2U : 0U);
+  }
+}
+
+TEST_F(PlanTest, RefusesWhatIsConfiguredAndUnusable) {
+  const Problem problem{Code::kCrlUnusable, "/crl", "unreadable"};
+  client_.trust = problem;
+  server_.trust = problem;
+  ExpectRefused(Make(kClientHello, kUnauth, "a"), Code::kCrlUnusable);
+  ExpectRefused(Make(kClientHello, kX509, "a"), Code::kCrlUnusable);
+  ExpectRefused(Make(kServerHello, kX509), Code::kCrlUnusable);
+}
+
+TEST_F(PlanTest, NeedsACertificateWhereOneIsShown) {
+  client_.credential = Absent();
+  server_.credential = Absent();
+  ExpectRefused(Make(kClientHello, kX509, "a"), Code::kNoCertificateConfigured);
+  ExpectRefused(Make(kServerHello, kX509), Code::kNoCertificateConfigured);
+  EXPECT_TRUE(std::holds_alternative<Plan>(Make(kClientHello, kUnauth, "a")));
+}
+
+TEST_F(PlanTest, WaitsForWhatIsBeingLoaded) {
+  client_.trust = Loading{1, ""};
+  server_.credential = Loading{1, ""};
+  EXPECT_TRUE(std::holds_alternative<NotYet>(Make(kClientHello, kUnauth, "a")));
+  EXPECT_TRUE(std::holds_alternative<NotYet>(Make(kServerHello, kX509)));
+}
+
+TEST_F(PlanTest, PrefersTheKeysOfTheRequest) {
+  own_keys_ = CertificateSerials{5, 6};
+  client_.credential = Absent();
+  const Planning planning = Make(kClientHello, kX509, "a");
+  const Plan* plan = std::get_if<Plan>(&planning);
+  ASSERT_NE(plan, nullptr);
+  EXPECT_EQ(plan->own_keys->certificate, 5);
+  EXPECT_EQ(plan->credential, 0U);
+}
+
+}  // namespace
+}  // namespace ktlsd::agent

@@ -1,0 +1,125 @@
+#include "agent/monitor/resources.h"
+
+#include <gtest/gtest.h>
+
+#include <variant>
+
+#include "agent/monitor/testing/world.h"
+
+namespace ktlsd::agent {
+namespace {
+
+class ResourcesTest : public World {
+ protected:
+  ResourcesTest() { StartServices(); }
+  const SideSettings& client() const { return resources_.side(Side::kClient); }
+  void ExpectProblem(const Slot& slot, Code code) {
+    const Problem* problem = std::get_if<Problem>(&slot);
+    ASSERT_NE(problem, nullptr);
+    EXPECT_EQ(problem->code, code);
+  }
+};
+
+TEST_F(ResourcesTest, IsLoadingAtFirst) {
+  EXPECT_TRUE(std::holds_alternative<Loading>(client().trust));
+  resources_.Reload(GoodConfig());
+  EXPECT_TRUE(std::holds_alternative<Loading>(client().trust));
+  LoadAll();
+  EXPECT_TRUE(client().sound());
+  EXPECT_TRUE(std::holds_alternative<Loaded>(client().trust));
+}
+
+TEST_F(ResourcesTest, PutsNothingInThePlaceOfAnAbsentFile) {
+  Config config = GoodConfig();
+  config.client.truststore = "/no/such/file";
+  config.server.crl = "";
+  resources_.Reload(config);
+  LoadAll();
+  ExpectProblem(client().trust, Code::kTrustStoreUnusable);
+  ExpectProblem(resources_.side(Side::kServer).trust, Code::kCrlUnusable);
+  EXPECT_EQ(log_.Count("side=client code=trust_store_unusable",
+                       "file=/no/such/file", "No such file"),
+            1)
+      << log_.All();
+}
+
+TEST_F(ResourcesTest, RefusesHalfACredential) {
+  Config config = GoodConfig();
+  config.client.private_key.reset();
+  config.server.private_key = "pkcs11:token=a";
+  resources_.Reload(config);
+  LoadAll();
+  ExpectProblem(client().credential, Code::kConfigUnusable);
+  ExpectProblem(resources_.side(Side::kServer).credential,
+                Code::kPrivateKeyUnusable);
+}
+
+TEST_F(ResourcesTest, SaysWhatTheLoaderFound) {
+  resources_.Reload(GoodConfig());
+  LoadAll(Outcome::Failure(Code::kPrivateKeyUnusable));
+  ExpectProblem(client().credential, Code::kPrivateKeyUnusable);
+  EXPECT_EQ(
+      log_.Count("code=private_key_unusable", "reason=words", "/certificate"),
+      2)
+      << log_.All();
+}
+
+TEST_F(ResourcesTest, KeepsWhatWasSoundWhenTheNewIsNot) {
+  resources_.Reload(GoodConfig());
+  LoadAll();
+  const uint64_t trust = std::get<Loaded>(client().trust).id;
+  const uint64_t credential = std::get<Loaded>(client().credential).id;
+  Config config = GoodConfig();
+  config.client.crl = "/no/such/file";
+  resources_.Reload(config);
+  LoadAll();
+  // The whole side, or nobody knows what serves.
+  EXPECT_EQ(std::get<Loaded>(client().trust).id, trust);
+  EXPECT_EQ(std::get<Loaded>(client().credential).id, credential);
+  EXPECT_EQ(log_.Count("the old settings stay in use"), 1);
+  EXPECT_NE(std::get<Loaded>(resources_.side(Side::kServer).trust).id, trust);
+}
+
+TEST_F(ResourcesTest, TakesTheNewWhenTheOldWasNotSound) {
+  Config config = GoodConfig();
+  config.client.crl = "/no/such/file";
+  resources_.Reload(config);
+  LoadAll();
+  ExpectProblem(client().trust, Code::kCrlUnusable);
+  resources_.Reload(GoodConfig());
+  LoadAll();
+  EXPECT_TRUE(client().sound());
+}
+
+TEST_F(ResourcesTest, ForgetsWhatWasReplacedWhenItsLastJobEnded) {
+  resources_.Reload(GoodConfig());
+  LoadAll();
+  const uint64_t held = std::get<Loaded>(client().credential).id;
+  resources_.Hold(held);
+  resources_.Reload(GoodConfig());
+  LoadAll();
+  EXPECT_EQ(resources_.TakeForgotten().size(), 1U);  // the server's
+  resources_.Release(held);
+  EXPECT_EQ(resources_.TakeForgotten(), std::vector<CredentialId>{held});
+}
+
+TEST_F(ResourcesTest, UsesNothingOfAKeeperThatDied) {
+  resources_.Reload(GoodConfig());
+  LoadAll();
+  const uint64_t old = std::get<Loaded>(client().credential).id;
+  resources_.LoseKeeper();
+  EXPECT_TRUE(std::holds_alternative<Loading>(client().credential));
+  switchboard_.AddKeeper(PlayedBy(keeper_, ends_));
+  LoadAll();
+  EXPECT_GT(std::get<Loaded>(client().credential).id, old);
+}
+
+TEST_F(ResourcesTest, SettlesWhenAReloadOvertakesAnother) {
+  resources_.Reload(GoodConfig());
+  resources_.Reload(GoodConfig());
+  LoadAll();
+  EXPECT_TRUE(client().sound());
+}
+
+}  // namespace
+}  // namespace ktlsd::agent

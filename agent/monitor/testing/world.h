@@ -1,0 +1,255 @@
+// A monitor with a kernel, a keeper, a verifier and workers that a test plays.
+//
+// Scope:     real links and real TCP sockets; everything else is a fake.
+// Layer:     agent/monitor, tests only.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#include <chrono>
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/monitor/job_desk.h"
+#include "agent/monitor/switchboard.h"
+#include "agent/netlink/testing/fake_handshake_kernel.h"
+#include "ktls/loopback.h"
+#include "ktls/testing/fake_socket_ops.h"
+
+namespace ktlsd::agent {
+
+class FakeClock final : public Clock {
+ public:
+  MonotonicTime Now() const override { return now_; }
+  CalendarTime Today() const override { return {}; }
+  void Advance(std::chrono::milliseconds by) { now_ += by; }
+
+ private:
+  MonotonicTime now_{std::chrono::hours(1)};
+};
+
+class RecordingLog final : public LogSink {
+ public:
+  void Write(const LogEvent& event) override {
+    lines_.push_back(Logfmt(event));
+  }
+  // How many lines hold all of `words`.
+  template <typename... Words>
+  int Count(const Words&... words) const {
+    int count = 0;
+    for (const std::string& line : lines_) {
+      count += (... && (line.find(words) != std::string::npos)) ? 1 : 0;
+    }
+    return count;
+  }
+  std::string All() const {
+    std::string all;
+    for (const std::string& line : lines_) {
+      all += line + '\n';
+    }
+    return all;
+  }
+
+ private:
+  std::vector<std::string> lines_;
+};
+
+class FakeKeyrings final : public Keyrings {
+ public:
+  Result<Pair> Read(const CertificateSerials& serials) override {
+    if (serials.certificate != 5 || serials.private_key != 6) {
+      return Error{Code::kKeyUnavailable, "no such key"};
+    }
+    KeyPayload payload(3);
+    std::memcpy(payload.writable().data(), "CCK", 3);
+    return Pair{std::move(payload), 2};
+  }
+};
+
+class World : public ::testing::Test {
+ protected:
+  static constexpr WorkerId kServerWorker = 1;
+  static constexpr WorkerId kClientWorker = 2;
+  static constexpr uint16_t kSuite = 0x1302;
+
+  World() { ShowKeys(52); }
+
+  // --- The kernel ---
+
+  Request Make(HandshakeKind kind, AuthMode mode, std::string name = "") {
+    auto pair = ktls::ConnectLoopback();
+    EXPECT_TRUE(pair.ok());
+    Request request;
+    request.socket = std::move(pair->server);
+    peers_.push_back(std::move(pair->client));
+    request.kind = kind;
+    request.auth_mode = mode;
+    request.peer_name = std::move(name);
+    request.well_formed = true;
+    return request;
+  }
+  Request Nfsd() { return Make(HandshakeKind::kServerHello, AuthMode::kX509); }
+  Request NfsTls() {
+    return Make(HandshakeKind::kClientHello, AuthMode::kUnauth, "server");
+  }
+  Request NfsMtls() {
+    return Make(HandshakeKind::kClientHello, AuthMode::kX509, "server");
+  }
+  void Ask(Request request) {
+    kernel_.Queue(std::move(request));
+    desk_.TakeRequests(JobDesk::Age::kFresh);
+  }
+  // The kernel's TLS has keys of this cipher both ways.
+  void ShowKeys(uint8_t cipher) {
+    socket_ops_.ReadBackAs(IPPROTO_TCP, 31, {'t', 'l', 's', 0});
+    for (const int direction : {1, 2}) {
+      socket_ops_.ReadBackAs(282, direction, {0x04, 0x03, cipher, 0});
+    }
+  }
+  void ExpectAnswers(std::vector<uint32_t> statuses) {
+    std::vector<uint32_t> seen;
+    for (const auto& answer : kernel_.answers()) {
+      seen.push_back(answer.status);
+    }
+    EXPECT_EQ(seen, statuses) << log_.All();
+    EXPECT_LE(kernel_.answers().size(), kernel_.accepted());
+  }
+
+  // --- The roles ---
+
+  static Link PlayedBy(Link*& end, std::vector<std::unique_ptr<Link>>& ends) {
+    auto pair = MakeLinkPair();
+    ends.push_back(std::make_unique<Link>(std::move(pair->second)));
+    end = ends.back().get();
+    return Link(std::move(pair->first));
+  }
+  void StartServices() {
+    switchboard_.AddKeeper(PlayedBy(keeper_, ends_));
+    switchboard_.AddVerifier(PlayedBy(verifier_, ends_));
+  }
+  void StartWorkers() {
+    switchboard_.AddWorker(kServerWorker, Pool::kServer,
+                           PlayedBy(workers_[kServerWorker], ends_));
+    switchboard_.AddWorker(kClientWorker, Pool::kClient,
+                           PlayedBy(workers_[kClientWorker], ends_));
+  }
+  void Start() {
+    StartServices();
+    resources_.Reload(GoodConfig());
+    LoadAll();
+    StartWorkers();
+  }
+  std::string File(const std::string& name) {
+    const std::string path = ::testing::TempDir() + "/" + name;
+    std::ofstream(path) << name;
+    return path;
+  }
+  Config GoodConfig() {
+    Config config;
+    for (SideConfig* side : {&config.client, &config.server}) {
+      side->truststore = File("trust");
+      side->certificate = File("certificate");
+      side->private_key = File("key");
+    }
+    return config;
+  }
+  // What the keeper was sent, read until `M` comes.
+  template <typename M, typename Set>
+  std::optional<M> Next(Link& end) {
+    for (;;) {
+      auto received = end.Receive<Set>(Descriptors::kTake);
+      if (!received.ok() || !received->has_value()) {
+        return std::nullopt;
+      }
+      if (const M* found = std::get_if<M>(&(*received)->message)) {
+        payload_ =
+            Bytes((*received)->payload.begin(), (*received)->payload.end());
+        descriptors_ = (*received)->descriptors.size();
+        return *found;
+      }
+    }
+  }
+  // Everything that was to be loaded is, with these outcomes.
+  void LoadAll(Outcome credential = Outcome::Success(),
+               Outcome trust = Outcome::Success()) {
+    while (auto load = Next<LoadCredential, ToKeeper>(*keeper_)) {
+      CredentialLoaded loaded;
+      loaded.id = load->id;
+      loaded.outcome = credential;
+      loaded.text = Text<kDetailSize>::Of("words");
+      EXPECT_TRUE(keeper_->Send(loaded).ok());
+    }
+    while (auto load = Next<LoadTrust, ToVerifier>(*verifier_)) {
+      TrustLoaded loaded;
+      loaded.id = load->id;
+      loaded.outcome = trust;
+      EXPECT_TRUE(verifier_->Send(loaded).ok());
+    }
+    EXPECT_TRUE(switchboard_.ReadKeeper().ok());
+    EXPECT_TRUE(switchboard_.ReadVerifier().ok());
+  }
+  Job TakeJob(WorkerId worker) {
+    const auto job = Next<Job, ToWorker>(*workers_[worker]);
+    EXPECT_TRUE(job.has_value());
+    return job.value_or(Job());
+  }
+
+  void SendSigned(JobId job) {
+    Signed notice;
+    notice.job = job;
+    EXPECT_TRUE(keeper_->Send(notice).ok());
+  }
+  void SendVerdict(JobId job, Outcome outcome = Outcome::Success()) {
+    Verdict verdict;
+    verdict.job = job;
+    verdict.transcript_hash.size = 32;
+    verdict.outcome = outcome;
+    verdict.subject = Text<kSubjectSize>::Of("CN=peer");
+    verdict.detail = Text<kDetailSize>::Of("detail");
+    EXPECT_TRUE(verifier_->Send(verdict).ok());
+  }
+  static JobReport Report(JobId job, Outcome outcome = Outcome::Success()) {
+    JobReport report;
+    report.job = job;
+    report.outcome = outcome;
+    report.suite = kSuite;
+    report.certificate_asked = 1;
+    return report;
+  }
+  // Returns what the monitor thinks of the worker.
+  Status SendReport(WorkerId worker, const JobReport& report) {
+    EXPECT_TRUE(workers_[worker]->Send(report).ok());
+    return switchboard_.ReadWorker(worker);
+  }
+  void Advance(std::chrono::milliseconds by) {
+    clock_.Advance(by);
+    switchboard_.OnTime();
+  }
+
+  FakeHandshakeKernel kernel_;
+  FakeKeyrings keyrings_;
+  ktls::FakeSocketOps socket_ops_;
+  FakeClock clock_;
+  RecordingLog log_;
+  Resources resources_{log_};
+  Roster roster_;
+  JobDesk desk_{
+      {kernel_, keyrings_, socket_ops_, clock_, log_, resources_, roster_}, 4};
+  Switchboard switchboard_{desk_, resources_, roster_};
+
+  std::vector<std::unique_ptr<Link>> ends_;
+  Link* keeper_ = nullptr;
+  Link* verifier_ = nullptr;
+  std::map<WorkerId, Link*> workers_;
+  std::vector<OwnedFd> peers_;
+  Bytes payload_;                // of the last message of Next
+  std::size_t descriptors_ = 0;  // the same
+};
+
+}  // namespace ktlsd::agent

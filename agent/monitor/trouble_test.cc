@@ -1,0 +1,230 @@
+// Processes that die, time that passes, kernels that refuse: each request is
+// still answered once.
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <chrono>
+
+#include "agent/monitor/testing/world.h"
+
+namespace ktlsd::agent {
+namespace {
+
+using std::chrono::milliseconds;
+
+using TroubleTest = World;
+
+TEST_F(TroubleTest, AnswersForAWorkerThatDied) {
+  Start();
+  Ask(Nfsd());
+  Ask(NfsTls());
+  const Job job = TakeJob(kServerWorker);
+  SendSigned(job.job);
+  switchboard_.LoseWorker(kServerWorker, Code::kWorkerDied, "signal 9");
+  ExpectAnswers({EIO});
+  EXPECT_EQ(log_.Count("code=worker_died", "reason=\"signal 9\""), 1);
+  // The socket cannot be used any more, whatever was installed.
+  EXPECT_NE(std::find(socket_ops_.calls().begin(), socket_ops_.calls().end(),
+                      "shutdown"),
+            socket_ops_.calls().end())
+      << socket_ops_.calls().back();
+  // The other one's jobs go on.
+  const Job other = TakeJob(kClientWorker);
+  SendVerdict(other.job);
+  EXPECT_TRUE(SendReport(kClientWorker, Report(other.job)).ok());
+  ExpectAnswers({EIO, 0});
+}
+
+TEST_F(TroubleTest, CountsWhatAWorkerSaidBeforeItDied) {
+  Start();
+  Ask(Nfsd());
+  const Job job = TakeJob(kServerWorker);
+  SendSigned(job.job);
+  ASSERT_TRUE(workers_[kServerWorker]->Send(Report(job.job)).ok());
+  EXPECT_TRUE(switchboard_.ReadWorker(kServerWorker).ok());
+  switchboard_.LoseWorker(kServerWorker, Code::kWorkerDied, "signal 9");
+  ExpectAnswers({0});
+}
+
+TEST_F(TroubleTest, QueuesWhileThereIsNoWorker) {
+  StartServices();
+  resources_.Reload(GoodConfig());
+  LoadAll();
+  Ask(Nfsd());
+  ExpectAnswers({});
+  StartWorkers();
+  EXPECT_EQ(TakeJob(kServerWorker).job, 1U);
+}
+
+TEST_F(TroubleTest, QueuesWhileSomethingIsLoading) {
+  StartServices();
+  resources_.Reload(GoodConfig());
+  StartWorkers();
+  Ask(Nfsd());
+  EXPECT_FALSE((Next<Job, ToWorker>(*workers_[kServerWorker]).has_value()));
+  LoadAll();
+  EXPECT_EQ(TakeJob(kServerWorker).job, 1U);
+}
+
+TEST_F(TroubleTest, AnswersWhatNobodyCouldServeInTime) {
+  StartServices();
+  Ask(Nfsd());
+  Advance(milliseconds(3399));
+  ExpectAnswers({});
+  Advance(milliseconds(2));
+  ExpectAnswers({EIO});
+  EXPECT_EQ(log_.Count("code=too_busy"), 1);
+}
+
+TEST_F(TroubleTest, AnswersForAWorkerThatHangs) {
+  Start();
+  Ask(Nfsd());
+  TakeJob(kServerWorker);
+  EXPECT_EQ(desk_.NextWake(), clock_.Now() + milliseconds(4000));
+  Advance(milliseconds(3999));
+  ExpectAnswers({});
+  Advance(milliseconds(1));
+  ExpectAnswers({ETIMEDOUT});
+  const auto dismissed = switchboard_.TakeDismissed();
+  ASSERT_EQ(dismissed.size(), 1U);
+  EXPECT_EQ(dismissed[0].worker, kServerWorker);
+}
+
+TEST_F(TroubleTest, TakesAReportThatCameInTimeAndWasReadLate) {
+  Start();
+  Ask(Nfsd());
+  const Job job = TakeJob(kServerWorker);
+  SendSigned(job.job);
+  ASSERT_TRUE(workers_[kServerWorker]->Send(Report(job.job)).ok());
+  Advance(milliseconds(4000));
+  ExpectAnswers({0});
+  EXPECT_TRUE(switchboard_.TakeDismissed().empty());
+}
+
+TEST_F(TroubleTest, IgnoresAReportThatComesTooLate) {
+  Start();
+  Ask(Nfsd());
+  const Job job = TakeJob(kServerWorker);
+  SendSigned(job.job);
+  Advance(milliseconds(4000));
+  ExpectAnswers({ETIMEDOUT});
+  EXPECT_TRUE((Next<EndJob, ToWorker>(*workers_[kServerWorker]).has_value()));
+  EXPECT_TRUE(SendReport(kServerWorker, Report(job.job)).ok());
+  ExpectAnswers({ETIMEDOUT});
+  EXPECT_FALSE(SendReport(kServerWorker, Report(job.job)).ok());
+}
+
+TEST_F(TroubleTest, GivesHalfTheTimeToWhatWaitedBeforeTheStart) {
+  Start();
+  kernel_.Queue(Nfsd());
+  desk_.TakeRequests(JobDesk::Age::kOld);
+  EXPECT_EQ(TakeJob(kServerWorker).total_ms, 1500U);
+}
+
+TEST_F(TroubleTest, EndsWhatNeedsAKeeperThatDied) {
+  Start();
+  Ask(Nfsd());
+  Ask(Nfsd());
+  Ask(NfsTls());
+  const Job first = TakeJob(kServerWorker);
+  SendSigned(first.job);  // before it died
+  switchboard_.LoseKeeper();
+  ExpectAnswers({EIO});
+  EXPECT_EQ(log_.Count("code=keeper_unavailable"), 1);
+  EXPECT_TRUE(SendReport(kServerWorker, Report(first.job)).ok());
+  ExpectAnswers({EIO, 0});
+}
+
+TEST_F(TroubleTest, WaitsForTheNextKeeperAndItsCredentials) {
+  Start();
+  switchboard_.LoseKeeper();
+  Ask(Nfsd());
+  ExpectAnswers({});
+  switchboard_.AddKeeper(PlayedBy(keeper_, ends_));
+  EXPECT_TRUE((Next<TakeLink, ToWorker>(*workers_[kServerWorker]).has_value()));
+  LoadAll();
+  EXPECT_EQ(TakeJob(kServerWorker).job, 1U);
+}
+
+TEST_F(TroubleTest, EndsWhatNeedsAVerifierThatDied) {
+  Start();
+  Ask(Nfsd());
+  Ask(Nfsd());
+  const Job first = TakeJob(kServerWorker);
+  SendVerdict(first.job);
+  SendSigned(first.job);
+  switchboard_.LoseVerifier();
+  ExpectAnswers({EIO});
+  EXPECT_EQ(log_.Count("code=verifier_unavailable"), 1);
+  EXPECT_TRUE(SendReport(kServerWorker, Report(first.job)).ok());
+  ExpectAnswers({EIO, 0});
+}
+
+TEST_F(TroubleTest, LeavesInTheKernelWhatThereIsNoRoomFor) {
+  Start();
+  for (int i = 0; i < 6; ++i) {
+    kernel_.Queue(Nfsd());
+  }
+  desk_.TakeRequests(JobDesk::Age::kFresh);
+  EXPECT_EQ(kernel_.accepted(), 4U);
+  const Job job = TakeJob(kServerWorker);
+  EXPECT_TRUE(SendReport(kServerWorker,
+                         Report(job.job, Outcome::Failure(Code::kNotTls)))
+                  .ok());
+  EXPECT_EQ(kernel_.accepted(), 5U);
+}
+
+TEST_F(TroubleTest, SurvivesAFailingAccept) {
+  Start();
+  kernel_.FailAccept(3);
+  Ask(Nfsd());
+  desk_.TakeRequests(JobDesk::Age::kFresh);
+  desk_.TakeRequests(JobDesk::Age::kFresh);
+  EXPECT_EQ(log_.Count("event=kernel_trouble"), 1);
+  desk_.TakeRequests(JobDesk::Age::kFresh);
+  EXPECT_EQ(TakeJob(kServerWorker).job, 1U);
+}
+
+TEST_F(TroubleTest, SaysSoWhenTheKernelRefusesTheAnswer) {
+  Start();
+  kernel_.RefuseDone();
+  Ask(Nfsd());
+  const Job job = TakeJob(kServerWorker);
+  SendSigned(job.job);
+  EXPECT_TRUE(SendReport(kServerWorker, Report(job.job)).ok());
+  ExpectAnswers({0});  // once, although it was refused
+  EXPECT_EQ(log_.Count("outcome=ok"), 0);
+  EXPECT_EQ(log_.Count("event=answer_refused", "os_error=16"), 1);
+  EXPECT_EQ(desk_.counts().refused_by_kernel, 1U);
+}
+
+TEST_F(TroubleTest, AnswersEverythingWhenItStops) {
+  Start();
+  Ask(Nfsd());
+  Ask(NfsTls());
+  const Job client = TakeJob(kClientWorker);
+  EXPECT_TRUE(
+      SendReport(kClientWorker,
+                 Report(client.job, Outcome::Failure(Code::kPeerClosed)))
+          .ok());  // waits for its second
+  switchboard_.LoseWorker(kClientWorker, Code::kWorkerDied, "");
+  Ask(NfsTls());  // waits for a worker
+  desk_.Close();
+  EXPECT_EQ(kernel_.answers().size(), 3U);
+  EXPECT_EQ(log_.Count("code=shutting_down"), 2);
+}
+
+TEST_F(TroubleTest, AnswersEvenWhenItIsDestroyed) {
+  {
+    JobDesk desk(
+        {kernel_, keyrings_, socket_ops_, clock_, log_, resources_, roster_},
+        4);
+    kernel_.Queue(Nfsd());
+    desk.TakeRequests(JobDesk::Age::kFresh);
+    EXPECT_TRUE(kernel_.answers().empty());
+  }
+  ExpectAnswers({EIO});
+}
+
+}  // namespace
+}  // namespace ktlsd::agent
