@@ -9,6 +9,9 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <array>
+#include <cstddef>
+#include <map>
 #include <stdexcept>
 
 namespace ktlsd::handshake {
@@ -44,7 +47,7 @@ SharedKey Generate(const char* type, int rsa_bits, const char* curve) {
   return {key, EVP_PKEY_free};
 }
 
-SharedKey Generate(KeyKind kind) {
+SharedKey GenerateNew(KeyKind kind) {
   switch (kind) {
     case KeyKind::kEcdsaP256:
       return Generate("EC", 0, "P-256");
@@ -64,6 +67,25 @@ SharedKey Generate(KeyKind kind) {
       return Generate("ED448", 0, nullptr);
   }
   throw std::runtime_error("test PKI: no such kind of key");
+}
+
+// RSA keys take long to make, a minute for a test under emulation: there are
+// two of each kind, handed out in turn.
+SharedKey Generate(KeyKind kind) {
+  if (kind != KeyKind::kRsa2048 && kind != KeyKind::kRsaPss2048) {
+    return GenerateNew(kind);
+  }
+  struct Pair {
+    std::array<SharedKey, 2> keys;
+    std::size_t next = 0;
+  };
+  static std::map<KeyKind, Pair> pairs;
+  Pair& pair = pairs[kind];
+  SharedKey& key = pair.keys[pair.next++ % pair.keys.size()];
+  if (!key) {
+    key = GenerateNew(kind);
+  }
+  return key;
 }
 
 std::unique_ptr<ASN1_TIME, decltype(&ASN1_TIME_free)> Asn1Time(

@@ -3,8 +3,10 @@
 //
 // Scope:     makes what is asked, sound or not. Throws std::runtime_error when
 //            libcrypto refuses: a test that cannot be set up must not pass.
+//            RSA keys of 2048 bits are made once: every other certificate of
+//            a program has the same one.
 // Layer:     handshake/testing.
-// Threads:   a TestCertificate may be read by several threads.
+// Threads:   made by one thread; a TestCertificate may be read by several.
 #pragma once
 
 #include <chrono>
