@@ -116,20 +116,21 @@ TEST_P(EveryFault, IsNamedAndLeavesNothingToReport) {
 
 INSTANTIATE_TEST_SUITE_P(
     Faults, EveryFault,
-    testing::Values(Fault{1, ENOENT, Code::kKernelLacksTls, "TCP_ULP"},
-                    Fault{1, ENOPROTOOPT, Code::kKernelLacksTls, "TCP_ULP"},
-                    Fault{1, EINVAL, Code::kKernelLacksTls, "TCP_ULP"},
-                    Fault{1, ENOTCONN, Code::kPeerClosed, "TCP_ULP"},
-                    Fault{1, EEXIST, Code::kOffloadFailed, "TCP_ULP"},
-                    Fault{1, ENOMEM, Code::kNoMemory, "TCP_ULP"},
-                    Fault{2, EINVAL, Code::kCipherNotOffloadable, "TLS_RX"},
-                    Fault{2, ENOENT, Code::kCipherNotOffloadable, "TLS_RX"},
-                    Fault{2, ENOMEM, Code::kNoMemory, "TLS_RX"},
-                    Fault{2, EBUSY, Code::kOffloadFailed, "TLS_RX"},
-                    Fault{2, ECONNRESET, Code::kPeerReset, "TLS_RX"},
-                    Fault{3, EINVAL, Code::kCipherNotOffloadable, "TLS_TX"},
-                    Fault{3, ENOMEM, Code::kNoMemory, "TLS_TX"},
-                    Fault{3, EPERM, Code::kOffloadFailed, "TLS_TX"}));
+    testing::Values(
+        Fault{1, ENOENT, Code::kKernelLacksTls, "setting TCP_ULP"},
+        Fault{1, ENOPROTOOPT, Code::kKernelLacksTls, "setting TCP_ULP"},
+        Fault{1, EINVAL, Code::kKernelLacksTls, "setting TCP_ULP"},
+        Fault{1, ENOTCONN, Code::kPeerClosed, "setting TCP_ULP"},
+        Fault{1, EEXIST, Code::kOffloadFailed, "setting TCP_ULP"},
+        Fault{1, ENOMEM, Code::kNoMemory, "setting TCP_ULP"},
+        Fault{2, EINVAL, Code::kCipherNotOffloadable, "setting TLS_RX"},
+        Fault{2, ENOENT, Code::kCipherNotOffloadable, "setting TLS_RX"},
+        Fault{2, ENOMEM, Code::kNoMemory, "setting TLS_RX"},
+        Fault{2, EBUSY, Code::kOffloadFailed, "setting TLS_RX"},
+        Fault{2, ECONNRESET, Code::kPeerReset, "setting TLS_RX"},
+        Fault{3, EINVAL, Code::kCipherNotOffloadable, "setting TLS_TX"},
+        Fault{3, ENOMEM, Code::kNoMemory, "setting TLS_TX"},
+        Fault{3, EPERM, Code::kOffloadFailed, "setting TLS_TX"}));
 
 TEST(KeyInstaller, AnyFailingCallOfInstallAndVerifyEndsInAnError) {
   constexpr int kCalls = 7;  // 3 of Install, 4 of Verify

@@ -64,8 +64,8 @@ Status Named(const Status& status, std::string_view option,
 }  // namespace
 
 Status AttachTls(SocketOps& ops, BorrowedFd socket) {
-  return Named(ops.SetOption(socket, IPPROTO_TCP, TCP_ULP, kTls), "TCP_ULP",
-               AttachCode);
+  return Named(ops.SetOption(socket, IPPROTO_TCP, TCP_ULP, kTls),
+               "setting TCP_ULP", AttachCode);
 }
 
 Status SetKeys(SocketOps& ops, BorrowedFd socket, Direction direction,
@@ -73,14 +73,14 @@ Status SetKeys(SocketOps& ops, BorrowedFd socket, Direction direction,
   const bool sends = direction == Direction::kSend;
   return Named(ops.SetOption(socket, SOL_TLS, sends ? TLS_TX : TLS_RX,
                              info.Reveal(KeyAccess())),
-               sends ? "TLS_TX" : "TLS_RX", KeysCode);
+               sends ? "setting TLS_TX" : "setting TLS_RX", KeysCode);
 }
 
 Status LimitPayload(SocketOps& ops, BorrowedFd socket, uint16_t bytes) {
   const std::span<const uint8_t> value(reinterpret_cast<uint8_t*>(&bytes),
                                        sizeof(bytes));
   return Named(ops.SetOption(socket, SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, value),
-               "TLS_TX_MAX_PAYLOAD_LEN", CommonCode);
+               "setting TLS_TX_MAX_PAYLOAD_LEN", CommonCode);
 }
 
 }  // namespace ktlsd::ktls

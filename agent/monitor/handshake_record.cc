@@ -69,17 +69,17 @@ std::string ReasonOf(const Account& account) {
   if (reason.empty() && account.report.has_value()) {
     reason = account.report->what.view();
   }
-  if (account.os_error != 0) {
-    reason += ": " + std::generic_category().message(account.os_error);
+  const int32_t os_error = account.report.has_value() && account.os_error == 0
+                               ? account.report->os_error
+                               : account.os_error;
+  if (os_error != 0) {
+    reason += ": " + std::generic_category().message(os_error);
   }
   return reason;
 }
 
 void AddFailure(LogEvent& event, Code code, const Account& account) {
   event.Add("reason", ReasonOf(account));
-  if (account.report.has_value() && account.report->os_error != 0) {
-    event.Add("os_error", account.report->os_error);
-  }
   event.level = Describe(code).level;
 }
 

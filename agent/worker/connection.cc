@@ -26,8 +26,13 @@ struct Overload : Ts... {
 template <typename... Ts>
 Overload(Ts...) -> Overload<Ts...>;
 
-// After a fatal alert the peer's bytes are read for a moment: closing a socket
-// with unread bytes sends RST, which destroys the alert on its way.
+// After a fatal alert the peer's bytes are read for a moment, until it hangs
+// up: closing a socket with unread bytes sends RST, which destroys the alert on
+// its way. Our FIN comes after that. A client has finished before its
+// certificate is refused; an alert and a FIN that reach it together while its
+// kernel takes the socket over go unnoticed there, and with the RPC that it
+// sends next read and dropped here it would wait for ever. A FIN that comes
+// later wakes it.
 constexpr std::chrono::milliseconds kDrainTime{100};
 constexpr std::size_t kDrainBytes = 1U << 16;
 
@@ -307,7 +312,6 @@ Connection::Step Connection::StartDraining(const Failed& failed) {
     Finish(failed_, {});
     return Step::kWait;
   }
-  ::shutdown(socket_.raw(), SHUT_WR);
   return Step::kAgain;
 }
 
@@ -360,6 +364,9 @@ void Connection::Finish(const std::optional<Failed>& failed,
   }
   services_.StopWatching(socket_.borrow());
   RestoreOptions();
+  if (failed) {
+    ::shutdown(socket_.raw(), SHUT_WR);
+  }
   socket_.Close();
   report_ = report;
 }

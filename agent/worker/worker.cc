@@ -295,15 +295,12 @@ void Worker::Handle(const ChainReply& reply, ByteView payload) {
 }
 
 void Worker::StartWaiting(CredentialId credential) {
-  const auto ready = std::stable_partition(
-      waiting_.begin(), waiting_.end(), [&](const WaitingJob& waiting) {
-        return waiting.job.credential != credential;
-      });
-  std::vector<WaitingJob> jobs(std::make_move_iterator(ready),
-                               std::make_move_iterator(waiting_.end()));
-  waiting_.erase(ready, waiting_.end());
-  for (WaitingJob& job : jobs) {
-    Start(std::move(job), certificates_.at(credential));
+  for (WaitingJob& waiting : std::exchange(waiting_, {})) {
+    if (waiting.job.credential == credential) {
+      Start(std::move(waiting), certificates_.at(credential));
+    } else {
+      waiting_.push_back(std::move(waiting));
+    }
   }
 }
 
