@@ -48,12 +48,18 @@ std::vector<Change> ReadChanges(ByteView input) {
   return changes;
 }
 
+// The whole size of the record that `stream` begins with.
+std::size_t RecordSize(ByteView stream) {
+  const std::size_t high = stream[3];
+  return kRecordHeaderSize + (high << 8) + stream[4];
+}
+
 Records Split(ByteView stream) {
   Records records;
   while (!stream.empty()) {
-    const std::size_t size = kRecordHeaderSize + stream[3] * 256U + stream[4];
-    records.emplace_back(stream.begin(), stream.begin() + size);
-    stream = stream.subspan(size);
+    const ByteView record = stream.first(RecordSize(stream));
+    records.emplace_back(record.begin(), record.end());
+    stream = stream.subspan(record.size());
   }
   return records;
 }
@@ -139,8 +145,7 @@ class Direction {
     static const Bytes kDropped = {20, 3, 3, 0, 1, 1};
     Bytes result;
     while (stream.size() >= kRecordHeaderSize) {
-      const std::size_t size = std::min<std::size_t>(
-          kRecordHeaderSize + stream[3] * 256U + stream[4], stream.size());
+      const std::size_t size = std::min(RecordSize(stream), stream.size());
       Bytes record(stream.begin(),
                    stream.begin() + static_cast<std::ptrdiff_t>(size));
       if (record[0] != static_cast<uint8_t>(ContentType::kApplicationData)) {

@@ -530,10 +530,11 @@ TEST(Engine, GivesItsSessionOnce) {
   Pair pair = Handshake(world.Client(), world.Server());
   Engine& engine = pair.client.engine();
   ASSERT_TRUE(std::move(engine).TakeSession().ok());
-  // NOLINTNEXTLINE(bugprone-use-after-move): that is the question
+  // NOLINTBEGIN(bugprone-use-after-move): that is the question
   EXPECT_FALSE(std::move(engine).TakeSession().ok());
   engine.Abort(Error{Code::kInternal, "too late"});
   EXPECT_TRUE(engine.output().empty());
+  // NOLINTEND(bugprone-use-after-move)
 }
 
 TEST(Engine, RefusesAShareOfAGroupThatItDoesNotOffer) {

@@ -15,10 +15,10 @@ Error Illegal(std::string_view what) {
 
 // Section 4.2.8: each share is of a group in supported_groups. A hello has room
 // for thousands of both, so the groups are sorted first.
-Status CheckShares(const ClientHello& hello) {
-  std::vector<NamedGroup> listed = hello.supported_groups;
+Status CheckShares(const std::vector<KeyShareEntry>& shares,
+                   std::vector<NamedGroup> listed) {
   std::ranges::sort(listed);
-  for (const KeyShareEntry& share : *hello.key_shares) {
+  for (const KeyShareEntry& share : shares) {
     if (!std::ranges::binary_search(listed, share.group)) {
       return Illegal("a key share of a group that the client does not list");
     }
@@ -44,7 +44,7 @@ Status CheckHello(const ClientHello& hello) {
     return Error{Code::kMissingExtension,
                  "a PSK without psk_key_exchange_modes"};
   }
-  return CheckShares(hello);
+  return CheckShares(*hello.key_shares, hello.supported_groups);
 }
 
 // Our best group that a share came for; else our best that needs a retry.
