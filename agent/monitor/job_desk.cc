@@ -8,6 +8,7 @@
 #include <chrono>
 #include <utility>
 
+#include "agent/monitor/hand_out.h"
 #include "base/session_keys.h"
 #include "ktls/verify.h"
 
@@ -21,19 +22,6 @@ constexpr milliseconds kWorkersMargin{500};
 // With less than this left a handshake is not begun.
 constexpr milliseconds kLeastTime{100};
 constexpr milliseconds kAcceptComplaintEvery{10'000};
-
-struct Patience {
-  milliseconds first_byte;
-  milliseconds progress;
-};
-
-constexpr Patience PatienceOf(Side side) {
-  return side == Side::kServer
-             ? Patience{milliseconds(3000), milliseconds(2000)}
-             : Patience{milliseconds(6000), milliseconds(4000)};
-}
-
-uint32_t Wire(milliseconds time) { return static_cast<uint32_t>(time.count()); }
 
 }  // namespace
 
@@ -136,10 +124,10 @@ void JobDesk::HandOut(Ticket ticket, Plan plan, Roster::Worker& worker) {
   const JobId job = ticket.job;
   Status sent = AddOwnCredential(plan);
   if (sent.ok()) {
-    sent = SendTerms(job, plan, worker.id);
+    sent = SendTerms(around_.resources, job, plan, worker.id);
   }
   if (sent.ok()) {
-    sent = SendJob(ticket, plan, worker);
+    sent = SendJob(worker.link, ticket, plan, TimeLeft(ticket));
   }
   around_.resources.Hold(plan.credential);
   around_.resources.Hold(plan.trust);
@@ -162,59 +150,6 @@ Status JobDesk::AddOwnCredential(Plan& plan) {
   ASSIGN_OR_RETURN(const Keyrings::Pair keys,
                    around_.keyrings.Read(*plan.own_keys));
   ASSIGN_OR_RETURN(plan.credential, around_.resources.LoadForJob(keys));
-  return Ok{};
-}
-
-Status JobDesk::SendTerms(JobId job, const Plan& plan, WorkerId worker) {
-  if (plan.credential != 0) {
-    SigningTerms terms;
-    terms.job = job;
-    terms.credential = plan.credential;
-    terms.worker = worker;
-    terms.signer = plan.side;
-    Link* keeper = around_.resources.keeper();
-    if (keeper == nullptr || !keeper->Send(terms).ok()) {
-      return Error{Code::kKeeperUnavailable, "the keeper does not answer"};
-    }
-  }
-  if (plan.trust != 0) {
-    VerdictTerms terms;
-    terms.job = job;
-    terms.trust = plan.trust;
-    terms.worker = worker;
-    terms.peer = Opposite(plan.side);
-    terms.server_name = Text<kNameSize>::Of(plan.server_name);
-    Link* verifier = around_.resources.verifier();
-    if (verifier == nullptr || !verifier->Send(terms).ok()) {
-      return Error{Code::kVerifierUnavailable, "the verifier does not answer"};
-    }
-  }
-  return Ok{};
-}
-
-Status JobDesk::SendJob(const Ticket& ticket, const Plan& plan,
-                        Roster::Worker& worker) {
-  const milliseconds total = TimeLeft(ticket);
-  const Patience patience = PatienceOf(plan.side);
-  Job message;
-  message.job = ticket.job;
-  message.credential = plan.credential;
-  message.total_ms = Wire(total);
-  message.first_byte_ms = Wire(std::min(total, patience.first_byte));
-  message.progress_ms = Wire(std::min(total, patience.progress));
-  message.side = plan.side;
-  message.flags = static_cast<uint8_t>(
-      (plan.trust != 0 ? kVerifyPeer : 0) |
-      (plan.request_client_certificate ? kRequestClientCertificate : 0) |
-      (plan.offer_sunrpc ? kOfferSunrpc : 0));
-  message.tcp_nodelay = ticket.facts.nodelay ? 1 : 0;
-  message.server_name = Text<kNameSize>::Of(plan.server_name);
-  const std::array<BorrowedFd, 1> socket = {ticket.upcall.socket()};
-  if (Status sent = worker.link.Send(message, {}, socket); !sent.ok()) {
-    return Error{sent.error().code == Code::kTooBusy ? Code::kTooBusy
-                                                     : Code::kWorkerDied,
-                 sent.error().what, sent.error().os_error};
-  }
   return Ok{};
 }
 
@@ -289,7 +224,7 @@ void JobDesk::Conclude(Running job, const JobReport& report, Status& verdict) {
         around_.socket_ops.Shutdown(job.ticket.upcall.socket(), SHUT_RDWR));
     return Fail(std::move(job), error.code, std::move(account));
   }
-  EndEverywhere(job);
+  Release(job);
   answers_.Succeed(std::move(job.ticket), std::move(offloaded).value(), *remote,
                    account);
 }
@@ -319,7 +254,7 @@ std::optional<JobDesk::Running> JobDesk::Take(JobId job) {
 }
 
 void JobDesk::Fail(Running job, Code code, Account account) {
-  EndEverywhere(job);
+  Release(job);
   answers_.Fail(std::move(job.ticket), code, std::move(account));
 }
 
@@ -341,18 +276,8 @@ void JobDesk::FailEarly(JobId job, Code code, const std::string& reason) {
   Fail(std::move(*running), code, std::move(account));
 }
 
-// Tells keeper and verifier that the terms of `job` are over.
-void JobDesk::EndEverywhere(const Running& job) {
-  EndJob end;
-  end.job = job.ticket.job;
-  if (Link* keeper = around_.resources.keeper();
-      keeper != nullptr && job.plan.credential != 0) {
-    static_cast<void>(keeper->Send(end));
-  }
-  if (Link* verifier = around_.resources.verifier();
-      verifier != nullptr && job.plan.trust != 0) {
-    static_cast<void>(verifier->Send(end));
-  }
+void JobDesk::Release(const Running& job) {
+  EndTerms(around_.resources, job.ticket.job, job.plan);
   around_.resources.Release(job.plan.credential);
   around_.resources.Release(job.plan.trust);
 }

@@ -94,9 +94,6 @@ class JobDesk {
   Next Consider(Ticket& ticket);
   Status AddOwnCredential(Plan& plan);
   void HandOut(Ticket ticket, Plan plan, Roster::Worker& worker);
-  Status SendTerms(JobId job, const Plan& plan, WorkerId worker);
-  Status SendJob(const Ticket& ticket, const Plan& plan,
-                 Roster::Worker& worker);
   std::chrono::milliseconds TimeLeft(const Ticket& ticket) const;
 
   void Conclude(Running job, const JobReport& report, Status& verdict);
@@ -105,7 +102,7 @@ class JobDesk {
   // Ends a job that its worker has not reported.
   void FailEarly(JobId job, Code code, const std::string& reason);
   void Fail(Running job, Code code, Account account);
-  void EndEverywhere(const Running& job);
+  void Release(const Running& job);
   void NoteAcceptFailure(const Error& error);
 
   Surroundings around_;

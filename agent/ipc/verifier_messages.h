@@ -1,0 +1,92 @@
+// Between the verifier and the monitor, and the verifier and a worker.
+//
+// Scope:     see agent/ipc/messages.h.
+// Layer:     agent/ipc.
+// Threads:   value types.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "agent/ipc/shared_messages.h"
+#include "agent/ipc/wire_types.h"
+
+namespace ktlsd::agent {
+
+// `worker` may have one verdict for `job`, whose peer is of side `peer`.
+struct VerdictTerms {
+  static constexpr MessageType kType = MessageType::kVerdictTerms;
+  static constexpr Carries kCarries{};
+  Header header;
+  JobId job = 0;
+  TrustId trust = 0;
+  WorkerId worker = 0;
+  Side peer{};
+  std::array<uint8_t, 3> reserved{};
+  Text<kNameSize> server_name;  // as the kernel gave it; empty for a client
+  bool Check() const;
+};
+
+// With one descriptor: a PEM file of anchors; a second one: of CRLs.
+struct LoadTrust {
+  static constexpr MessageType kType = MessageType::kLoadTrust;
+  static constexpr Carries kCarries{0, 1, 2};
+  Header header;
+  TrustId id = 0;
+  bool Check() const { return id != 0; }
+};
+
+struct TrustLoaded {
+  static constexpr MessageType kType = MessageType::kTrustLoaded;
+  static constexpr Carries kCarries{};
+  Header header;
+  TrustId id = 0;
+  uint32_t anchors = 0;
+  Outcome outcome;
+  std::array<uint8_t, 2> reserved{};
+  Text<kDetailSize> text;
+  bool Check() const;
+};
+
+// What the verifier found for `job`.
+struct Verdict {
+  static constexpr MessageType kType = MessageType::kVerdict;
+  static constexpr Carries kCarries{};
+  Header header;
+  JobId job = 0;
+  WireHash transcript_hash;
+  Outcome outcome;
+  std::array<uint8_t, 4> reserved{};
+  Text<kSubjectSize> subject;
+  Text<kDetailSize> detail;
+  bool Check() const;
+};
+
+// Payload: `certificates` certificates as in ChainReply, `chain_size` bytes in
+// all, then the signature.
+struct ProofRequest {
+  static constexpr MessageType kType = MessageType::kProofRequest;
+  static constexpr Carries kCarries{kMaxChainBytes + kMaxSignatureBytes, 0, 0};
+  Header header;
+  JobId job = 0;
+  uint32_t chain_size = 0;
+  uint16_t certificates = 0;
+  uint16_t scheme = 0;
+  WireHash transcript_hash;
+  std::array<uint8_t, 6> reserved{};
+  bool Check() const;
+};
+
+// The alert that fits a refusal is in the row of its code.
+struct ProofReply {
+  static constexpr MessageType kType = MessageType::kProofReply;
+  static constexpr Carries kCarries{};
+  Header header;
+  JobId job = 0;
+  Outcome outcome;
+  std::array<uint8_t, 6> reserved{};
+  bool Check() const;
+};
+
+}  // namespace ktlsd::agent

@@ -1,0 +1,78 @@
+// Between the monitor and a worker.
+//
+// Scope:     see agent/ipc/messages.h.
+// Layer:     agent/ipc.
+// Threads:   value types.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "agent/ipc/shared_messages.h"
+#include "agent/ipc/wire_types.h"
+
+namespace ktlsd::agent {
+
+enum class LinkTo : uint8_t { kKeeper = 0, kVerifier = 1 };
+
+// A handshake to make, with the socket. `flags` are of JobFlag.
+struct Job {
+  static constexpr MessageType kType = MessageType::kJob;
+  static constexpr Carries kCarries{0, 1, 1};
+  Header header;
+  JobId job = 0;
+  CredentialId credential = 0;  // 0: we have none to show
+  uint32_t first_byte_ms = 0;   // deadlines, from the job's receipt
+  uint32_t progress_ms = 0;     // between two bytes from the peer
+  uint32_t total_ms = 0;
+  Side side{};
+  uint8_t flags = 0;
+  uint8_t tcp_nodelay = 0;  // its value when the kernel handed the socket over
+  uint8_t reserved = 0;
+  Text<kNameSize> server_name;  // of a client; empty for a server
+  bool Check() const;
+};
+
+enum JobFlag : uint8_t {
+  kVerifyPeer = 0x01,                // the peer's chain goes to the verifier
+  kRequestClientCertificate = 0x02,  // a server's; the client may have none
+  kOfferSunrpc = 0x04,               // ALPN "sunrpc"
+  kAllJobFlags = 0x07,
+};
+
+// The worker's link to the keeper or the verifier, replacing an earlier one.
+struct TakeLink {
+  static constexpr MessageType kType = MessageType::kTakeLink;
+  static constexpr Carries kCarries{0, 1, 1};
+  Header header;
+  LinkTo to{};
+  std::array<uint8_t, 7> reserved{};
+  bool Check() const;
+};
+
+// The end of a job, once per job, after the worker closed its descriptor.
+struct JobReport {
+  static constexpr MessageType kType = MessageType::kJobReport;
+  static constexpr Carries kCarries{};
+  Header header;
+  JobId job = 0;
+  int32_t os_error = 0;  // an errno, or 0
+  uint32_t tls_us = 0;   // from receipt of the job to the last Finished
+  uint32_t ktls_us = 0;  // installing the keys
+  uint16_t suite = 0;    // TLS numbers; 0: not reached
+  uint16_t group = 0;
+  uint16_t our_scheme = 0;
+  uint16_t peer_scheme = 0;
+  uint16_t payload_limit = 0;  // negotiated record_size_limit - 1, or 0
+  Outcome outcome;
+  uint8_t alert_received = kNoAlert;
+  uint8_t alert_sent = kNoAlert;
+  uint8_t hello_retry = 0;        // 1: a HelloRetryRequest was seen
+  uint8_t certificate_asked = 0;  // 1: the server asked its client for one
+  std::array<uint8_t, 4> reserved{};
+  Text<kDetailSize> what;  // Error::what; to the log only
+  bool Check() const;
+};
+
+}  // namespace ktlsd::agent

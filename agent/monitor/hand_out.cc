@@ -1,0 +1,94 @@
+#include "agent/monitor/hand_out.h"
+
+#include <algorithm>
+#include <array>
+
+#include "agent/ipc/messages.h"
+
+namespace ktlsd::agent {
+namespace {
+
+using std::chrono::milliseconds;
+
+struct Patience {
+  milliseconds first_byte;
+  milliseconds progress;
+};
+
+constexpr Patience PatienceOf(Side side) {
+  return side == Side::kServer
+             ? Patience{milliseconds(3000), milliseconds(2000)}
+             : Patience{milliseconds(6000), milliseconds(4000)};
+}
+
+uint32_t Wire(milliseconds time) { return static_cast<uint32_t>(time.count()); }
+
+}  // namespace
+
+Status SendTerms(Resources& resources, JobId job, const Plan& plan,
+                 WorkerId worker) {
+  if (plan.credential != 0) {
+    SigningTerms terms;
+    terms.job = job;
+    terms.credential = plan.credential;
+    terms.worker = worker;
+    terms.signer = plan.side;
+    Link* keeper = resources.keeper();
+    if (keeper == nullptr || !keeper->Send(terms).ok()) {
+      return Error{Code::kKeeperUnavailable, "the keeper does not answer"};
+    }
+  }
+  if (plan.trust != 0) {
+    VerdictTerms terms;
+    terms.job = job;
+    terms.trust = plan.trust;
+    terms.worker = worker;
+    terms.peer = Opposite(plan.side);
+    terms.server_name = Text<kNameSize>::Of(plan.server_name);
+    Link* verifier = resources.verifier();
+    if (verifier == nullptr || !verifier->Send(terms).ok()) {
+      return Error{Code::kVerifierUnavailable, "the verifier does not answer"};
+    }
+  }
+  return Ok{};
+}
+
+Status SendJob(Link& worker, const Ticket& ticket, const Plan& plan,
+               milliseconds total) {
+  const Patience patience = PatienceOf(plan.side);
+  Job message;
+  message.job = ticket.job;
+  message.credential = plan.credential;
+  message.total_ms = Wire(total);
+  message.first_byte_ms = Wire(std::min(total, patience.first_byte));
+  message.progress_ms = Wire(std::min(total, patience.progress));
+  message.side = plan.side;
+  message.flags = static_cast<uint8_t>(
+      (plan.trust != 0 ? kVerifyPeer : 0) |
+      (plan.request_client_certificate ? kRequestClientCertificate : 0) |
+      (plan.offer_sunrpc ? kOfferSunrpc : 0));
+  message.tcp_nodelay = ticket.facts.nodelay ? 1 : 0;
+  message.server_name = Text<kNameSize>::Of(plan.server_name);
+  const std::array<BorrowedFd, 1> socket = {ticket.upcall.socket()};
+  if (Status sent = worker.Send(message, {}, socket); !sent.ok()) {
+    return Error{sent.error().code == Code::kTooBusy ? Code::kTooBusy
+                                                     : Code::kWorkerDied,
+                 sent.error().what, sent.error().os_error};
+  }
+  return Ok{};
+}
+
+void EndTerms(Resources& resources, JobId job, const Plan& plan) {
+  EndJob end;
+  end.job = job;
+  if (Link* keeper = resources.keeper();
+      keeper != nullptr && plan.credential != 0) {
+    static_cast<void>(keeper->Send(end));
+  }
+  if (Link* verifier = resources.verifier();
+      verifier != nullptr && plan.trust != 0) {
+    static_cast<void>(verifier->Send(end));
+  }
+}
+
+}  // namespace ktlsd::agent
