@@ -107,8 +107,7 @@ TEST(Server, RefusesAHelloOfTls12) {
   EXPECT_EQ(OutcomeOfBytes(std::move(out).Finish()), "protocol_version");
 }
 
-// As many shares and groups as a hello can hold, checked in the time that
-// their number asks for and not in its square.
+// About as many shares and groups as a hello can hold.
 TEST(Server, TakesTheLongestHello) {
   const auto fill = [](ClientHello& hello) {
     hello.supported_groups.assign(10000, NamedGroup::kX25519);
