@@ -18,6 +18,7 @@
 #include "agent/log/log_sinks.h"
 #include "agent/monitor/monitor.h"
 #include "agent/monitor/spawn.h"
+#include "agent/service/process.h"
 #include "agent/socket_ops_source.h"
 #include "agent/verifier/verifier_main.h"
 #include "agent/worker/worker_main.h"
@@ -115,7 +116,11 @@ int Main(int count, char** arguments) {
   if (options.exit_code.has_value()) {
     return *options.exit_code;
   }
-  ::prctl(PR_SET_DUMPABLE, 0);
+  if (const Status forbidden = ForbidInspection(); !forbidden.ok()) {
+    std::fprintf(stderr, "ktlsd: %s\n",
+                 std::string(forbidden.error().what).c_str());
+    return EXIT_FAILURE;
+  }
   if (options.role.has_value()) {
     return RunRole(*options.role);
   }

@@ -12,7 +12,8 @@ namespace {
 
 // What a role's process is like after PrepareProcess; exit code 0 when right.
 int JudgeProcess() {
-  if (!PrepareProcess().ok() || ::prctl(PR_GET_DUMPABLE) != 0) {
+  if (!PrepareProcess().ok() ||
+      ::prctl(PR_GET_DUMPABLE) != (kMayBeInspected ? 1 : 0)) {
     return 1;
   }
   return ::raise(SIGINT) == 0 && ::raise(SIGHUP) == 0 ? 0 : 2;

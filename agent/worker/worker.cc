@@ -1,6 +1,5 @@
 #include "agent/worker/worker.h"
 
-#include <algorithm>
 #include <utility>
 #include <variant>
 
