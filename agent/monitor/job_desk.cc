@@ -39,15 +39,16 @@ bool JobDesk::full() const {
 void JobDesk::TakeRequests(Age age) {
   more_waits_ = false;
   while (!full()) {
-    Result<std::optional<Request>> request = around_.kernel.Accept();
-    if (!request.ok()) {
-      NoteAcceptFailure(request.error());
+    Result<std::optional<Request>> accepted = around_.kernel.Accept();
+    if (!accepted.ok()) {
+      NoteAcceptFailure(accepted.error());
       break;
     }
-    if (!request->has_value()) {
+    std::optional<Request> request = std::move(accepted).value();
+    if (!request.has_value()) {
       break;
     }
-    Admit(std::move(**request), age);
+    Admit(*std::move(request), age);
   }
   more_waits_ = full();
   Dispatch();

@@ -91,8 +91,8 @@ void Resources::DropUses(Kind kind) {
 void Resources::Reload(const Config& config) {
   config_ = config;
   if (keeper_.has_value() && verifier_.has_value()) {
-    Begin(Side::kClient, config_->client);
-    Begin(Side::kServer, config_->server);
+    Begin(Side::kClient, config.client);
+    Begin(Side::kServer, config.server);
   }
 }
 
@@ -135,7 +135,7 @@ Slot Resources::LoadTrust(const SideConfig& config) {
   }
   agent::LoadTrust load;
   load.id = NewId(Kind::kTrust);
-  if (!verifier_->Send(load, {}, borrowed).ok()) {
+  if (!verifier_.has_value() || !verifier_->Send(load, {}, borrowed).ok()) {
     return Unloadable(Code::kVerifierUnavailable, *store);
   }
   return Loading{load.id, *store};
@@ -172,7 +172,7 @@ Slot Resources::LoadCredential(const SideConfig& config) {
   }
   agent::LoadCredential load;
   load.id = NewId(Kind::kCredential);
-  if (!keeper_->Send(load, {}, files).ok()) {
+  if (!keeper_.has_value() || !keeper_->Send(load, {}, files).ok()) {
     return Unloadable(Code::kKeeperUnavailable, *config.certificate);
   }
   return Loading{load.id, *config.certificate};

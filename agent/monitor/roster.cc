@@ -38,6 +38,7 @@ Roster::Worker* Roster::Pick(Pool pool) {
 
 std::vector<WorkerId> Roster::Ids() const {
   std::vector<WorkerId> ids;
+  ids.reserve(workers_.size());
   for (const auto& [id, worker] : workers_) {
     ids.push_back(id);
   }

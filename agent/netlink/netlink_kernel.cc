@@ -146,10 +146,9 @@ Result<std::optional<Request>> NetlinkKernel::Accept() {
     }
     return reply.error();
   }
-  if (!reply->has_value()) {
-    return Error{Code::kNetlinkFailed, "ACCEPT was answered by nothing"};
-  }
-  std::optional<Request> request = ParseRequest(**reply);
+  // An acknowledgement has no attributes, so no socket either.
+  std::optional<Request> request =
+      ParseRequest(reply.value().value_or(ByteView()));
   if (!request.has_value()) {
     return Error{Code::kNetlinkFailed, "ACCEPT gave no socket"};
   }

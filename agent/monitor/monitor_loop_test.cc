@@ -1,0 +1,129 @@
+#include "agent/monitor/monitor_loop.h"
+
+#include <gtest/gtest.h>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <fstream>
+
+#include "agent/monitor/file_watch.h"
+#include "base/clock.h"
+#include "base/owned_fd.h"
+
+namespace ktlsd::agent {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class TestClock final : public Clock {
+ public:
+  MonotonicTime Now() const override { return now; }
+  CalendarTime Today() const override { return {}; }
+  MonotonicTime now{std::chrono::hours(1)};
+};
+
+class MonitorLoopTest : public ::testing::Test {
+ protected:
+  MonitorLoopTest() : loop_(std::move(MonitorLoop::Create()).value()) {}
+  // Runs until `done`, for ten seconds at most.
+  void RunUntil(const bool& done) {
+    for (int i = 0; i < 1000 && !done; ++i) {
+      ASSERT_TRUE(loop_.RunOnce(milliseconds(10)).ok());
+    }
+    EXPECT_TRUE(done);
+  }
+  static std::string NewDirectory() {
+    std::string path = ::testing::TempDir() + "/watchedXXXXXX";
+    EXPECT_NE(::mkdtemp(path.data()), nullptr);
+    return path;
+  }
+
+  MonitorLoop loop_;
+};
+
+TEST_F(MonitorLoopTest, SeesWhatCanBeRead) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe(ends.data()), 0);
+  const OwnedFd out(ends[0]);
+  const OwnedFd in(ends[1]);
+  bool seen = false;
+  auto watch = loop_.OnReadable(out.borrow(), [&] { seen = true; });
+  ASSERT_TRUE(watch.ok());
+  ASSERT_TRUE(loop_.RunOnce(milliseconds(0)).ok());
+  EXPECT_FALSE(seen);
+  ASSERT_EQ(::write(in.raw(), "x", 1), 1);
+  RunUntil(seen);
+  (*watch)->Stop();
+  seen = false;
+  ASSERT_TRUE(loop_.RunOnce(milliseconds(0)).ok());
+  EXPECT_FALSE(seen);
+}
+
+TEST_F(MonitorLoopTest, SeesHowAChildEnded) {
+  sigset_t child;
+  ::sigemptyset(&child);
+  ::sigaddset(&child, SIGCHLD);
+  ::sigprocmask(SIG_BLOCK, &child, nullptr);
+  std::string shell = "sh";
+  std::string option = "-c";
+  for (const auto& [command, expected] :
+       {std::pair{"exit 3", "exit status 3"},
+        std::pair{"kill -9 $$", "killed by signal 9"}}) {
+    std::string text = command;
+    const std::array<char*, 4> arguments = {shell.data(), option.data(),
+                                            text.data(), nullptr};
+    pid_t pid = 0;
+    ASSERT_EQ(::posix_spawn(&pid, "/bin/sh", nullptr, nullptr, arguments.data(),
+                            ::environ),
+              0);
+    bool ended = false;
+    std::string how;
+    auto watch = loop_.OnChildEnd(pid, [&](const std::string& words) {
+      how = words;
+      ended = true;
+    });
+    ASSERT_TRUE(watch.ok());
+    RunUntil(ended);
+    EXPECT_EQ(how, expected);
+  }
+}
+
+TEST_F(MonitorLoopTest, NoticesARenewedFileOnceItHasSettled) {
+  const std::string file = NewDirectory() + "/certificate";
+  std::ofstream(file) << "old";
+  TestClock clock;
+  FileWatch files(loop_, clock);
+  files.Set({file});
+  EXPECT_FALSE(files.Changed());
+  std::ofstream(file) << "renewed";
+  const auto before = files.NextWake();
+  bool noticed = false;
+  for (int i = 0; i < 100 && !noticed; ++i) {
+    ASSERT_TRUE(loop_.RunOnce(milliseconds(10)).ok());
+    noticed = files.NextWake() < before;
+  }
+  EXPECT_TRUE(noticed);
+  EXPECT_FALSE(files.Changed());  // perhaps not yet whole
+  clock.now += milliseconds(300);
+  EXPECT_TRUE(files.Changed());
+}
+
+TEST_F(MonitorLoopTest, LooksNowAndThenWhereNothingTells) {
+  const std::string file = NewDirectory() + "/absent/certificate";
+  TestClock clock;
+  FileWatch files(loop_, clock);
+  files.Set({file});  // its directory is not there to be watched
+  ::mkdir(file.substr(0, file.rfind('/')).c_str(), 0700);
+  std::ofstream(file) << "new";
+  EXPECT_FALSE(files.Changed());
+  clock.now += seconds(30);
+  EXPECT_TRUE(files.Changed());
+}
+
+}  // namespace
+}  // namespace ktlsd::agent
