@@ -50,7 +50,10 @@ class Console(Folder):
         self.assertTrue(self.trouble(
             "agent-1.log", "==7==ERROR: AddressSanitizer: heap-use-after-free"))
         self.write("agent-1.log", "")
-        self.assertTrue(self.trouble("sanitizer-1.77", "x\nERROR: ...\n"))
+        (report,) = self.trouble(
+            "sanitizer-1.77", "chatter\n==77==ERROR: LeakSanitizer: detected\n")
+        self.assertIn("LeakSanitizer", report)
+        self.assertTrue(self.trouble("sanitizer-1.78", ""))
 
     def test_ordinary_lines_are_not_trouble(self):
         for line in ("NFSD: Using nfsdcld client tracking operations.",
@@ -76,6 +79,26 @@ class Judging(Folder):
         boot = uml.Boot(seconds=3, timed_out=False, exit_code=0)
         outcome = session._judge("r/c", self.out, boot, "6.12.1")
         self.assertEqual(outcome.verdict, "failed")
+
+
+class Staging(Folder):
+    def test_what_is_built_beside_the_agent_is_taken_along(self):
+        places = ("agent/ktlsd", "agent/ktlsd_broken_readback",
+                  "ktls/kernel_test")
+        for place in places:
+            path = self.out / "bin" / place
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        this = session.Session(self.out, "ktlsd", "2G", {}, 1)
+        this.agent_dir.mkdir()
+        session._stage(self.out / "bin/agent/ktlsd", this)
+        self.assertEqual({p.name for p in this.agent_dir.iterdir()},
+                         {pathlib.Path(p).name for p in places})
+
+    def test_no_agent_is_an_error(self):
+        this = session.Session(self.out, "ktlsd", "2G", {}, 1)
+        with self.assertRaises(session.SetupError):
+            session._stage(self.out / "nothing", this)
 
 
 class Ktap(unittest.TestCase):
@@ -161,6 +184,13 @@ class Logs(unittest.TestCase):
         (record,) = agents.handshake_records("noise\n" + self.LINE)
         self.assertEqual(record["code"], "certificate_expired")
         self.assertEqual(record["reason"], 'it is "old"')
+
+    def test_lines_that_are_no_fields_are_faults(self):
+        self.assertEqual(agents.log_faults(self.LINE), [])
+        for line in ("a stray line\n", 'event=x reason="two\n',
+                     "event=handshake_done outcome=failed code=peer_closed\n"):
+            with self.subTest(line):
+                self.assertEqual(len(agents.log_faults(self.LINE + line)), 1)
 
     def test_a_reason_counts_only_for_its_side(self):
         finds = agents.PROFILES["ktlsd"].finds

@@ -12,7 +12,9 @@ from cases import Case
 from report import Outcome
 
 TESTS = pathlib.Path(__file__).resolve().parent
+# Made beside the agent, for cases of their own.
 BROKEN_READBACK = "ktlsd_broken_readback"
+KERNEL_TEST = "kernel_test"
 
 _PROGRAMS = ("mount", "unshare", "setpriv", "chroot", "openssl")
 
@@ -59,13 +61,18 @@ def prepare(out: pathlib.Path, agent: str, memory: str, *,
 
 
 def _stage(agent: pathlib.Path, session: Session) -> None:
-    """Copies, since a build in between may replace what is being tested."""
+    """Copies, since a build in between may replace what is being tested.
+
+    The cases that want one of the others fail without it.
+    """
     if not agent.is_file():
         raise SetupError(f"no agent at {agent} (build it, or see --agent)")
     shutil.copy2(agent, session.agent_dir / "ktlsd")
-    broken = agent.with_name(BROKEN_READBACK)
-    if broken.is_file():
-        shutil.copy2(broken, session.agent_dir / BROKEN_READBACK)
+    others = {BROKEN_READBACK: agent.with_name(BROKEN_READBACK),
+              KERNEL_TEST: agent.parent.parent / "ktls" / KERNEL_TEST}
+    for name, place in others.items():
+        if place.is_file():
+            shutil.copy2(place, session.agent_dir / name)
 
 
 def _has_sanitizer(program: pathlib.Path) -> bool:
@@ -92,7 +99,7 @@ def run_case(session: Session, root_name: str, root: pathlib.Path,
                "deadline_s": deadline, "options": session.options}
     (out / "request.json").write_text(json.dumps(request))
     bed = uml.Bed(root, TESTS, session.agent_dir, session.pki_dir,
-                  session.memory)
+                  case.memory or session.memory)
     boot = uml.boot(bed, out, deadline + _BOOT_S)
     return _judge(f"{root_name}/{case.name}", out, boot,
                   uml.kernel_version(root))

@@ -47,8 +47,9 @@ def find_trouble(out: pathlib.Path, kernel: str) -> tuple[list[str], list[str]]:
         trouble += [f"{log.name}: {line}" for line in _lines(log)
                     if _SANITIZER_TROUBLE.search(line)]
     for log in sorted(out.glob("sanitizer-*")):
+        said = [line for line in _lines(log) if _SANITIZER_TROUBLE.search(line)]
         trouble.append(f"sanitizer report {log.name}: "
-                       + next(iter(_lines(log)[1:2]), ""))
+                       + (said or _lines(log) or ["(empty)"])[0])
     return _unique(trouble), _unique(notes)
 
 

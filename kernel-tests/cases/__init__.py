@@ -20,16 +20,18 @@ class Case:
     title: str
     run: Callable
     deadline_s: float
+    memory: str | None      # of the guest, when the usual does not do
 
 
 _cases: dict[str, Case] = {}
 
 
-def case(name: str, title: str, *, deadline_s: float = 90):
+def case(name: str, title: str, *, deadline_s: float = 90,
+         memory: str | None = None):
     """Registers a function of a Bed as the case `name`."""
     def register(function):
         assert name not in _cases, f"two cases are called {name}"
-        _cases[name] = Case(name, title, function, deadline_s)
+        _cases[name] = Case(name, title, function, deadline_s, memory)
         return function
     return register
 

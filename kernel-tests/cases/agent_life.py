@@ -5,7 +5,7 @@ import os
 import signal
 
 from cases import Skip, case
-from guest import genl, nfs, wait
+from guest import genl, machine, nfs, wait
 from guest.agents import Credentials
 from guest.peers import SilentClient, StallingServer
 
@@ -173,7 +173,7 @@ def broken_readback(bed):
     if bed.profile.name != "ktlsd":
         raise Skip("only ktlsd reads back what it installed")
     nfs.serve(("tls",))
-    bed.start_agent(program="/ktlsd/agent/ktlsd_broken_readback")
+    bed.start_agent(program=machine.staged("ktlsd_broken_readback"))
     bed.mount_refused("tls", "")
     assert 0 not in bed.upcalls.statuses(), "success without proof"
     bed.expect_log("offload_not_confirmed", "client")

@@ -1,7 +1,9 @@
 """Mounts that must work."""
 
+import pathlib
+
 from cases import case
-from guest import nfs
+from guest import machine, nfs
 from guest.agents import Credentials
 from guest.proofs import mount_and_check
 
@@ -40,6 +42,15 @@ def by_other_name(bed):
     nfs.serve(("tls",))
     bed.start_agent()
     mount_and_check(bed, "tls", host="server.example")
+
+
+@case("nfs/ipv6", "the server is named by its IPv6 address")
+def ipv6(bed):
+    if not pathlib.Path("/proc/sys/net/ipv6").is_dir():
+        machine.load_modules("ipv6")
+    nfs.serve(("mtls",), clients=("127.0.0.1", "::1"))
+    bed.start_agent(client=Credentials(certificate="client"))
+    mount_and_check(bed, "mtls", host="[::1]")
 
 
 def _mtls_with(kind: str):

@@ -1,21 +1,24 @@
 """Mounts that must fail, each with the status, the reason and the error."""
 
 from cases import Skip, case
-from guest import nfs
+from guest import machine, nfs
 from guest.agents import Credentials
 
 _REFUSED = "access denied by server"
 _NOT_PERMITTED = "Operation not permitted"
+# ktlsd's reasons, which contain the library's own words.
+_EXPIRED = "certificate has expired (depth 0, CN={name})"
+_NO_ISSUER = "unable to get local issuer certificate (depth 0, CN={name})"
 
 
-def _client_refuses(bed, server: str, code: str, *, truststore: str = "ca",
-                    host: str = "localhost") -> None:
+def _client_refuses(bed, server: str, code: str, reason: str, *,
+                    truststore: str = "ca", host: str = "localhost") -> None:
     """The client's agent finds fault with the server's certificate."""
     nfs.serve(("tls", "mtls"))
     bed.start_agent(client=Credentials(truststore=truststore),
                     server=Credentials(certificate=server))
     bed.mount_refused("tls", _REFUSED, host=host)
-    bed.expect_refusal("client", code)
+    bed.expect_refusal("client", code, reason)
     # The server is told why by an alert.
     if bed.profile.sends_alerts:
         bed.expect_refusal("server", "alert_received")
@@ -23,31 +26,35 @@ def _client_refuses(bed, server: str, code: str, *, truststore: str = "ca",
 
 @case("nfs/wrong-name", "the server's certificate is for another name")
 def wrong_name(bed):
-    _client_refuses(bed, "server-wrong-name", "certificate_name_mismatch")
+    _client_refuses(bed, "server-wrong-name", "certificate_name_mismatch",
+                    "no dNSName of the certificate is the peer's")
 
 
 @case("nfs/wrong-address", "the certificate lacks the address in the mount")
 def wrong_address(bed):
     _client_refuses(bed, "server-no-address", "certificate_name_mismatch",
+                    "no iPAddress of the certificate is the peer's",
                     host="127.0.0.1")
 
 
 @case("nfs/wrong-ca", "the client trusts another CA")
 def wrong_ca(bed):
     _client_refuses(bed, "server", "certificate_unknown_issuer",
-                    truststore="other-ca")
+                    _NO_ISSUER.format(name="server"), truststore="other-ca")
 
 
 @case("nfs/expired", "the server's certificate has expired")
 def expired(bed):
-    _client_refuses(bed, "server-expired", "certificate_expired")
+    _client_refuses(bed, "server-expired", "certificate_expired",
+                    _EXPIRED.format(name="server-expired"))
 
 
 @case("nfs/wrong-purpose", "the server's certificate is a client's")
 def wrong_purpose(bed):
     if not bed.profile.checks_purpose:
         raise Skip(f"{bed.profile.name} does not check the extended key usage")
-    _client_refuses(bed, "server-wrong-purpose", "certificate_wrong_purpose")
+    _client_refuses(bed, "server-wrong-purpose", "certificate_wrong_purpose",
+                    "extendedKeyUsage does not allow this role")
 
 
 @case("nfs/no-trust-store", "a trust store that is not there is no trust")
@@ -56,10 +63,11 @@ def no_trust_store(bed):
     bed.start_agent(client=Credentials(truststore="not-there"))
     bed.mount_refused("tls", _REFUSED)
     # Refused before a byte is sent: the server sees the connection close.
-    bed.expect_refusal("client", "trust_store_unusable")
+    bed.expect_refusal("client", "trust_store_unusable",
+                       f"{machine.PKI}/not-there.pem: No such file or directory")
 
 
-def _server_refuses(bed, client: str, code: str) -> None:
+def _server_refuses(bed, client: str, code: str, reason: str) -> None:
     """The server's agent finds fault with the client's certificate.
 
     In TLS 1.3 the client's own handshake has succeeded by then (rules of the
@@ -68,17 +76,19 @@ def _server_refuses(bed, client: str, code: str) -> None:
     nfs.serve(("mtls",))
     bed.start_agent(client=Credentials(certificate=client))
     bed.mount_refused("mtls", "")
-    bed.expect_refusal("server", code)
+    bed.expect_refusal("server", code, reason)
 
 
 @case("nfs/client-expired", "the server refuses an expired client certificate")
 def client_expired(bed):
-    _server_refuses(bed, "client-expired", "certificate_expired")
+    _server_refuses(bed, "client-expired", "certificate_expired",
+                    _EXPIRED.format(name="client-expired"))
 
 
 @case("nfs/client-wrong-ca", "the server does not know the client's CA")
 def client_wrong_ca(bed):
-    _server_refuses(bed, "client-other-ca", "certificate_unknown_issuer")
+    _server_refuses(bed, "client-other-ca", "certificate_unknown_issuer",
+                    _NO_ISSUER.format(name="client-other-ca"))
 
 
 @case("nfs/mtls-export-tls-mount",
@@ -105,4 +115,5 @@ def mtls_no_certificate(bed):
     nfs.serve(("mtls",))
     bed.start_agent(client=Credentials(certificate=None))
     bed.mount_refused("mtls", _REFUSED)
-    bed.expect_refusal("client", "no_certificate_configured")
+    bed.expect_refusal("client", "no_certificate_configured",
+                       "no certificate is configured")

@@ -17,12 +17,16 @@ from collections.abc import Callable
 
 from guest import genl, machine, wait
 
-_RUN = pathlib.Path("/run/ktlsd-test")
+# Configurations, and whatever else a case wants to change while it runs.
+RUN = pathlib.Path("/run/ktlsd-test")
 
 
 @dataclasses.dataclass(frozen=True)
 class Credentials:
-    """One [authenticate.*] section; names of files of the test PKI."""
+    """One [authenticate.*] section; names of files of the test PKI.
+
+    A certificate may also be a path, without ".pem" and ".key".
+    """
 
     truststore: str | None = "ca"
     certificate: str | None = None
@@ -32,7 +36,7 @@ class Credentials:
         if self.truststore:
             lines.append(f"x509.truststore={machine.PKI}/{self.truststore}.pem")
         if self.certificate:
-            base = f"{machine.PKI}/{self.certificate}"
+            base = machine.PKI / self.certificate
             lines.append(f"x509.certificate={base}.pem")
             lines.append(f"x509.private_key={base}.key")
         return "\n".join(lines) + "\n"
@@ -62,6 +66,8 @@ class Profile:
     checks_purpose: bool = True
     # Asks what the kernel can do by a DONE for descriptor -1.
     probes_with_done: bool = False
+    # Says in its log when it has read its files again, and when it could not.
+    reports_reloads: bool = True
 
 
 # How tlshd 1.0.0 and 1.4.0 word what their client finds. About a client's
@@ -92,22 +98,36 @@ PROFILES = {
                      logs_each_handshake=False, takes_what_is_queued=False,
                      answers_for_dead_workers=False, keeps_deadlines=False,
                      sends_alerts=False, checks_purpose=False,
-                     probes_with_done=True),
+                     probes_with_done=True, reports_reloads=False),
 }
 
 
+def events(log: str, kind: str) -> list[dict[str, str]]:
+    """The fields of each of ktlsd's lines about one kind of event."""
+    records = (_fields(line) for line in log.splitlines())
+    return [r for r in records if r.get("event") == kind]
+
+
 def handshake_records(log: str) -> list[dict[str, str]]:
-    """The fields of each of ktlsd's handshake_done lines."""
-    records = []
-    for line in log.splitlines():
-        if "event=handshake_done" not in line:
-            continue
-        try:
-            words = shlex.split(line)
-        except ValueError:
-            continue
-        records.append(dict(w.split("=", 1) for w in words if "=" in w))
-    return records
+    return events(log, "handshake_done")
+
+
+def log_faults(log: str) -> list[str]:
+    """Lines of ktlsd's log that are not what they should be."""
+    faults = [f"not a line of fields: {line!r}" for line in log.splitlines()
+              if not _fields(line).get("event")]
+    return faults + [
+        f"a handshake of job {r.get('job')} failed, the log does not say why"
+        for r in handshake_records(log)
+        if r.get("outcome") != "ok" and not (r.get("reason") and r.get("code"))]
+
+
+def _fields(line: str) -> dict[str, str]:
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        return {}
+    return dict(w.split("=", 1) for w in words if "=" in w)
 
 
 class Agent:
@@ -118,15 +138,13 @@ class Agent:
                  program: str | None = None):
         self.profile = profile
         self._family = family
-        _RUN.mkdir(parents=True, exist_ok=True)
-        config = _RUN / f"config-{number}"
-        config.write_text("[debug]\nloglevel=0\ntls=0\nnl=0\n"
-                          + client.section("client")
-                          + server.section("server"))
+        RUN.mkdir(parents=True, exist_ok=True)
+        self.config = RUN / f"config-{number}"
+        self.configure(client, server)
         self._lines: list[str] = []
         self._changed = threading.Condition()
         self._process = subprocess.Popen(
-            [program or profile.program, "-c", str(config), "-s"],
+            [program or profile.program, "-c", str(self.config), "-s"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, env=_environment(number))
         self._log_file = os.open(
@@ -134,6 +152,16 @@ class Agent:
             os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
+
+    def configure(self, client: Credentials, server: Credentials) -> None:
+        """Writes its configuration; see `reload`."""
+        self.config.write_text("[debug]\nloglevel=0\ntls=0\nnl=0\n"
+                               + client.section("client")
+                               + server.section("server"))
+
+    def reload(self) -> None:
+        """Tells it to read its configuration again."""
+        self._process.send_signal(signal.SIGHUP)
 
     @property
     def pid(self) -> int:
@@ -212,11 +240,13 @@ class Agent:
 
 def _environment(number: int) -> dict[str, str]:
     """Sanitizers, where the agent has them, write beside the other logs."""
-    where = f"log_path={machine.OUT}/sanitizer-{number}"
+    # There is no symbolizer in the guest: addresses only, see the README.
+    common = f"log_path={machine.OUT}/sanitizer-{number}:symbolize=0"
     return {**os.environ,
-            "ASAN_OPTIONS": f"{where}:abort_on_error=0:exitcode=99",
-            "UBSAN_OPTIONS": f"{where}:print_stacktrace=1:halt_on_error=1",
-            "LSAN_OPTIONS": f"{where}:exitcode=99"}
+            "ASAN_OPTIONS": f"{common}:detect_leaks=1:exitcode=99:"
+                            "detect_stack_use_after_return=1",
+            "UBSAN_OPTIONS": f"{common}:print_stacktrace=1:halt_on_error=1",
+            "LSAN_OPTIONS": f"{common}:exitcode=99"}
 
 
 def _parents() -> dict[int, int]:

@@ -101,22 +101,41 @@ class Bed:
         assert seen == wanted, (f"{_SIDES[side]}: DONE statuses {seen}, "
                                 f"expected {wanted}")
 
-    def expect_refusal(self, side: str, code: str) -> None:
-        """All DONEs of one side refuse, and the log says why."""
+    def expect_refusal(self, side: str, code: str,
+                       reason: str | None = None) -> None:
+        """All DONEs of one side refuse, and the log says why.
+
+        `reason` is the exact text, for agents that write lines of fields.
+        """
         self.upcalls.wait_for_done(side)
         self.upcalls.wait_all_answered()
         seen = self.upcalls.statuses(side)
         self.note(f"{_SIDES[side]}: DONE status {upcalls.explain(seen)}")
         others = set(seen) - set(self.profile.refuses_with)
         assert not others, f"{_SIDES[side]}: DONE statuses {seen}"
-        self.expect_log(code, side)
+        self.expect_log(code, side, reason)
 
-    def expect_log(self, code: str, side: str) -> None:
+    def expect_log(self, code: str, side: str,
+                   reason: str | None = None) -> None:
         self.agent.wait_for_log(code, side)
-        for record in agents.handshake_records(self.agent.log()):
-            if record.get("code") == code and record.get("side") == side:
-                self.note(f"log: {record.get('reason', code)}")
-                return
+        said = [record.get("reason", "")
+                for record in agents.handshake_records(self.agent.log())
+                if record.get("code") == code and record.get("side") == side]
+        for text in said[:1]:
+            self.note(f"log: code {code}, reason: {text}")
+        if reason is not None and self.profile.logs_each_handshake:
+            assert reason in said, f"the log says {said}, not {reason!r}"
+
+    def wait_for_event(self, kind: str, count: int = 1, deadline_s: float = 10,
+                       **fields: str) -> None:
+        """Until the log has `count` such lines with these fields."""
+        def found():
+            return [e for e in agents.events(self.agent.log(), kind)
+                    if fields.items() <= e.items()]
+        wait.until(lambda: len(found()) >= count,
+                   f"{count} lines event={kind} {fields} in the agent's log",
+                   deadline_s)
+        self.note(f"log: {found()[-1]}")
 
     def expect_session(self, side: str, label: str) -> None:
         """The log says for each success of `side` what was agreed on."""

@@ -11,6 +11,7 @@ import subprocess
 
 OUT = pathlib.Path("/ktlsd/out")
 PKI = pathlib.Path("/ktlsd/pki")
+AGENT = pathlib.Path("/ktlsd/agent")
 
 _MS_BIND = 4096
 _POWER_OFF = 0x4321FEDC
@@ -55,6 +56,13 @@ def run(*command: str, check: bool = True, deadline_s: float = 30,
         ) -> subprocess.CompletedProcess:
     return subprocess.run(command, check=check, capture_output=True, text=True,
                           stdin=subprocess.DEVNULL, timeout=deadline_s)
+
+
+def staged(name: str) -> str:
+    """A program that was built beside the agent."""
+    path = AGENT / name
+    assert path.is_file(), f"{name} was not built"
+    return str(path)
 
 
 def drop_caches() -> None:

@@ -38,8 +38,9 @@ def load_modules() -> None:
     machine.load_modules("tls", "gcm", "sunrpc", "nfsd", "nfs", "nfsv4")
 
 
-def serve(policy: tuple[str, ...], threads: int = 4) -> None:
-    """Exports EXPORT at "/" to 127.0.0.1 under the xprtsec `policy`."""
+def serve(policy: tuple[str, ...], threads: int = 4,
+          clients: tuple[str, ...] = ("127.0.0.1",)) -> None:
+    """Exports EXPORT at "/" to `clients` under the xprtsec `policy`."""
     EXPORT.mkdir(parents=True)
     machine.mount("tmpfs", str(EXPORT), "tmpfs")
     machine.mount("nfsd", str(_CONTROL), "nfsd")
@@ -49,7 +50,7 @@ def serve(policy: tuple[str, ...], threads: int = 4) -> None:
     _write(_CONTROL / "versions", "-3")
     _write(_CONTROL / "portlist", f"tcp {PORT}")
     _write(_CONTROL / "threads", str(threads))
-    _publish(policy)
+    _publish(policy, clients)
 
 
 def _start_recovery_tracking() -> None:
@@ -62,11 +63,12 @@ def _start_recovery_tracking() -> None:
     machine.run("nfsdcld", "-p", str(pipes), "-s", str(store))
 
 
-def _publish(policy: tuple[str, ...]) -> None:
+def _publish(policy: tuple[str, ...], clients: tuple[str, ...]) -> None:
     until = int(time.time()) + _ALWAYS
     rpc = pathlib.Path("/proc/net/rpc")
     modes = " ".join(str(_SECURITY[p]) for p in policy)
-    _write(rpc / "auth.unix.ip/channel", f"nfsd 127.0.0.1 {until} guest")
+    for client in clients:
+        _write(rpc / "auth.unix.ip/channel", f"nfsd {client} {until} guest")
     _write(rpc / "nfsd.fh/channel", f"guest 1 \\x00000000 {until} {EXPORT}")
     _write(rpc / "nfsd.export/channel",
            f"guest {EXPORT} {until} {_EXPORT_FLAGS} 65534 65534 0 "
@@ -88,7 +90,9 @@ def start_mount(security: str, host: str = "localhost", port: int = PORT, *,
                 more: str = "") -> Mounting:
     """A mount that may have to wait; see finish_mount."""
     MOUNT.mkdir(parents=True, exist_ok=True)
-    options = f"vers=4.2,proto=tcp,port={port},xprtsec={security},retry=0"
+    protocol = "tcp6" if host.startswith("[") else "tcp"
+    options = (f"vers=4.2,proto={protocol},port={port},xprtsec={security},"
+               "retry=0")
     if more:
         options += f",{more}"
     command = ["mount", "-t", "nfs4", "-o", options, f"{host}:/", str(MOUNT)]

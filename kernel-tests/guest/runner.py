@@ -63,6 +63,9 @@ def _finish(bed: Bed) -> None:
                     for agent in bed.agents)
         accepts = len(bed.upcalls.upcalls())
         assert lines == accepts, f"{lines} log lines for {accepts} handshakes"
+        strange = [fault for agent in bed.agents
+                   for fault in agents.log_faults(agent.log())]
+        assert not strange, "; ".join(strange)
 
 
 def _save(bed: Bed | None, verdict: str, why: str, seconds: float) -> None:
