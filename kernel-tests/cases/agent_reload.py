@@ -1,0 +1,93 @@
+"""Certificates and configuration that change under a running agent."""
+
+import os
+import shutil
+
+from cases import Skip, case
+from guest import agents, machine, nfs, wait
+from guest.agents import Credentials
+
+_KEPT = "the old settings stay in use"
+
+
+class _LiveFiles:
+    """A certificate and its key at one place, replaced as renewals do it."""
+
+    def __init__(self, certificate: str):
+        agents.RUN.mkdir(parents=True, exist_ok=True)
+        self.path = agents.RUN / "live"
+        self.replace(certificate)
+
+    def replace(self, certificate: str) -> None:
+        for kind in ("key", "pem"):
+            new = agents.RUN / "new"
+            shutil.copy2(machine.PKI / f"{certificate}.{kind}", new)
+            os.rename(new, f"{self.path}.{kind}")
+
+    def spoil(self) -> None:
+        self.path.with_suffix(".pem").write_text("not a certificate\n")
+
+    @property
+    def credentials(self) -> Credentials:
+        return Credentials(certificate=str(self.path))
+
+
+def _start(bed, server: Credentials) -> None:
+    if not bed.profile.reports_reloads:
+        raise Skip(f"{bed.profile.name} does not say when it reads its files")
+    nfs.serve(("tls",))
+    bed.start_agent(server=server)
+    _mount_works(bed)
+
+
+def _mount_works(bed) -> None:
+    bed.mount("tls")
+    bed.check_data(4096)
+    nfs.unmount()
+
+
+def _becomes(bed, *, mountable: bool) -> None:
+    """Mounts until it goes as wanted: a new certificate is in use."""
+    def as_wanted() -> bool:
+        mounted = nfs.mount("tls")
+        if mounted.ok:
+            nfs.unmount()
+        return mounted.ok is mountable
+    wait.until(as_wanted, f"mounts to {'work' if mountable else 'fail'}")
+
+
+@case("agent/reload", "renewed certificates are taken without being told")
+def reload(bed):
+    live = _LiveFiles("server")
+    _start(bed, live.credentials)
+    live.replace("server-wrong-name")
+    _becomes(bed, mountable=False)
+    bed.expect_log("certificate_name_mismatch", "client")
+    live.replace("server-p384")
+    _becomes(bed, mountable=True)
+    live.spoil()
+    bed.wait_for_event("config_problem", side="server", consequence=_KEPT,
+                       code="certificate_unusable", file=f"{live.path}.pem")
+    _mount_works(bed)
+    live.replace("server")
+    bed.wait_for_event("config_loaded", 5)
+    _mount_works(bed)
+
+
+@case("agent/reload-signal", "SIGHUP: another configuration, a broken one")
+def reload_signal(bed):
+    _start(bed, Credentials(certificate="server"))
+    bed.agent.reload()
+    bed.wait_for_event("config_loaded", 2)
+    bed.agent.configure(Credentials(),
+                        Credentials(certificate="server-wrong-name"))
+    bed.agent.reload()
+    _becomes(bed, mountable=False)
+    bed.agent.configure(Credentials(), Credentials(certificate="server"))
+    bed.agent.reload()
+    _becomes(bed, mountable=True)
+    bed.agent.config.write_text("[authenticate.server\nno configuration\n")
+    bed.agent.reload()
+    bed.wait_for_event("config_problem", consequence=_KEPT,
+                       file=str(bed.agent.config))
+    _mount_works(bed)
