@@ -11,7 +11,7 @@ import sys
 # Each mount of the demo, with the ends whose log lines are shown.
 _MOUNTS = ("tls", "mtls")
 _SIDES = {"client": "NFS client", "server": "nfsd"}
-_WORDS = ("suite", "group", "scheme", "peer")
+_COLUMN = 22
 
 
 class Summary:
@@ -20,6 +20,7 @@ class Summary:
         self.complete = True
 
     def print(self) -> None:
+        print(f"Linux {self._facts.get('kernel', '?')}")
         for security in _MOUNTS:
             print(f"\nMount with xprtsec={security}")
             self._data(security)
@@ -32,7 +33,10 @@ class Summary:
 
     def _row(self, good: bool, what: str, value: str) -> None:
         self.complete &= good
-        print(f"  {'ok ' if good else 'BAD'}  {what:22} {value}")
+        print(f"  {'ok ' if good else 'BAD'}  {what:{_COLUMN}} {value}")
+
+    def _more(self, value: str) -> None:
+        print(f"       {'':{_COLUMN}} {value}")
 
     def _data(self, security: str) -> None:
         good = self._facts.get(f"data_equal_{security}") is True
@@ -43,10 +47,14 @@ class Summary:
         session = self._facts.get(f"session_{security}_{side}")
         if session is None:
             # Not every agent writes a line of fields; the counters stand.
-            print(f"   -   {name:22} (this agent's log does not say)")
+            print(f"   -   {name:{_COLUMN}} (this agent's log does not say)")
             return
-        self._row(True, name, ", ".join(
-            f"{word} {session.get(word, '?')}" for word in _WORDS))
+        self._row(True, name, f"peer {session['peer']}, "
+                  + session.get("subject", "without a certificate"))
+        self._more(f"{session['suite']}, {session['group']},")
+        self._more(f"server signs with {session['scheme']}")
+        if "client_scheme" in session:
+            self._more(f"client signs with {session['client_scheme']}")
 
     def _counters(self, security: str) -> None:
         counters = self._facts.get(f"counters_{security}")

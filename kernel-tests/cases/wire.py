@@ -1,5 +1,7 @@
 """What an eavesdropper on the wire gets."""
 
+import os
+
 from cases import case
 from guest import nfs
 from guest.agents import Credentials
@@ -33,6 +35,7 @@ def cheating_agent(bed):
 
 @case("demo/nfs", "the main job in one boot; tools/demo shows its facts")
 def demo(bed):
+    bed.fact("kernel", os.uname().release)
     nfs.serve(("none", "tls", "mtls"))
     bed.start_agent(client=Credentials(certificate="client"))
     for security in ("tls", "mtls"):
