@@ -77,11 +77,6 @@ std::variant<std::string, Problem> ReadText(const std::string& path,
   }
 }
 
-bool OthersCanRead(BorrowedFd file) {
-  struct stat about{};
-  return ::fstat(file.raw(), &about) == 0 && (about.st_mode & S_IROTH) != 0;
-}
-
 std::optional<std::string> SystemTrustStore() {
   // Debian's; then libcrypto's default file in Debian's and in others' builds.
   constexpr std::array kPlaces = {

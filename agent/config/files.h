@@ -25,9 +25,6 @@ std::variant<OwnedFd, Problem> OpenFile(const std::string& path, Code code);
 // The same, and reads it: at most 1 MiB.
 std::variant<std::string, Problem> ReadText(const std::string& path, Code code);
 
-// True when users other than the owner and root's group may read it.
-bool OthersCanRead(BorrowedFd file);
-
 // The trust store of the system, where there is one.
 std::optional<std::string> SystemTrustStore();
 

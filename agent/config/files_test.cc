@@ -44,16 +44,6 @@ TEST(OpenFile, SaysWhichFileAndWhy) {
   EXPECT_NE(ProblemOf(OpenFile("", Code::kTrustStoreUnusable)), nullptr);
 }
 
-TEST(OthersCanRead, LooksAtTheMode) {
-  const std::string path = InTemp("key");
-  Write(path, "text");
-  ::chmod(path.c_str(), 0600);
-  auto opened = OpenFile(path, Code::kPrivateKeyUnusable);
-  EXPECT_FALSE(OthersCanRead(std::get<OwnedFd>(opened).borrow()));
-  ::chmod(path.c_str(), 0644);
-  EXPECT_TRUE(OthersCanRead(std::get<OwnedFd>(opened).borrow()));
-}
-
 TEST(FileStamps, SeesEveryKindOfChange) {
   const std::string path = InTemp("stamped");
   const std::string other = InTemp("other");

@@ -165,11 +165,6 @@ Slot Resources::LoadCredential(const SideConfig& config) {
   }
   const std::array<BorrowedFd, 2> files = {std::get<OwnedFd>(chain).borrow(),
                                            std::get<OwnedFd>(key).borrow()};
-  if (OthersCanRead(files[1])) {
-    LogEvent warning{EventKind::kConfigProblem, LogLevel::kWarning, {}};
-    log_.Write(warning.Add("file", *config.private_key)
-                   .Add("reason", "everybody can read this key, ignoring"));
-  }
   agent::LoadCredential load;
   load.id = NewId(Kind::kCredential);
   if (!keeper_.has_value() || !keeper_->Send(load, {}, files).ok()) {
