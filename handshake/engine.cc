@@ -5,16 +5,10 @@
 #include <utility>
 
 #include "base/error_codes.h"
+#include "base/overload.h"
 
 namespace ktlsd::handshake {
 namespace {
-
-template <typename... Ts>
-struct Overload : Ts... {
-  using Ts::operator()...;
-};
-template <typename... Ts>
-Overload(Ts...) -> Overload<Ts...>;
 
 // States that a handshake message moves on, with and without the channel.
 template <typename S>

@@ -4,18 +4,12 @@
 #include <iterator>
 
 #include "base/clock.h"
+#include "base/overload.h"
 #include "handshake/server_name.h"
 #include "handshake/verdict_source.h"
 
 namespace ktlsd::handshake {
 namespace {
-
-template <typename... Ts>
-struct Overload : Ts... {
-  using Ts::operator()...;
-};
-template <typename... Ts>
-Overload(Ts...) -> Overload<Ts...>;
 
 Result<Bytes> ReadFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);

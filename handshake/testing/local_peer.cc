@@ -3,17 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/overload.h"
 #include "handshake/verdict_source.h"
 
 namespace ktlsd::handshake {
 namespace {
-
-template <typename... Ts>
-struct Overload : Ts... {
-  using Ts::operator()...;
-};
-template <typename... Ts>
-Overload(Ts...) -> Overload<Ts...>;
 
 // One direction of a connection.
 class Pipe {
