@@ -91,8 +91,6 @@ class Reader {
     Read(group, "x509.crl", side.crl);
     Read(group, "x509.certificate", side.certificate);
     Read(group, "x509.private_key", side.private_key);
-    Read(group, "x509.pq.certificate", side.pq_certificate);
-    Read(group, "x509.pq.private_key", side.pq_private_key);
   }
 
   const std::string& trouble() const { return trouble_; }
@@ -115,9 +113,10 @@ constexpr std::array kKnown = {
     std::pair{kAuthenticate, "keyrings"},
 };
 constexpr std::array kKnownOfSides = {
-    "x509.truststore",     "x509.crl",
-    "x509.certificate",    "x509.private_key",
-    "x509.pq.certificate", "x509.pq.private_key",
+    "x509.truststore",
+    "x509.crl",
+    "x509.certificate",
+    "x509.private_key",
 };
 
 bool IsKnown(std::string_view group, std::string_view key) {

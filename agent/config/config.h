@@ -30,20 +30,20 @@ struct SideConfig {
   std::optional<std::string> crl;
   std::optional<std::string> certificate;
   std::optional<std::string> private_key;
-  std::optional<std::string> pq_certificate;
-  std::optional<std::string> pq_private_key;
 
   bool operator==(const SideConfig&) const = default;
 };
 
 struct Config {
-  int log_level = 0;  // 0: one line a handshake; from 1 on, details too
+  // tlshd's levels of chatter: checked, and without effect. One line a
+  // handshake has it all.
+  int log_level = 0;
   int tls_level = 0;
   int netlink_level = 0;
   std::vector<std::string> keyrings;  // names, beside the kernel's own
   SideConfig client;
   SideConfig server;
-  std::vector<std::string> ignored;  // groups and keys without a meaning
+  std::vector<std::string> ignored;  // "[group] key", without a meaning here
 
   bool operator==(const Config&) const = default;
 };

@@ -46,12 +46,16 @@ TEST(ParseConfig, ReadsEveryKeyOfTlshd) {
   EXPECT_EQ(config.client.crl, "/etc/tlshd/crl.pem");
   EXPECT_EQ(config.client.certificate, "/etc/tlshd/client.pem");
   EXPECT_EQ(config.client.private_key, "/etc/tlshd/client.key");
-  EXPECT_EQ(config.client.pq_certificate, "/etc/tlshd/client-pq.pem");
-  EXPECT_EQ(config.client.pq_private_key, "/etc/tlshd/client-pq.key");
   EXPECT_EQ(config.server.truststore, "/etc/tlshd/clients.pem");
   EXPECT_EQ(config.server.private_key, "pkcs11:token=a");
   EXPECT_FALSE(config.server.crl.has_value());
-  EXPECT_TRUE(config.ignored.empty());
+}
+
+TEST(ParseConfig, NamesKeysOfTlshdThatHaveNoEffectHere) {
+  EXPECT_EQ(
+      Parsed(kEverything).ignored,
+      (std::vector<std::string>{"[authenticate.client] x509.pq.certificate",
+                                "[authenticate.client] x509.pq.private_key"}));
 }
 
 TEST(ParseConfig, TakesAnEmptyTextForDefaults) {

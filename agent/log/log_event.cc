@@ -45,8 +45,6 @@ std::string_view EventName(EventKind kind) {
       return "process_misbehaved";
     case EventKind::kKernelTrouble:
       return "kernel_trouble";
-    case EventKind::kDetail:
-      return "detail";
   }
   return "unknown";
 }
@@ -71,8 +69,6 @@ std::string_view EventId(EventKind kind) {
       return "3d1f3b5c0f5a4bb0a3c7e21f6d8a9b08";
     case EventKind::kKernelTrouble:
       return "3d1f3b5c0f5a4bb0a3c7e21f6d8a9b09";
-    case EventKind::kDetail:
-      return "3d1f3b5c0f5a4bb0a3c7e21f6d8a9b0a";
   }
   return "";
 }

@@ -27,7 +27,6 @@ enum class EventKind : uint8_t {
   kProcessEnded,
   kProcessMisbehaved,
   kKernelTrouble,
-  kDetail,
 };
 
 // "handshake_done" and the like.
