@@ -15,7 +15,7 @@ constexpr bool kFixedLayout =
     std::has_unique_object_representations_v<M> && sizeof(M) == Size &&
     alignof(M) <= 8 && sizeof(M) + M::kCarries.payload <= kMaxMessageBytes;
 
-static_assert(kFixedLayout<Job, 296>);
+static_assert(kFixedLayout<Job, 304>);
 static_assert(kFixedLayout<TakeLink, 16>);
 static_assert(kFixedLayout<EndJob, 16>);
 static_assert(kFixedLayout<Forget, 16>);
@@ -50,7 +50,7 @@ bool AreFlags(std::initializer_list<uint8_t> values) {
 bool Job::Check() const {
   return job != 0 && first_byte_ms > 0 && progress_ms > 0 && total_ms > 0 &&
          Valid(side) && (flags & ~kAllJobFlags) == 0 &&
-         AreFlags({tcp_nodelay}) && server_name.valid() &&
+         AreFlags({tcp_nodelay}) && suites[0] != 0 && server_name.valid() &&
          (side == Side::kClient) != server_name.empty();
 }
 

@@ -30,7 +30,8 @@ struct Job {
   uint8_t flags = 0;
   uint8_t tcp_nodelay = 0;  // its value when the kernel handed the socket over
   uint8_t reserved = 0;
-  Text<kNameSize> server_name;  // of a client; empty for a server
+  std::array<uint16_t, kMaxSuites> suites{};  // best first; 0: no more
+  Text<kNameSize> server_name;                // of a client; empty for a server
   bool Check() const;
 };
 

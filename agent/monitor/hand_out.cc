@@ -68,6 +68,9 @@ Status SendJob(Link& worker, const Ticket& ticket, const Plan& plan,
       (plan.request_client_certificate ? kRequestClientCertificate : 0) |
       (plan.offer_sunrpc ? kOfferSunrpc : 0));
   message.tcp_nodelay = ticket.facts.nodelay ? 1 : 0;
+  for (std::size_t i = 0; i < std::min(plan.suites.size(), kMaxSuites); ++i) {
+    message.suites[i] = static_cast<uint16_t>(plan.suites[i]);
+  }
   message.server_name = Text<kNameSize>::Of(plan.server_name);
   const std::array<BorrowedFd, 1> socket = {ticket.upcall.socket()};
   if (Status sent = worker.Send(message, {}, socket); !sent.ok()) {

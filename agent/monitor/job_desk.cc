@@ -26,9 +26,9 @@ constexpr milliseconds kAcceptComplaintEvery{10'000};
 }  // namespace
 
 JobDesk::JobDesk(Surroundings around, std::size_t capacity)
-    : around_(around),
+    : around_(std::move(around)),
       capacity_(capacity),
-      answers_(around.log, around.clock) {}
+      answers_(around_.log, around_.clock) {}
 
 // --- From the kernel ---
 
@@ -111,6 +111,7 @@ JobDesk::Next JobDesk::Consider(Ticket& ticket) {
   if (worker == nullptr) {
     return Next::kWait;
   }
+  plan->suites = around_.suites;
   HandOut(std::move(ticket), std::move(*plan), *worker);
   return Next::kDone;
 }
@@ -239,9 +240,12 @@ Result<ktls::Offloaded> JobDesk::Confirm(const Running& job,
   if ((events & (POLLERR | POLLHUP)) != 0) {
     return Error{Code::kPeerReset, "the connection broke after the handshake"};
   }
-  const std::array<CipherSuite, 1> suite = {
-      static_cast<CipherSuite>(report.suite)};
-  return ktls::Verify(around_.socket_ops, socket, {suite});
+  const auto suite = static_cast<CipherSuite>(report.suite);
+  if (std::ranges::find(job.plan.suites, suite) == job.plan.suites.end()) {
+    return Error{Code::kWorkerMisbehaved, "success with a suite not allowed"};
+  }
+  const std::array<CipherSuite, 1> reported = {suite};
+  return ktls::Verify(around_.socket_ops, socket, {reported});
 }
 
 // --- Ends ---

@@ -28,12 +28,13 @@
 #include "agent/netlink/handshake_kernel.h"
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/session_keys.h"
 #include "ktls/socket_ops.h"
 #include "ktls/verify.h"
 
 namespace ktlsd::agent {
 
-// What the desk works with; all must outlive it.
+// What the desk works with; all that is referred to must outlive it.
 struct Surroundings {
   HandshakeKernel& kernel;
   Keyrings& keyrings;
@@ -42,6 +43,8 @@ struct Surroundings {
   LogSink& log;
   Resources& resources;
   Roster& roster;
+  // What a job may agree on, best first: of our choice, what this kernel takes.
+  std::vector<CipherSuite> suites;
 };
 
 class JobDesk {

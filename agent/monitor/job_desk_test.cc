@@ -143,6 +143,21 @@ TEST_F(JobDeskTest, BelievesNoClientWithoutAVerdict) {
   EXPECT_EQ(log_.Count("code=worker_misbehaved"), 1);
 }
 
+TEST_F(JobDeskTest, BelievesNoSuiteThatTheJobDidNotAllow) {
+  Start();
+  Ask(Nfsd());
+  const Job job = TakeJob(kServerWorker);
+  EXPECT_EQ(job.suites,
+            (std::array<uint16_t, kMaxSuites>{0x1302, 0x1301, 0, 0}));
+  SendSigned(job.job);
+  JobReport report = Report(job.job);
+  report.suite = static_cast<uint16_t>(CipherSuite::kAes128CcmSha256);
+  const Status judged = SendReport(kServerWorker, report);
+  ASSERT_FALSE(judged.ok());
+  EXPECT_EQ(judged.error().code, Code::kWorkerMisbehaved);
+  ExpectAnswers({EIO});
+}
+
 TEST_F(JobDeskTest, BelievesNobodyWhosePeerWasRefused) {
   for (const bool client : {true, false}) {
     SCOPED_TRACE(client);

@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <iterator>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -70,13 +72,15 @@ void BlockSignals() {
 class Monitor {
  public:
   Monitor(std::string config_path, Config config, LogSink& log,
-          ktls::SocketOps& socket_ops, NetlinkKernel kernel, MonitorLoop loop)
+          ktls::SocketOps& socket_ops, NetlinkKernel kernel, MonitorLoop loop,
+          std::vector<CipherSuite> suites)
       : config_path_(std::move(config_path)),
         config_(std::move(config)),
         log_(log),
         socket_ops_(socket_ops),
         kernel_(std::move(kernel)),
-        loop_(std::move(loop)) {}
+        loop_(std::move(loop)),
+        suites_(std::move(suites)) {}
 
   Status Run() {
     RETURN_IF_ERROR(WatchSignals());
@@ -214,11 +218,12 @@ class Monitor {
   KernelKeyrings keyrings_;
   NetlinkKernel kernel_;
   MonitorLoop loop_;
+  const std::vector<CipherSuite> suites_;
   Resources resources_{log_};
   Roster roster_;
-  JobDesk desk_{
-      {kernel_, keyrings_, socket_ops_, clock_, log_, resources_, roster_},
-      MakeRoom()};
+  JobDesk desk_{{kernel_, keyrings_, socket_ops_, clock_, log_, resources_,
+                 roster_, suites_},
+                MakeRoom()};
   Switchboard switchboard_{desk_, resources_, roster_};
   Supervisor supervisor_{loop_, switchboard_, log_, clock_};
   FileWatch files_{loop_, clock_};
@@ -228,15 +233,34 @@ class Monitor {
   bool stopping_ = false;
 };
 
-// Also loads the kernel's modules, which a worker may not. What a request
-// meets does not depend on the answer.
-void ProbeKernel(LogSink& log, ktls::SocketOps& socket_ops) {
+// By the kernel's speed with them; ChaCha20 is for machines without AES.
+constexpr std::array kPreferredSuites = {CipherSuite::kAes256GcmSha384,
+                                         CipherSuite::kAes128GcmSha256,
+                                         CipherSuite::kChaCha20Poly1305Sha256};
+
+// What handshakes may agree on: of our choice, what this kernel takes. When it
+// takes none of it, or could not be asked, each handshake will say so itself.
+std::vector<CipherSuite> AllowedSuites(const ktls::Capabilities& kernel) {
+  std::vector<CipherSuite> allowed;
+  std::ranges::copy_if(kPreferredSuites, std::back_inserter(allowed),
+                       [&kernel](CipherSuite suite) {
+                         return std::ranges::count(kernel.suites, suite) != 0;
+                       });
+  return allowed;
+}
+
+// Also loads the kernel's modules, which a worker may not.
+std::vector<CipherSuite> ProbeKernel(LogSink& log,
+                                     ktls::SocketOps& socket_ops) {
+  const std::vector<CipherSuite> all(kPreferredSuites.begin(),
+                                     kPreferredSuites.end());
   const Result<ktls::Capabilities> found = ktls::Probe(socket_ops);
   LogEvent event{EventKind::kStarted, LogLevel::kNotice, {}};
   event.Add("pid", ::getpid());
   if (!found.ok()) {
     event.level = LogLevel::kWarning;
-    return log.Write(event.Add("reason", found.error().what));
+    log.Write(event.Add("reason", found.error().what));
+    return all;
   }
   std::string suites;
   for (const CipherSuite suite : found->suites) {
@@ -245,6 +269,8 @@ void ProbeKernel(LogSink& log, ktls::SocketOps& socket_ops) {
   log.Write(event.Add("tls", found->tls ? "yes" : "no")
                 .Add("suites", suites)
                 .Add("record_size_limit", found->payload_limit ? "yes" : "no"));
+  const std::vector<CipherSuite> allowed = AllowedSuites(*found);
+  return allowed.empty() ? all : allowed;
 }
 
 int Complain(LogSink& log, EventKind kind, const Error& error) {
@@ -269,7 +295,7 @@ int RunMonitor(const std::string& config_path, LogSink& log,
     // Only requests with keys of their own will fail for it.
     Complain(log, EventKind::kKernelTrouble, prepared.error());
   }
-  ProbeKernel(log, socket_ops);
+  std::vector<CipherSuite> suites = ProbeKernel(log, socket_ops);
   Result<NetlinkKernel> kernel = NetlinkKernel::Open();
   if (!kernel.ok()) {
     return Complain(log, EventKind::kKernelTrouble, kernel.error());
@@ -280,7 +306,7 @@ int RunMonitor(const std::string& config_path, LogSink& log,
   }
   Monitor monitor(config_path, std::move(std::get<Config>(config)), log,
                   socket_ops, std::move(kernel).value(),
-                  std::move(loop).value());
+                  std::move(loop).value(), std::move(suites));
   const Status run = monitor.Run();
   return run.ok() ? EXIT_SUCCESS
                   : Complain(log, EventKind::kStopped, run.error());

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "agent/ipc/wire_types.h"
 #include "agent/monitor/settings.h"
@@ -16,6 +17,7 @@
 #include "agent/netlink/request.h"
 #include "agent/upcall/consumer.h"
 #include "base/error_codes.h"
+#include "base/session_keys.h"
 
 namespace ktlsd::agent {
 
@@ -26,6 +28,7 @@ struct Plan {
   std::string server_name;      // of a client
   bool request_client_certificate = false;
   bool offer_sunrpc = false;
+  std::vector<CipherSuite> suites;  // allowed, best first
   // Read the credential of the request's own keys first.
   std::optional<CertificateSerials> own_keys;
 };

@@ -216,9 +216,15 @@ TEST_F(TroubleTest, AnswersEverythingWhenItStops) {
 
 TEST_F(TroubleTest, AnswersEvenWhenItIsDestroyed) {
   {
-    JobDesk desk(
-        {kernel_, keyrings_, socket_ops_, clock_, log_, resources_, roster_},
-        4);
+    JobDesk desk({kernel_,
+                  keyrings_,
+                  socket_ops_,
+                  clock_,
+                  log_,
+                  resources_,
+                  roster_,
+                  {}},
+                 4);
     kernel_.Queue(Nfsd());
     desk.TakeRequests(JobDesk::Age::kFresh);
     EXPECT_TRUE(kernel_.answers().empty());

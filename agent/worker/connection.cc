@@ -66,6 +66,16 @@ std::string ServerNameIndication(std::string_view name) {
   return parsed.ok() ? parsed->dns() : std::string();
 }
 
+std::vector<CipherSuite> Suites(const Job& job) {
+  std::vector<CipherSuite> suites;
+  for (const uint16_t suite : job.suites) {
+    if (suite != 0) {
+      suites.push_back(static_cast<CipherSuite>(suite));
+    }
+  }
+  return suites;
+}
+
 std::vector<Bytes> Protocols(const Job& job) {
   if ((job.flags & kOfferSunrpc) == 0) {
     return {};
@@ -103,6 +113,7 @@ handshake::Engine Connection::MakeEngine(
   }
   handshake::ClientConfig config;
   config.server_name = ServerNameIndication(job_.server_name.view());
+  config.suites = Suites(job_);
   config.alpn_protocols = Protocols(job_);
   config.certificate = std::move(certificate);
   return handshake::Engine::Client(std::move(config));
@@ -184,6 +195,7 @@ Connection::Step Connection::Configure() {
   }
   handshake::ServerConfig config;
   config.certificate = *std::move(certificate_);
+  config.suites = Suites(job_);
   config.alpn_protocols = Protocols(job_);
   if ((job_.flags & kRequestClientCertificate) != 0) {
     config.client_auth = handshake::ClientAuth::kRequest;

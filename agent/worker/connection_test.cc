@@ -103,6 +103,7 @@ class ConnectionTest : public testing::Test {
     job.job = kJob;
     job.side = side;
     job.credential = 1;
+    job.suites = {0x1302, 0x1301};
     job.first_byte_ms = 1000;
     job.progress_ms = 500;
     job.total_ms = 4000;

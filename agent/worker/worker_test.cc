@@ -82,6 +82,7 @@ class WorkerTest : public testing::Test {
     job.job = id;
     job.side = Side::kServer;
     job.credential = kCredential;
+    job.suites = {0x1302};
     job.flags = kVerifyPeer | kRequestClientCertificate;
     job.first_byte_ms = job.progress_ms = job.total_ms = total_ms;
     const std::array<BorrowedFd, 1> socket = {pair.server.borrow()};

@@ -240,7 +240,15 @@ class World : public ::testing::Test {
   Resources resources_{log_};
   Roster roster_;
   JobDesk desk_{
-      {kernel_, keyrings_, socket_ops_, clock_, log_, resources_, roster_}, 4};
+      {kernel_,
+       keyrings_,
+       socket_ops_,
+       clock_,
+       log_,
+       resources_,
+       roster_,
+       {CipherSuite::kAes256GcmSha384, CipherSuite::kAes128GcmSha256}},
+      4};
   Switchboard switchboard_{desk_, resources_, roster_};
 
   std::vector<std::unique_ptr<Link>> ends_;
