@@ -1,1 +1,1 @@
-"""The beds that cases run on. Only uml for now."""
+"""The beds that cases run on: User-Mode Linux."""
