@@ -23,6 +23,12 @@ constexpr milliseconds kWorkersMargin{500};
 constexpr milliseconds kLeastTime{100};
 constexpr milliseconds kAcceptComplaintEvery{10'000};
 
+Account Because(std::string reason) {
+  Account account;
+  account.reason = std::move(reason);
+  return account;
+}
+
 }  // namespace
 
 JobDesk::JobDesk(Surroundings around, std::size_t capacity)
@@ -96,13 +102,12 @@ JobDesk::Next JobDesk::Consider(Ticket& ticket) {
                around_.resources.side(Side::kClient),
                around_.resources.side(Side::kServer));
   if (const Refused* refused = std::get_if<Refused>(&planning)) {
-    Account account;
-    account.reason = refused->reason;
-    answers_.Fail(std::move(ticket), refused->code, std::move(account));
+    answers_.Fail(std::move(ticket), refused->code, Because(refused->reason));
     return Next::kDone;
   }
   if (TimeLeft(ticket) < kLeastTime) {
-    answers_.Fail(std::move(ticket), Code::kTooBusy, Account());
+    answers_.Fail(std::move(ticket), Code::kTooBusy,
+                  Because("no time was left to begin it"));
     return Next::kDone;
   }
   Plan* plan = std::get_if<Plan>(&planning);
@@ -360,12 +365,14 @@ std::optional<MonotonicTime> JobDesk::NextWake() const {
 
 void JobDesk::Close() {
   for (Ticket& ticket : std::exchange(queue_, {})) {
-    answers_.FailNow(std::move(ticket), Code::kShuttingDown, Account());
+    answers_.FailNow(std::move(ticket), Code::kShuttingDown,
+                     Because("the agent is stopping"));
   }
   for (auto& [id, job] : std::exchange(running_, {})) {
     static_cast<void>(
         around_.socket_ops.Shutdown(job.ticket.upcall.socket(), SHUT_RDWR));
-    answers_.FailNow(std::move(job.ticket), Code::kShuttingDown, Account());
+    answers_.FailNow(std::move(job.ticket), Code::kShuttingDown,
+                     Because("the agent is stopping"));
   }
   answers_.SendAll();
 }

@@ -73,7 +73,7 @@ TEST_F(TroubleTest, AnswersWhatNobodyCouldServeInTime) {
   ExpectAnswers({});
   Advance(milliseconds(2));
   ExpectAnswers({EIO});
-  EXPECT_EQ(log_.Count("code=too_busy"), 1);
+  EXPECT_EQ(log_.Count("code=too_busy", "no time was left"), 1);
 }
 
 TEST_F(TroubleTest, AnswersForAWorkerThatHangs) {
@@ -211,7 +211,7 @@ TEST_F(TroubleTest, AnswersEverythingWhenItStops) {
   Ask(NfsTls());  // waits for a worker
   desk_.Close();
   EXPECT_EQ(kernel_.answers().size(), 3U);
-  EXPECT_EQ(log_.Count("code=shutting_down"), 2);
+  EXPECT_EQ(log_.Count("code=shutting_down", "the agent is stopping"), 2);
 }
 
 TEST_F(TroubleTest, AnswersEvenWhenItIsDestroyed) {
