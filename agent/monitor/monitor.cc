@@ -182,7 +182,7 @@ class Monitor {
       LogEvent event{EventKind::kConfigProblem, LogLevel::kWarning, {}};
       log_.Write(event.Add("file", config_path_)
                      .Add("key", key)
-                     .Add("reason", "no such key, ignoring"));
+                     .Add("reason", "a key without a meaning here, ignoring"));
     }
     resources_.Reload(config_);
     std::vector<std::string> files = resources_.Files();
