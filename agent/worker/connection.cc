@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/error_codes.h"
+#include "base/overload.h"
 #include "handshake/server_name.h"
 #include "handshake/verdict_source.h"
 #include "ktls/installer.h"
@@ -18,13 +19,6 @@ namespace ktlsd::agent {
 namespace {
 
 using handshake::Failed;
-
-template <typename... Ts>
-struct Overload : Ts... {
-  using Ts::operator()...;
-};
-template <typename... Ts>
-Overload(Ts...) -> Overload<Ts...>;
 
 // After a fatal alert the peer's bytes are read for a moment, until it hangs
 // up: closing a socket with unread bytes sends RST, which destroys the alert on
