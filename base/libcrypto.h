@@ -11,18 +11,10 @@
 #include <memory>
 #include <string_view>
 
+#include "base/fn_deleter.h"  // IWYU pragma: export
 #include "base/result.h"
 
 namespace ktlsd {
-
-// Calls the C function that frees a T: std::unique_ptr<T, FnDeleter<T_free>>.
-template <auto Free>
-struct FnDeleter {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
 
 // An object that is costly to look up (an EVP_MD, say), made by the first who
 // needs it and kept for the process. A failure is not kept: the next caller

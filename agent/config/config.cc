@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "agent/config/files.h"
+#include "base/fn_deleter.h"
 
 namespace ktlsd::agent {
 namespace {
@@ -17,16 +18,9 @@ constexpr char kAuthenticate[] = "authenticate";
 constexpr char kClient[] = "authenticate.client";
 constexpr char kServer[] = "authenticate.server";
 
-template <auto Function>
-struct Free {
-  template <typename T>
-  void operator()(T* object) const {
-    Function(object);
-  }
-};
-using KeyFile = std::unique_ptr<GKeyFile, Free<::g_key_file_free>>;
-using GString = std::unique_ptr<gchar, Free<::g_free>>;
-using GStrings = std::unique_ptr<gchar*, Free<::g_strfreev>>;
+using KeyFile = std::unique_ptr<GKeyFile, FnDeleter<::g_key_file_free>>;
+using GString = std::unique_ptr<gchar, FnDeleter<::g_free>>;
+using GStrings = std::unique_ptr<gchar*, FnDeleter<::g_strfreev>>;
 
 // A GError to be filled in.
 class GlibError {

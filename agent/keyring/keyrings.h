@@ -23,7 +23,7 @@ namespace ktlsd::agent {
 class KeyPayload {
  public:
   explicit KeyPayload(std::size_t size)
-      : bytes_(new uint8_t[size]()), size_(size) {}
+      : bytes_(std::make_unique<uint8_t[]>(size)), size_(size) {}
   KeyPayload(KeyPayload&& other) noexcept;
   KeyPayload& operator=(KeyPayload&& other) = delete;
   ~KeyPayload();

@@ -11,25 +11,19 @@
 #include <netlink/socket.h>
 #include <sys/socket.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
-namespace ktlsd::agent {
+#include "base/fn_deleter.h"
 
-struct NetlinkKernel::Buffer {
-  alignas(nlmsghdr) std::array<uint8_t, 16384> bytes;
-};
+namespace ktlsd::agent {
 
 namespace {
 
 constexpr int kReadyQueueBytes = 4 << 20;
 
-struct FreeMessage {
-  void operator()(nl_msg* message) const { ::nlmsg_free(message); }
-};
-using Message = std::unique_ptr<nl_msg, FreeMessage>;
+using Message = std::unique_ptr<nl_msg, FnDeleter<::nlmsg_free>>;
 
 Message MakeMessage(int family, HandshakeCommand command, int flags) {
   Message message(::nlmsg_alloc());
@@ -75,15 +69,12 @@ void NetlinkKernel::FreeSocket::operator()(nl_sock* socket) const {
   ::nl_socket_free(socket);
 }
 
-void NetlinkKernel::FreeBuffer::operator()(Buffer* buffer) const {
-  delete buffer;
-}
-
 NetlinkKernel::NetlinkKernel(Socket requests, Socket ready, int family)
     : requests_(std::move(requests)),
       ready_(std::move(ready)),
-      family_(family),
-      buffer_(new Buffer) {}
+      family_(family) {
+  static_assert(alignof(Buffer) >= alignof(nlmsghdr));
+}
 
 Result<NetlinkKernel::Socket> NetlinkKernel::Connect() {
   Socket socket(::nl_socket_alloc());

@@ -8,6 +8,7 @@
 // Privilege: CAP_NET_ADMIN in the initial user namespace.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -50,11 +51,10 @@ class NetlinkKernel final : public HandshakeKernel {
   Socket requests_;
   Socket ready_;
   int family_;
-  struct Buffer;
-  struct FreeBuffer {
-    void operator()(Buffer* buffer) const;
+  struct Buffer {
+    alignas(uint32_t) std::array<uint8_t, 16384> bytes;
   };
-  std::unique_ptr<Buffer, FreeBuffer> buffer_;
+  std::unique_ptr<Buffer> buffer_ = std::make_unique<Buffer>();
 };
 
 }  // namespace ktlsd::agent
