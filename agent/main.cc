@@ -43,6 +43,13 @@ struct Options {
   std::optional<int> exit_code;     // nothing is to be done
 };
 
+Options Misused() {
+  std::fputs(kUsage, stderr);
+  Options options;
+  options.exit_code = EXIT_FAILURE;
+  return options;
+}
+
 Options ReadOptions(int count, char** arguments) {
   constexpr int kRole = 1;
   constexpr option kLong[] = {
@@ -57,11 +64,7 @@ Options ReadOptions(int count, char** arguments) {
   for (;;) {
     switch (::getopt_long(count, arguments, "c:svh", kLong, nullptr)) {
       case -1:
-        if (optind < count) {
-          std::fputs(kUsage, stderr);
-          options.exit_code = EXIT_FAILURE;
-        }
-        return options;
+        return optind < count ? Misused() : options;
       case 'c':
         options.config = optarg;
         break;
@@ -80,9 +83,7 @@ Options ReadOptions(int count, char** arguments) {
         options.role = optarg;
         break;
       default:
-        std::fputs(kUsage, stderr);
-        options.exit_code = EXIT_FAILURE;
-        return options;
+        return Misused();
     }
   }
 }
