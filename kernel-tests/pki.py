@@ -6,7 +6,8 @@ import pathlib
 import subprocess
 
 _DAY = datetime.timedelta(days=1)
-_SERVER_NAMES = "DNS:localhost,DNS:server.example,IP:127.0.0.1,IP:::1"
+_SERVER_NAMES = ("DNS:localhost,DNS:server.example,DNS:server6.example,"
+                 "IP:127.0.0.1,IP:::1")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import pathlib
 
-from cases import case
+from cases import Skip, case
 from guest import machine, nfs
 from guest.agents import Credentials
 from guest.proofs import mount_and_check
@@ -44,13 +44,16 @@ def by_other_name(bed):
     mount_and_check(bed, "tls", host="server.example")
 
 
-@case("nfs/ipv6", "the server is named by its IPv6 address")
+@case("nfs/ipv6", "over IPv6: the server is named by its address, by a name")
 def ipv6(bed):
+    if not bed.profile.takes_ipv6_addresses:
+        raise Skip(f"{bed.profile.name} looks IPv6 addresses up in the DNS")
     if not pathlib.Path("/proc/sys/net/ipv6").is_dir():
         machine.load_modules("ipv6")
-    nfs.serve(("mtls",), clients=("127.0.0.1", "::1"))
+    nfs.serve(("tls", "mtls"), clients=("::1",))
     bed.start_agent(client=Credentials(certificate="client"))
-    mount_and_check(bed, "mtls", host="[::1]")
+    mount_and_check(bed, "tls", host="[::1]")
+    mount_and_check(bed, "mtls", host="server6.example")
 
 
 def _mtls_with(kind: str):

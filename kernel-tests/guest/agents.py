@@ -68,6 +68,7 @@ class Profile:
     probes_with_done: bool = False
     # Says in its log when it has read its files again, and when it could not.
     reports_reloads: bool = True
+    takes_ipv6_addresses: bool = True
 
 
 # How tlshd 1.0.0 and 1.4.0 word what their client finds. About a client's
@@ -98,7 +99,8 @@ PROFILES = {
                      logs_each_handshake=False, takes_what_is_queued=False,
                      answers_for_dead_workers=False, keeps_deadlines=False,
                      sends_alerts=False, checks_purpose=False,
-                     probes_with_done=True, reports_reloads=False),
+                     probes_with_done=True, reports_reloads=False,
+                     takes_ipv6_addresses=False),
 }
 
 

@@ -17,8 +17,9 @@ _MS_BIND = 4096
 _POWER_OFF = 0x4321FEDC
 _libc = ctypes.CDLL(None, use_errno=True)
 
-# IPv4 alone: mount tries each address a name has, and every attempt counts.
-_HOSTS = "127.0.0.1 localhost server.example\n"
+# One address for each name: mount tries all that a name has, and every attempt
+# counts.
+_HOSTS = "127.0.0.1 localhost server.example\n::1 server6.example\n"
 
 
 def prepare() -> None:

@@ -90,9 +90,7 @@ def start_mount(security: str, host: str = "localhost", port: int = PORT, *,
                 more: str = "") -> Mounting:
     """A mount that may have to wait; see finish_mount."""
     MOUNT.mkdir(parents=True, exist_ok=True)
-    protocol = "tcp6" if host.startswith("[") else "tcp"
-    options = (f"vers=4.2,proto={protocol},port={port},xprtsec={security},"
-               "retry=0")
+    options = f"vers=4.2,port={port},xprtsec={security},retry=0"
     if more:
         options += f",{more}"
     command = ["mount", "-t", "nfs4", "-o", options, f"{host}:/", str(MOUNT)]
