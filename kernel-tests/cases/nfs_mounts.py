@@ -47,7 +47,7 @@ def by_other_name(bed):
 @case("nfs/ipv6", "over IPv6: the server is named by its address, by a name")
 def ipv6(bed):
     if not bed.profile.takes_ipv6_addresses:
-        raise Skip(f"{bed.profile.name} looks IPv6 addresses up in the DNS")
+        raise Skip(f"{bed.profile.name} sends an IPv6 address as its SNI")
     if not pathlib.Path("/proc/sys/net/ipv6").is_dir():
         machine.load_modules("ipv6")
     nfs.serve(("tls", "mtls"), clients=("::1",))
