@@ -1,12 +1,14 @@
 #include "agent/log/log_sinks.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/uio.h>
 #include <syslog.h>
 #include <systemd/sd-journal.h>
 #include <unistd.h>
 
 #include <cctype>
+#include <climits>
 #include <string>
 #include <vector>
 
@@ -40,8 +42,12 @@ std::string FieldName(std::string_view name) {
 }  // namespace
 
 void LineSink::Write(const LogEvent& event) {
-  const std::string line = Logfmt(event) + '\n';
-  static_cast<void>(::write(out_.raw(), line.data(), line.size()) < 0);
+  // A pipe that has room at all takes PIPE_BUF bytes at once.
+  const std::string line = Logfmt(event).substr(0, PIPE_BUF - 1) + '\n';
+  pollfd waiting{out_.raw(), POLLOUT, 0};
+  if (::poll(&waiting, 1, 0) == 1 && (waiting.revents & POLLOUT) != 0) {
+    static_cast<void>(::write(out_.raw(), line.data(), line.size()) < 0);
+  }
 }
 
 void JournalSink::Write(const LogEvent& event) {
