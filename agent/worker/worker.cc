@@ -135,13 +135,8 @@ Status Worker::Handle(const TakeLink& take, Received<ToWorker>& received) {
   RETURN_IF_ERROR(
       loop_->Watch(link->socket(), keeper ? kKeeperToken : kVerifierToken));
   if (keeper) {
-    std::erase_if(waiting_, [this](const WaitingJob& waiting) {
-      const Status asked = AskChain(waiting);
-      if (!asked.ok()) {
-        Report(RefusalOf(waiting.job.job, asked.error()));
-      }
-      return !asked.ok();
-    });
+    asked_chains_.clear();
+    AskChains();
   }
   return Ok{};
 }
@@ -244,15 +239,28 @@ void Worker::StopWatching(BorrowedFd socket) { loop_->Unwatch(socket); }
 
 // --- Keeper ---
 
-// Without a keeper the job waits for the next one: TakeLink asks again.
+// Without a keeper the job waits for the next one: TakeLink asks again. Many
+// jobs that begin at once must not fill the link with copies of one chain.
 Status Worker::AskChain(const WaitingJob& waiting) {
-  if (!keeper_) {
+  if (!keeper_ || asked_chains_.contains(waiting.job.credential)) {
     return Ok{};
   }
   ChainRequest request;
   request.job = waiting.job.job;
   request.credential = waiting.job.credential;
-  return keeper_->Send(request);
+  RETURN_IF_ERROR(keeper_->Send(request));
+  asked_chains_.insert(waiting.job.credential);
+  return Ok{};
+}
+
+void Worker::AskChains() {
+  std::erase_if(waiting_, [this](const WaitingJob& waiting) {
+    const Status asked = AskChain(waiting);
+    if (!asked.ok()) {
+      Report(RefusalOf(waiting.job.job, asked.error()));
+    }
+    return !asked.ok();
+  });
 }
 
 Status Worker::RequestSignature(JobId job,
@@ -280,6 +288,7 @@ Status Worker::ReadKeeper() {
 }
 
 void Worker::Handle(const ChainReply& reply, ByteView payload) {
+  asked_chains_.erase(reply.credential);
   if (!reply.outcome.ok()) {
     return RefuseWaiting(reply.job, {reply.outcome.code(),
                                      "the keeper has no such certificate"});
@@ -310,6 +319,7 @@ void Worker::RefuseWaiting(JobId job, const Error& error) {
   if (refused != 0) {
     Report(RefusalOf(job, error));
   }
+  AskChains();  // the refusal may be of that job only
 }
 
 void Worker::Handle(const SignReply& reply, ByteView payload) {
@@ -327,6 +337,11 @@ void Worker::Handle(const SignReply& reply, ByteView payload) {
 // --- Verifier ---
 
 Status Worker::RequestVerdict(JobId job, const handshake::PeerProof& proof) {
+  // The verifier would take a message like that for the worker's fault.
+  if (proof.signature.empty() || proof.signature.size() > kMaxSignatureBytes) {
+    return Error{Code::kBadCertificateVerify,
+                 "no signature has the size of the peer's"};
+  }
   if (!verifier_) {
     return kVerifierGone;
   }

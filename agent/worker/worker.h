@@ -13,6 +13,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <unordered_map>
 #include <vector>
 
@@ -75,6 +76,7 @@ class Worker final : public JobServices {
   void Handle(const SignReply& reply, ByteView payload);
 
   Status AskChain(const WaitingJob& waiting);
+  void AskChains();
   void Start(WaitingJob waiting,
              std::optional<handshake::LocalCertificate> certificate);
   void StartWaiting(CredentialId credential);
@@ -98,8 +100,9 @@ class Worker final : public JobServices {
 
   std::unordered_map<JobId, RunningJob> connections_;
   std::unordered_map<CredentialId, handshake::LocalCertificate> certificates_;
-  std::vector<WaitingJob> waiting_;  // for the chain of their credential
-  std::vector<JobId> blocked_;       // by a full link
+  std::vector<WaitingJob> waiting_;      // for the chain of their credential
+  std::set<CredentialId> asked_chains_;  // and not answered yet
+  std::vector<JobId> blocked_;           // by a full link
   std::deque<JobReport> unsent_reports_;
 };
 

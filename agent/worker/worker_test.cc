@@ -24,6 +24,7 @@
 #include "gtest/gtest.h"
 #include "handshake/credential.h"
 #include "handshake/crypto/digest.h"
+#include "handshake/peer_proof.h"
 #include "handshake/peer_verifier.h"
 #include "handshake/server_name.h"
 #include "handshake/testing/local_peer.h"
@@ -255,6 +256,44 @@ TEST_F(WorkerTest, ReportsAPeerThatNeverSpeaks) {
   AnswerChain(*keeper);
   const Code code = AwaitReport().outcome.code();
   EXPECT_TRUE(code == Code::kDeadlineTotal || code == Code::kDeadlineFirstByte);
+}
+
+// It is the peer's fault, and no verifier may take it for the worker's.
+TEST_F(WorkerTest, SendsNoProofThatTheVerifierCannotTake) {
+  Worker worker(Link(OwnedFd()), ktls_, clock_);
+  handshake::PeerProof proof;
+  proof.chain = server_.chain();
+  for (const std::size_t size : {std::size_t{0}, kMaxSignatureBytes + 1}) {
+    proof.signature = Bytes(size);
+    const Status sent = worker.RequestVerdict(1, proof);
+    ASSERT_FALSE(sent.ok());
+    EXPECT_EQ(sent.error().code, Code::kBadCertificateVerify);
+  }
+  proof.signature = Bytes(kMaxSignatureBytes);
+  EXPECT_EQ(worker.RequestVerdict(1, proof).error().code,
+            Code::kVerifierUnavailable);
+}
+
+TEST_F(WorkerTest, AsksOnceForAChainThatSeveralJobsNeed) {
+  auto keeper = GiveLink(LinkTo::kKeeper);
+  SendJob(1, /*total_ms=*/50);
+  const OwnedFd first = std::move(peer_socket_);
+  SendJob(2, /*total_ms=*/50);
+  AnswerChain(*keeper);
+  AwaitReport();
+  AwaitReport();
+  EXPECT_FALSE(keeper->Receive<WorkerToKeeper>().value().has_value());
+}
+
+TEST_F(WorkerTest, AsksAgainForTheJobsAfterOneThatWasRefused) {
+  auto keeper = GiveLink(LinkTo::kKeeper);
+  SendJob(1, /*total_ms=*/50);
+  const OwnedFd first = std::move(peer_socket_);
+  SendJob(2, /*total_ms=*/50);
+  AnswerChain(*keeper, Outcome::Failure(Code::kDeadlineTotal));
+  EXPECT_EQ(AwaitReport().job, 1U);
+  AnswerChain(*keeper);
+  EXPECT_EQ(AwaitReport().job, 2U);
 }
 
 TEST_F(WorkerTest, SaysNothingOfAJobThatWasEnded) {
