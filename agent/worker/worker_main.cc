@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "agent/ipc/link.h"
+#include "agent/service/process.h"
 #include "agent/worker/worker.h"
 #include "base/clock.h"
 #include "ktls/socket_ops.h"
@@ -11,6 +12,9 @@
 namespace ktlsd::agent {
 
 int RunWorker(OwnedFd monitor_link) {
+  if (!PrepareProcess().ok()) {
+    return EXIT_FAILURE;
+  }
   const SystemClock clock;
   ktls::KernelSocketOps ktls_ops;
   Worker worker(Link(std::move(monitor_link)), ktls_ops, clock);
