@@ -9,6 +9,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <exception>
 #include <iterator>
 #include <optional>
 #include <thread>
@@ -304,10 +305,16 @@ int RunMonitor(const std::string& config_path, LogSink& log,
   if (!loop.ok()) {
     return Complain(log, EventKind::kKernelTrouble, loop.error());
   }
-  Monitor monitor(config_path, std::move(std::get<Config>(config)), log,
-                  socket_ops, std::move(kernel).value(),
-                  std::move(loop).value(), std::move(suites));
-  const Status run = monitor.Run();
+  // Whatever ends this, the destructors have answered every request by then.
+  Status run = Ok{};
+  try {
+    Monitor monitor(config_path, std::move(std::get<Config>(config)), log,
+                    socket_ops, std::move(kernel).value(),
+                    std::move(loop).value(), std::move(suites));
+    run = monitor.Run();
+  } catch (const std::exception&) {
+    run = Error{Code::kNoMemory, "the monitor ran out of memory"};
+  }
   return run.ok() ? EXIT_SUCCESS
                   : Complain(log, EventKind::kStopped, run.error());
 }

@@ -6,7 +6,9 @@
 #include <sys/wait.h>
 #include <systemd/sd-event.h>
 
+#include <cerrno>
 #include <csignal>
+#include <exception>
 #include <utility>
 
 namespace ktlsd::agent {
@@ -16,6 +18,18 @@ std::string HowItEnded(const siginfo_t& info) {
   return info.si_code == CLD_EXITED
              ? fmt::format("exit status {}", info.si_status)
              : fmt::format("killed by signal {}", info.si_status);
+}
+
+// Nothing may be thrown through the C library. What is thrown here is want of
+// memory, and RunOnce tells the loop's owner.
+template <typename Callback>
+int Guarded(sd_event_source* source, const Callback& callback) noexcept {
+  try {
+    callback();
+    return 0;
+  } catch (const std::exception&) {
+    return ::sd_event_exit(::sd_event_source_get_event(source), -ENOMEM);
+  }
 }
 
 }  // namespace
@@ -55,9 +69,8 @@ Result<MonitorLoop::WatchPtr> MonitorLoop::OnReadable(BorrowedFd fd,
   watch->callback_ = std::move(callback);
   const int error = ::sd_event_add_io(
       event_.get(), &watch->source_, fd.raw(), EPOLLIN,
-      [](sd_event_source*, int, uint32_t, void* data) {
-        static_cast<Watch*>(data)->callback_();
-        return 0;
+      [](sd_event_source* source, int, uint32_t, void* data) {
+        return Guarded(source, static_cast<Watch*>(data)->callback_);
       },
       watch.get());
   if (error >= 0 && urgency == Urgency::kFirst) {
@@ -72,9 +85,10 @@ Result<MonitorLoop::WatchPtr> MonitorLoop::OnChildEnd(pid_t pid,
   watch->child_callback_ = std::move(callback);
   const int error = ::sd_event_add_child(
       event_.get(), &watch->source_, pid, WEXITED,
-      [](sd_event_source*, const siginfo_t* info, void* data) {
-        static_cast<Watch*>(data)->child_callback_(HowItEnded(*info));
-        return 0;
+      [](sd_event_source* source, const siginfo_t* info, void* data) {
+        return Guarded(source, [&] {
+          static_cast<Watch*>(data)->child_callback_(HowItEnded(*info));
+        });
       },
       watch.get());
   return Finish(error, std::move(watch));
@@ -86,9 +100,8 @@ Result<MonitorLoop::WatchPtr> MonitorLoop::OnSignal(int number,
   watch->callback_ = std::move(callback);
   const int error = ::sd_event_add_signal(
       event_.get(), &watch->source_, number,
-      [](sd_event_source*, const signalfd_siginfo*, void* data) {
-        static_cast<Watch*>(data)->callback_();
-        return 0;
+      [](sd_event_source* source, const signalfd_siginfo*, void* data) {
+        return Guarded(source, static_cast<Watch*>(data)->callback_);
       },
       watch.get());
   return Finish(error, std::move(watch));
@@ -102,9 +115,8 @@ Result<MonitorLoop::WatchPtr> MonitorLoop::OnDirectoryChange(
   watch->callback_ = std::move(callback);
   const int error = ::sd_event_add_inotify(
       event_.get(), &watch->source_, directory.c_str(), kChanges,
-      [](sd_event_source*, const inotify_event*, void* data) {
-        static_cast<Watch*>(data)->callback_();
-        return 0;
+      [](sd_event_source* source, const inotify_event*, void* data) {
+        return Guarded(source, static_cast<Watch*>(data)->callback_);
       },
       watch.get());
   return Finish(error, std::move(watch));
@@ -116,6 +128,10 @@ Status MonitorLoop::RunOnce(std::optional<std::chrono::microseconds> wake) {
   const int error = ::sd_event_run(event_.get(), timeout);
   if (error < 0) {
     return Error{Code::kSystemFailed, "the event loop failed", -error};
+  }
+  int thrown = 0;
+  if (::sd_event_get_exit_code(event_.get(), &thrown) >= 0) {
+    return Error{Code::kNoMemory, "no memory to handle an event", -thrown};
   }
   return Ok{};
 }

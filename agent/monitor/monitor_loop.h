@@ -46,6 +46,7 @@ class MonitorLoop {
                                      Callback callback);
 
   // Handles one event, or waits until `wake` at most.
+  // Errors: kNoMemory a callback threw; kSystemFailed
   Status RunOnce(std::optional<std::chrono::microseconds> wake);
 
  private:

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <csignal>
 #include <fstream>
+#include <new>
 
 #include "agent/monitor/file_watch.h"
 #include "base/clock.h"
@@ -45,6 +46,20 @@ class MonitorLoopTest : public ::testing::Test {
 
   MonitorLoop loop_;
 };
+
+// Nothing is thrown through the C library; the owner has to end.
+TEST_F(MonitorLoopTest, FailsWhenACallbackThrows) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe(ends.data()), 0);
+  const OwnedFd out(ends[0]);
+  const OwnedFd in(ends[1]);
+  auto watch = loop_.OnReadable(out.borrow(), [] { throw std::bad_alloc(); });
+  ASSERT_TRUE(watch.ok());
+  ASSERT_EQ(::write(in.raw(), "x", 1), 1);
+  const Status run = loop_.RunOnce(seconds(10));
+  ASSERT_FALSE(run.ok());
+  EXPECT_EQ(run.error().code, Code::kNoMemory);
+}
 
 TEST_F(MonitorLoopTest, SeesWhatCanBeRead) {
   std::array<int, 2> ends{};
