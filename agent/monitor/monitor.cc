@@ -185,10 +185,11 @@ class Monitor {
                      .Add("key", key)
                      .Add("reason", "a key without a meaning here, ignoring"));
     }
-    resources_.Reload(config_);
-    std::vector<std::string> files = resources_.Files();
+    // Watched before they are opened: no change in between goes unseen.
+    std::vector<std::string> files = Resources::FilesOf(config_);
     files.push_back(config_path_);
     files_.Set(std::move(files));
+    resources_.Reload(config_);
     LogEvent event{EventKind::kConfigLoaded, LogLevel::kInfo, {}};
     log_.Write(event.Add("file", config_path_));
   }

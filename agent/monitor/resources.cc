@@ -60,7 +60,7 @@ void Resources::LoseKeeper() {
   keeper_.reset();
   DropUses(Kind::kCredential);
   for (SideState* state : {&client_, &server_}) {
-    state->next.reset();
+    DropNext(*state);
     if (std::holds_alternative<Loaded>(state->current.credential)) {
       state->current.credential = Loading();
     }
@@ -71,10 +71,18 @@ void Resources::LoseVerifier() {
   verifier_.reset();
   DropUses(Kind::kTrust);
   for (SideState* state : {&client_, &server_}) {
-    state->next.reset();
+    DropNext(*state);
     if (std::holds_alternative<Loaded>(state->current.trust)) {
       state->current.trust = Loading();
     }
+  }
+}
+
+// What the process that is left has loaded of it is of no use.
+void Resources::DropNext(SideState& state) {
+  if (state.next.has_value()) {
+    Retire(*state.next);
+    state.next.reset();
   }
 }
 
@@ -98,9 +106,7 @@ void Resources::Reload(const Config& config) {
 
 void Resources::Begin(Side side, const SideConfig& config) {
   SideState& state = Of(side);
-  if (state.next.has_value()) {
-    Retire(*state.next);
-  }
+  DropNext(state);
   state.next = SideSettings{LoadTrust(config), LoadCredential(config)};
   SwapWhenSettled(side);
 }
@@ -212,6 +218,7 @@ void Resources::Settle(uint64_t id, Slot slot) {
       if (Awaits(*waiting, id)) {
         if (Problem* problem = std::get_if<Problem>(&slot)) {
           problem->file = std::get<Loading>(*waiting).file;
+          Retire(*waiting);  // the failure is kept under the id there
         }
         *waiting = std::move(slot);
         return SwapWhenSettled(side);
@@ -253,12 +260,9 @@ void Resources::LogProblems(Side side, const SideSettings& settings,
   }
 }
 
-std::vector<std::string> Resources::Files() const {
+std::vector<std::string> Resources::FilesOf(const Config& config) {
   std::vector<std::string> files;
-  if (!config_.has_value()) {
-    return files;
-  }
-  for (const SideConfig* side : {&config_->client, &config_->server}) {
+  for (const SideConfig* side : {&config.client, &config.server}) {
     const std::optional<std::string> store =
         side->truststore.has_value() ? side->truststore : SystemTrustStore();
     for (const auto& file :

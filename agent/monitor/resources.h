@@ -46,8 +46,8 @@ class Resources {
   void Handle(const TrustLoaded& loaded);
 
   const SideSettings& side(Side side) const { return Of(side).current; }
-  // The files of the last Reload, to be watched.
-  std::vector<std::string> Files() const;
+  // The files that Reload would open, to be watched.
+  static std::vector<std::string> FilesOf(const Config& config);
 
   // A credential for one job, of keys that only the request names.
   Result<CredentialId> LoadForJob(const Keyrings::Pair& keys);
@@ -77,6 +77,7 @@ class Resources {
   Slot LoadCredential(const SideConfig& config);
   void Begin(Side side, const SideConfig& config);
   void DropUses(Kind kind);
+  void DropNext(SideState& state);
   void Settle(uint64_t id, Slot slot);
   void SwapWhenSettled(Side side);
   void LogProblems(Side side, const SideSettings& settings, bool kept);

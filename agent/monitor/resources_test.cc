@@ -114,6 +114,26 @@ TEST_F(ResourcesTest, UsesNothingOfAKeeperThatDied) {
   EXPECT_GT(std::get<Loaded>(client().credential).id, old);
 }
 
+TEST_F(ResourcesTest, ForgetsWhatCouldNotBeLoaded) {
+  resources_.Reload(GoodConfig());
+  LoadAll(Outcome::Failure(Code::kPrivateKeyUnusable),
+          Outcome::Failure(Code::kTrustStoreUnusable));
+  EXPECT_TRUE((Next<Forget, ToKeeper>(*keeper_).has_value()));
+  EXPECT_TRUE((Next<Forget, ToVerifier>(*verifier_).has_value()));
+}
+
+TEST_F(ResourcesTest, ForgetsAtTheVerifierWhatADyingKeeperInterrupted) {
+  resources_.Reload(GoodConfig());
+  resources_.LoseKeeper();
+  EXPECT_TRUE((Next<Forget, ToVerifier>(*verifier_).has_value()));
+}
+
+TEST_F(ResourcesTest, ForgetsAtTheKeeperWhatADyingVerifierInterrupted) {
+  resources_.Reload(GoodConfig());
+  resources_.LoseVerifier();
+  EXPECT_TRUE((Next<Forget, ToKeeper>(*keeper_).has_value()));
+}
+
 TEST_F(ResourcesTest, SettlesWhenAReloadOvertakesAnother) {
   resources_.Reload(GoodConfig());
   resources_.Reload(GoodConfig());
