@@ -20,7 +20,7 @@ Error NotConfirmed(std::string_view what, int os_error = 0) {
   return Error{Code::kOffloadNotConfirmed, what, os_error};
 }
 
-Status CheckUlp(SocketOps& ops, BorrowedFd socket) {
+Result<bool> HasTls(SocketOps& ops, BorrowedFd socket) {
   std::array<uint8_t, kUlpNameSize> name{};
   const Result<std::size_t> size =
       ops.GetOption(socket, IPPROTO_TCP, TCP_ULP, name);
@@ -29,10 +29,12 @@ Status CheckUlp(SocketOps& ops, BorrowedFd socket) {
   }
   // A name with NULs behind it; what the kernel did not write is zero.
   constexpr std::array<uint8_t, kUlpNameSize> kTls = {'t', 'l', 's'};
-  if (name != kTls) {
-    return NotConfirmed("TCP_ULP is not tls");
-  }
-  return Ok{};
+  return name == kTls;
+}
+
+Status CheckUlp(SocketOps& ops, BorrowedFd socket) {
+  ASSIGN_OR_RETURN(const bool attached, HasTls(ops, socket));
+  return attached ? Status(Ok{}) : NotConfirmed("TCP_ULP is not tls");
 }
 
 // The suite that `option` (TLS_TX or TLS_RX) is keyed for. Asks for the head
@@ -69,6 +71,11 @@ Status CheckNoError(SocketOps& ops, BorrowedFd socket) {
 }
 
 }  // namespace
+
+bool MayBeAttached(SocketOps& ops, BorrowedFd socket) {
+  const Result<bool> attached = HasTls(ops, socket);
+  return !attached.ok() || *attached;
+}
 
 Result<Offloaded> Verify(SocketOps& ops, BorrowedFd socket,
                          const ExpectedOffload& expected) {

@@ -39,6 +39,10 @@ class [[nodiscard]] Offloaded {
   CipherSuite suite_;
 };
 
+// Whether the kernel's TLS sits on `socket`, keyed or not; also true when that
+// cannot be found out. What is sent on such a socket may go out in the clear.
+bool MayBeAttached(SocketOps& ops, BorrowedFd socket);
+
 // Reads `socket` back: the ULP is "tls"; both directions have TLS 1.3 and the
 // same cipher, of a suite that `expected` allows; no error is pending.
 //

@@ -84,6 +84,16 @@ TEST(Verify, RefusesAPlainSocket) {
   ExpectRefused(ops);
 }
 
+TEST(MayBeAttached, IsTrueOfAHalfInstalledSocketAndInDoubt) {
+  FakeSocketOps ops;
+  EXPECT_FALSE(MayBeAttached(ops, kSocket));
+  ops.FailCall(1, EBADF);
+  EXPECT_TRUE(MayBeAttached(ops, kSocket));
+  ASSERT_TRUE(
+      ops.SetOption(kSocket, IPPROTO_TCP, TCP_ULP, Bytes{'t', 'l', 's'}).ok());
+  EXPECT_TRUE(MayBeAttached(ops, kSocket));
+}
+
 TEST(Verify, RefusesASuiteThatWasNotAllowed) {
   FakeSocketOps ops;
   InstallOn(ops);

@@ -208,7 +208,8 @@ void JobDesk::Conclude(Running job, const JobReport& report, Status& verdict) {
   Account account{report, job.evidence.verdict, job.dispatched, "", 0};
   if (!report.outcome.ok()) {
     const Code code = JudgeFailure(job.evidence, report);
-    if (Describe(code).fault == Fault::kKernel) {
+    if (Describe(code).fault == Fault::kKernel ||
+        ktls::MayBeAttached(around_.socket_ops, job.ticket.upcall.socket())) {
       // Perhaps half installed: nothing may be written to it any more.
       static_cast<void>(
           around_.socket_ops.Shutdown(job.ticket.upcall.socket(), SHUT_RDWR));

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 
@@ -212,6 +213,30 @@ TEST_F(JobDeskTest, TakesABrokenConnectionForThePeers) {
 }
 
 // --- Failures that are reported ---
+
+TEST_F(JobDeskTest, ShutsASocketThatMayBeHalfInstalled) {
+  Start();
+  Ask(Nfsd());
+  const Job job = TakeJob(kServerWorker);
+  // Whatever the worker says of it: the kernel's TLS is on the socket.
+  EXPECT_TRUE(SendReport(kServerWorker,
+                         Report(job.job, Outcome::Failure(Code::kNoMemory)))
+                  .ok());
+  ExpectAnswers({EIO});
+  EXPECT_EQ(std::ranges::count(socket_ops_.calls(), "shutdown"), 1);
+}
+
+TEST_F(JobDeskTest, LeavesASocketAloneOnWhichAnAlertIsUnderWay) {
+  socket_ops_.ReadBackAs(IPPROTO_TCP, 31, {});  // no TCP_ULP
+  Start();
+  Ask(Nfsd());
+  const Job job = TakeJob(kServerWorker);
+  EXPECT_TRUE(SendReport(kServerWorker,
+                         Report(job.job, Outcome::Failure(Code::kNotTls)))
+                  .ok());
+  ExpectAnswers({EACCES});
+  EXPECT_EQ(std::ranges::count(socket_ops_.calls(), "shutdown"), 0);
+}
 
 TEST_F(JobDeskTest, SaysWhyTheVerifierRefused) {
   Start();
