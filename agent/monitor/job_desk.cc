@@ -43,7 +43,12 @@ bool JobDesk::full() const {
 }
 
 void JobDesk::TakeRequests(Age age) {
-  more_waits_ = false;
+  if (closed_) {
+    return;
+  }
+  if (std::exchange(more_waits_, false)) {
+    age = Age::kOld;
+  }
   while (!full()) {
     Result<std::optional<Request>> accepted = around_.kernel.Accept();
     if (!accepted.ok()) {
@@ -195,12 +200,17 @@ Status JobDesk::OnReport(WorkerId from, const JobReport& report) {
   if (std::optional<Running> job = Take(report.job)) {
     Conclude(std::move(*job), report, verdict);
   }
-  if (more_waits_) {
-    TakeRequests(Age::kFresh);
+  UseRoom();
+  return verdict;
+}
+
+// Something ended.
+void JobDesk::UseRoom() {
+  if (more_waits_ && !full()) {
+    TakeRequests(Age::kOld);
   } else {
     Dispatch();
   }
-  return verdict;
 }
 
 // Sets `verdict`, on the worker, when the report is a lie.
@@ -346,7 +356,7 @@ std::set<WorkerId> JobDesk::EndOverdue() {
     }
   }
   FailJobsOf(overdue, Code::kDeadlineTotal, "the worker does not answer");
-  Dispatch();
+  UseRoom();
   return hanging;
 }
 
@@ -365,6 +375,7 @@ std::optional<MonotonicTime> JobDesk::NextWake() const {
 }
 
 void JobDesk::Close() {
+  closed_ = true;
   for (Ticket& ticket : std::exchange(queue_, {})) {
     answers_.FailNow(std::move(ticket), Code::kShuttingDown,
                      Because("the agent is stopping"));

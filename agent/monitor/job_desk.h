@@ -54,7 +54,7 @@ class JobDesk {
   JobDesk(Surroundings around, std::size_t capacity);
 
   // What waited in the kernel before we came has waited for nobody knows how
-  // long.
+  // long; so has what there was no room for.
   enum class Age : uint8_t { kFresh, kOld };
   // ACCEPTs all that waits, or as much as there is room for.
   void TakeRequests(Age age);
@@ -77,7 +77,8 @@ class JobDesk {
   // Answers for those; returns the workers that seem to hang.
   std::set<WorkerId> EndOverdue();
   std::optional<MonotonicTime> NextWake() const;
-  // Answers everything now. The daemon is about to end.
+  // Answers everything now, and takes nothing more: the daemon is about to end,
+  // and what still comes is its successor's.
   void Close();
 
   const Answers::Counts& counts() const { return answers_.counts(); }
@@ -106,6 +107,7 @@ class JobDesk {
   void FailEarly(JobId job, Code code, const std::string& reason);
   void Fail(Running job, Code code, Account account);
   void Release(const Running& job);
+  void UseRoom();
   void NoteAcceptFailure(const Error& error);
 
   Surroundings around_;
@@ -115,6 +117,7 @@ class JobDesk {
   std::map<JobId, Running> running_;
   JobId last_job_ = 0;
   bool more_waits_ = false;  // in the kernel, for want of room here
+  bool closed_ = false;
   std::optional<MonotonicTime> accept_failed_;
 };
 

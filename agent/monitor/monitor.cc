@@ -140,7 +140,8 @@ class Monitor {
     supervisor_.OnTime();
     if (clock_.Now() >= look_at_) {
       look_at_ = clock_.Now() + kLookForRequestsEvery;
-      desk_.TakeRequests(JobDesk::Age::kFresh);
+      // Its READY was lost; it may have waited since the last look.
+      desk_.TakeRequests(JobDesk::Age::kOld);
     }
     if (std::exchange(reload_, false) || files_.Changed()) {
       Reload();

@@ -174,6 +174,28 @@ TEST_F(TroubleTest, LeavesInTheKernelWhatThereIsNoRoomFor) {
   EXPECT_EQ(kernel_.accepted(), 5U);
 }
 
+TEST_F(TroubleTest, TakesWhatWaitedInTheKernelWhenDeadlinesMakeRoom) {
+  Start();
+  for (int i = 0; i < 5; ++i) {
+    kernel_.Queue(Nfsd());
+  }
+  desk_.TakeRequests(JobDesk::Age::kFresh);
+  for (int i = 0; i < 4; ++i) {
+    TakeJob(kServerWorker);
+  }
+  Advance(milliseconds(4000));
+  EXPECT_EQ(kernel_.accepted(), 5U);
+  // It has waited there for nobody knows how long.
+  EXPECT_EQ(TakeJob(kServerWorker).total_ms, 1500U);
+}
+
+TEST_F(TroubleTest, LeavesInTheKernelWhatComesAfterItStopped) {
+  Start();
+  desk_.Close();
+  Ask(Nfsd());
+  EXPECT_EQ(kernel_.accepted(), 0U);
+}
+
 TEST_F(TroubleTest, SurvivesAFailingAccept) {
   Start();
   kernel_.FailAccept(3);
