@@ -43,6 +43,8 @@ std::string_view EventName(EventKind kind) {
       return "process_ended";
     case EventKind::kProcessMisbehaved:
       return "process_misbehaved";
+    case EventKind::kProcessReplaced:
+      return "process_replaced";
     case EventKind::kKernelTrouble:
       return "kernel_trouble";
   }
@@ -67,6 +69,8 @@ std::string_view EventId(EventKind kind) {
       return "3d1f3b5c0f5a4bb0a3c7e21f6d8a9b07";
     case EventKind::kProcessMisbehaved:
       return "3d1f3b5c0f5a4bb0a3c7e21f6d8a9b08";
+    case EventKind::kProcessReplaced:
+      return "3d1f3b5c0f5a4bb0a3c7e21f6d8a9b0a";
     case EventKind::kKernelTrouble:
       return "3d1f3b5c0f5a4bb0a3c7e21f6d8a9b09";
   }

@@ -26,6 +26,7 @@ enum class EventKind : uint8_t {
   kAnswerRefused,
   kProcessEnded,
   kProcessMisbehaved,
+  kProcessReplaced,
   kKernelTrouble,
 };
 

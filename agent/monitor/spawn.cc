@@ -10,6 +10,8 @@
 #include <string>
 #include <utility>
 
+#include "agent/service/process.h"
+
 namespace ktlsd::agent {
 namespace {
 
@@ -18,9 +20,17 @@ class SpawnPlan {
  public:
   explicit SpawnPlan(BorrowedFd link) {
     ::posix_spawn_file_actions_init(&actions_);
+    // The link first: it may be any number, if we were started without these.
+    ::posix_spawn_file_actions_adddup2(&actions_, link.raw(), kLinkDescriptor);
     ::posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null",
                                        O_RDONLY, 0);
-    ::posix_spawn_file_actions_adddup2(&actions_, link.raw(), kLinkDescriptor);
+    // Our standard error may be the log: what stands there is the monitor's.
+    ::posix_spawn_file_actions_addopen(&actions_, STDOUT_FILENO, "/dev/null",
+                                       O_WRONLY, 0);
+    if (!kReportsToStderr) {
+      ::posix_spawn_file_actions_addopen(&actions_, STDERR_FILENO, "/dev/null",
+                                         O_WRONLY, 0);
+    }
     ::posix_spawn_file_actions_addclosefrom_np(&actions_, kLinkDescriptor + 1);
     ::posix_spawnattr_init(&attributes_);
     sigset_t none;

@@ -1,7 +1,8 @@
 // Starting a role as a process of its own.
 //
 // Scope:     the same program, by exec: a fresh address space, no descriptor
-//            but the standard ones and its end of the monitor's link.
+//            but its end of the monitor's link; the standard ones lead
+//            nowhere.
 // Layer:     agent/monitor.
 #pragma once
 

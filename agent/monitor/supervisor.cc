@@ -1,5 +1,7 @@
 #include "agent/monitor/supervisor.h"
 
+#include <sys/wait.h>
+
 #include <algorithm>
 #include <csignal>
 #include <utility>
@@ -42,34 +44,38 @@ void Supervisor::Start(unsigned workers_per_pool) {
 void Supervisor::Fill(Seat& seat) {
   const MonotonicTime now = clock_.Now();
   Result<Spawned> spawned = Spawn(seat.role);
-  if (!spawned.ok()) {
+  const Status occupied = spawned.ok()
+                              ? Occupy(seat, std::move(spawned).value())
+                              : Status(spawned.error());
+  if (!occupied.ok()) {
     seat.pause = std::clamp(seat.pause * 2, kFirstPause, kLongestPause);
     seat.start_at = now + seat.pause;
     LogEvent event{EventKind::kProcessEnded, LogLevel::kError, {}};
     return log_.Write(event.Add("role", RoleName(seat.role))
-                          .Add("reason", spawned.error().what)
-                          .Add("os_error", spawned.error().os_error));
+                          .Add("reason", occupied.error().what)
+                          .Add("os_error", occupied.error().os_error));
   }
   seat.started = now;
-  Occupy(seat, std::move(spawned).value());
 }
 
-void Supervisor::Occupy(Seat& seat, Spawned spawned) {
-  seat.pid = spawned.pid;
-  seat.lost = false;
+Status Supervisor::Occupy(Seat& seat, Spawned spawned) {
   Result<MonitorLoop::WatchPtr> end_watch = loop_.OnChildEnd(
-      seat.pid, [this, &seat](const std::string& how) { OnEnd(seat, how); });
+      spawned.pid, [this, &seat](const std::string& how) { OnEnd(seat, how); });
   Result<MonitorLoop::WatchPtr> link_watch = loop_.OnReadable(
       spawned.link.socket(), [this, &seat] { OnReadable(seat); });
   if (!end_watch.ok() || !link_watch.ok()) {
-    // Without these its end would go unseen: it ends with its link.
-    ::kill(seat.pid, SIGKILL);
-    seat.lost = true;
-    return;
+    // Its end would go unseen.
+    ::kill(spawned.pid, SIGKILL);
+    ::waitpid(spawned.pid, nullptr, 0);
+    return end_watch.ok() ? link_watch.error() : end_watch.error();
   }
+  seat.pid = spawned.pid;
+  seat.lost = false;
+  seat.retired = false;
   seat.end_watch = std::move(end_watch).value();
   seat.link_watch = std::move(link_watch).value();
   Connect(seat, std::move(spawned.link));
+  return Ok{};
 }
 
 void Supervisor::Connect(Seat& seat, Link link) {
@@ -103,6 +109,10 @@ void Supervisor::OnReadable(Seat& seat) {
   }
   const Error& error = read.error();
   const bool ended = error.code == Code::kPeerClosed;
+  if (!ended) {
+    LogDismissal(seat, EventKind::kProcessMisbehaved, LogLevel::kError,
+                 error.what);
+  }
   Dismiss(seat, ended ? Code::kWorkerDied : Code::kWorkerMisbehaved,
           std::string(ended ? "the worker ended" : error.what));
 }
@@ -111,7 +121,7 @@ void Supervisor::OnEnd(Seat& seat, const std::string& how) {
   // Reports that it still sent count.
   static_cast<void>(Read(seat));
   Lose(seat, Code::kWorkerDied, "the worker ended: " + how);
-  if (!closed_) {
+  if (!closed_ && !seat.retired) {
     LogEnd(seat, how);
   }
   const MonotonicTime now = clock_.Now();
@@ -154,6 +164,14 @@ void Supervisor::LogEnd(const Seat& seat, const std::string& how) {
                  .Add("reason", how));
 }
 
+void Supervisor::LogDismissal(const Seat& seat, EventKind kind, LogLevel level,
+                              std::string_view reason) {
+  LogEvent event{kind, level, {}};
+  log_.Write(event.Add("role", RoleName(seat.role))
+                 .Add("pid", seat.pid)
+                 .Add("reason", reason));
+}
+
 void Supervisor::OnTime() {
   finished_.clear();
   for (const Switchboard::Dismissal& dismissal : switchboard_.TakeDismissed()) {
@@ -162,10 +180,14 @@ void Supervisor::OnTime() {
           seat->worker != dismissal.worker || seat->lost) {
         continue;
       }
-      LogEvent event{EventKind::kProcessMisbehaved, LogLevel::kError, {}};
-      log_.Write(event.Add("role", RoleName(seat->role))
-                     .Add("pid", seat->pid)
-                     .Add("reason", dismissal.reason));
+      seat->retired = dismissal.why == Switchboard::Why::kRetired;
+      if (seat->retired) {
+        LogDismissal(*seat, EventKind::kProcessReplaced, LogLevel::kInfo,
+                     dismissal.reason);
+      } else {
+        LogDismissal(*seat, EventKind::kProcessMisbehaved, LogLevel::kError,
+                     dismissal.reason);
+      }
       Dismiss(*seat, Code::kWorkerDied, dismissal.reason);
     }
   }

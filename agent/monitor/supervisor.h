@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/log/log_event.h"
@@ -20,6 +21,7 @@
 #include "agent/monitor/spawn.h"
 #include "agent/monitor/switchboard.h"
 #include "base/clock.h"
+#include "base/result.h"
 
 namespace ktlsd::agent {
 
@@ -50,7 +52,9 @@ class Supervisor {
     Pool pool{};
     pid_t pid = 0;  // 0: empty
     WorkerId worker = 0;
-    bool lost = false;  // its jobs are answered; it only has to end
+    // Nothing depends on it, or all of that is answered: it only has to end.
+    bool lost = true;
+    bool retired = false;  // it did well
     MonitorLoop::WatchPtr link_watch;
     MonitorLoop::WatchPtr end_watch;
     MonotonicTime started{};
@@ -59,7 +63,7 @@ class Supervisor {
   };
 
   void Fill(Seat& seat);
-  void Occupy(Seat& seat, Spawned spawned);
+  Status Occupy(Seat& seat, Spawned spawned);
   void Connect(Seat& seat, Link link);
   void OnReadable(Seat& seat);
   void OnEnd(Seat& seat, const std::string& how);
@@ -68,6 +72,8 @@ class Supervisor {
   void Lose(Seat& seat, Code code, const std::string& reason);
   void Dismiss(Seat& seat, Code code, const std::string& reason);
   void LogEnd(const Seat& seat, const std::string& how);
+  void LogDismissal(const Seat& seat, EventKind kind, LogLevel level,
+                    std::string_view reason);
 
   MonitorLoop& loop_;
   Switchboard& switchboard_;

@@ -66,12 +66,7 @@ Status Switchboard::OnReport(WorkerId id, const JobReport& report) {
   // their links fail, the event loop sees it too.
   static_cast<void>(ReadKeeper());
   static_cast<void>(ReadVerifier());
-  RETURN_IF_ERROR(desk_.OnReport(id, report));
-  const Roster::Worker* worker = roster_.Find(id);
-  if (worker != nullptr && worker->retiring() && worker->running.empty()) {
-    dismissed_.push_back({id, "replaced after its share of jobs"});
-  }
-  return Ok{};
+  return desk_.OnReport(id, report);
 }
 
 Status Switchboard::ReadKeeper() {
@@ -147,6 +142,13 @@ void Switchboard::OnTime() {
   }
   for (const WorkerId id : desk_.EndOverdue()) {
     dismissed_.push_back({id, "it does not answer"});
+  }
+  // Here, as its last job may have been ended without a report.
+  for (const WorkerId id : roster_.Ids()) {
+    const Roster::Worker& worker = *roster_.Find(id);
+    if (worker.retiring() && worker.running.empty()) {
+      dismissed_.push_back({id, "it has had its share of jobs", Why::kRetired});
+    }
   }
   for (const CredentialId credential : resources_.TakeForgotten()) {
     Forget forget;

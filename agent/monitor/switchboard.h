@@ -45,9 +45,11 @@ class Switchboard {
   // To be called after each event and at the desk's NextWake.
   void OnTime();
 
+  enum class Why : uint8_t { kMisbehaved, kRetired };
   struct Dismissal {
     WorkerId worker;
     std::string reason;
+    Why why = Why::kMisbehaved;
   };
   // Workers that have to be ended, since the last call.
   std::vector<Dismissal> TakeDismissed();

@@ -196,6 +196,21 @@ TEST_F(TroubleTest, LeavesInTheKernelWhatComesAfterItStopped) {
   EXPECT_EQ(kernel_.accepted(), 0U);
 }
 
+TEST_F(TroubleTest, ReplacesAWorkerWhoseLastJobWasEndedForIt) {
+  Start();
+  Ask(Nfsd());
+  roster_.Find(kServerWorker)->taken = Roster::kJobsPerLife;
+  switchboard_.OnTime();
+  EXPECT_TRUE(switchboard_.TakeDismissed().empty());
+  switchboard_.LoseKeeper();
+  ExpectAnswers({EIO});
+  switchboard_.OnTime();
+  const auto dismissed = switchboard_.TakeDismissed();
+  ASSERT_EQ(dismissed.size(), 1U);
+  EXPECT_EQ(dismissed[0].worker, kServerWorker);
+  EXPECT_EQ(dismissed[0].why, Switchboard::Why::kRetired);
+}
+
 TEST_F(TroubleTest, SurvivesAFailingAccept) {
   Start();
   kernel_.FailAccept(3);

@@ -22,6 +22,9 @@ namespace ktlsd::agent {
 // The leak check of the address sanitizer inspects a process from outside.
 inline constexpr bool kMayBeInspected = KTLSD_ADDRESS_SANITIZER;
 
+// Its findings go to standard error.
+inline constexpr bool kReportsToStderr = KTLSD_ADDRESS_SANITIZER;
+
 // No core dump and no ptrace by others of the same user.
 Status ForbidInspection();
 

@@ -1,0 +1,158 @@
+// Processes that are really started: by this test's own program, see main().
+#include "agent/monitor/supervisor.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "agent/ipc/link.h"
+#include "agent/ipc/messages.h"
+#include "agent/monitor/monitor_loop.h"
+#include "agent/monitor/spawn.h"
+#include "agent/monitor/testing/world.h"
+#include "agent/service/process.h"
+
+namespace ktlsd::agent {
+namespace {
+
+using std::chrono::milliseconds;
+
+void SetSignal(int how, int number) {
+  sigset_t set;
+  ::sigemptyset(&set);
+  ::sigaddset(&set, number);
+  ::sigprocmask(how, &set, nullptr);
+}
+
+class SupervisorTest : public World {
+ protected:
+  SupervisorTest() : loop_(std::move(MonitorLoop::Create()).value()) {
+    SetSignal(SIG_BLOCK, SIGCHLD);
+  }
+  ~SupervisorTest() override {
+    supervisor_.Close();
+    for (int i = 0; i < 1000 && !supervisor_.all_ended(); ++i) {
+      EXPECT_TRUE(loop_.RunOnce(milliseconds(10)).ok());
+    }
+    EXPECT_TRUE(supervisor_.all_ended());
+  }
+  template <typename Condition>
+  void RunUntil(const Condition& done) {
+    for (int i = 0; i < 1000 && !done(); ++i) {
+      ASSERT_TRUE(loop_.RunOnce(milliseconds(10)).ok());
+      supervisor_.OnTime();
+    }
+    EXPECT_TRUE(done()) << log_.All();
+  }
+
+  MonitorLoop loop_;
+  Supervisor supervisor_{loop_, switchboard_, log_, clock_};
+};
+
+// The role "verifier" of main() says with its exit code what it inherited.
+TEST(Spawn, GivesARoleNothingButItsLink) {
+  auto spawned = Spawn(ProcessRole::kVerifier);
+  ASSERT_TRUE(spawned.ok());
+  int status = 0;
+  ASSERT_EQ(::waitpid(spawned->pid, &status, 0), spawned->pid);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST_F(SupervisorTest, ClosesWhatCouldNotBeStarted) {
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit none = {0, before.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &none);
+  supervisor_.Start(1);
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_EQ(log_.Count("event=process_ended", "cannot make a link"), 4);
+  supervisor_.Close();
+  EXPECT_TRUE(supervisor_.all_ended());
+}
+
+TEST_F(SupervisorTest, StartsAgainWhatItCouldNotWatch) {
+  SetSignal(SIG_UNBLOCK, SIGCHLD);  // the loop watches no child then
+  supervisor_.Start(1);
+  SetSignal(SIG_BLOCK, SIGCHLD);
+  EXPECT_TRUE(supervisor_.all_ended());
+  EXPECT_EQ(supervisor_.NextWake(), clock_.Now() + milliseconds(100));
+  clock_.Advance(milliseconds(100));
+  supervisor_.OnTime();
+  EXPECT_FALSE(supervisor_.all_ended());
+}
+
+// The role "worker" of main() does what no worker does.
+TEST_F(SupervisorTest, SaysWhoMisbehaved) {
+  supervisor_.Start(1);
+  RunUntil([&] { return log_.Count("event=process_misbehaved") == 2; });
+  EXPECT_EQ(log_.Count("event=process_misbehaved", "role=worker"), 2);
+}
+
+TEST_F(SupervisorTest, ReplacesQuietlyWhatHadItsShare) {
+  supervisor_.Start(1);
+  Roster::Worker* worker = nullptr;
+  for (const WorkerId id : roster_.Ids()) {
+    worker = roster_.Find(id);
+    worker->taken = Roster::kJobsPerLife;
+  }
+  ASSERT_NE(worker, nullptr);
+  switchboard_.OnTime();
+  supervisor_.OnTime();
+  EXPECT_EQ(log_.Count("event=process_replaced", "role=worker"), 2);
+  EXPECT_EQ(log_.Count("role=worker"), 2) << log_.All();
+}
+
+std::string Target(int descriptor) {
+  const std::string path = "/proc/self/fd/" + std::to_string(descriptor);
+  std::array<char, 256> target{};
+  const ssize_t size =
+      ::readlink(path.c_str(), target.data(), target.size() - 1);
+  return size < 0 ? "" : target.data();
+}
+
+// The bit of each thing that should not be there.
+int JudgeInheritance() {
+  int faults = Target(STDIN_FILENO) == "/dev/null" ? 0 : 1;
+  faults |= Target(STDOUT_FILENO) == "/dev/null" ? 0 : 2;
+  faults |= kReportsToStderr || Target(STDERR_FILENO) == "/dev/null" ? 0 : 4;
+  faults |= Target(kLinkDescriptor).starts_with("socket:") ? 0 : 8;
+  for (int descriptor = kLinkDescriptor + 1; descriptor < 256; ++descriptor) {
+    faults |= Target(descriptor).empty() ? 0 : 16;
+  }
+  return faults;
+}
+
+int PlayRole(std::string_view role) {
+  if (role == "--role=verifier") {
+    return JudgeInheritance();
+  }
+  Link link((OwnedFd(kLinkDescriptor)));
+  if (role == "--role=worker") {
+    SignRequest request;
+    request.job = 1;
+    static_cast<void>(link.Send(request));
+  }
+  pollfd closed{kLinkDescriptor, 0, 0};
+  return ::poll(&closed, 1, -1) == 1 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+}  // namespace
+}  // namespace ktlsd::agent
+
+int main(int count, char** arguments) {
+  if (count > 1 && std::string_view(arguments[1]).starts_with("--role=")) {
+    return ktlsd::agent::PlayRole(arguments[1]);
+  }
+  ::testing::InitGoogleTest(&count, arguments);
+  return RUN_ALL_TESTS();
+}
