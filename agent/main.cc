@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -98,8 +99,13 @@ Status BecomeRole(const std::string& role) {
 
 int RunRole(const std::string& role) {
   OwnedFd link(kLinkDescriptor);
-  // A kernel without keyrings has none that could be left.
-  static_cast<void>(BecomeRole(role));
+  if (const Status became = BecomeRole(role); !became.ok()) {
+    // Without keyrings, or where they are forbidden, there are none to leave.
+    const int os_error = became.error().os_error;
+    if (os_error != ENOSYS && os_error != EPERM) {
+      return EXIT_FAILURE;
+    }
+  }
   if (role == RoleName(ProcessRole::kKeeper)) {
     return RunKeeper(std::move(link));
   }
