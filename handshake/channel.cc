@@ -33,7 +33,7 @@ Status Channel::OnRecord(const RawRecord& record) {
   if (record.type == ContentType::kAlert) {
     return OnAlert(record.body);
   }
-  return opener_ ? OnProtected(record) : OnPlaintext(record);
+  return opener_ ? OnProtected(*opener_, record) : OnPlaintext(record);
 }
 
 Status Channel::OnPlaintext(const RawRecord& record) {
@@ -48,13 +48,13 @@ Status Channel::OnPlaintext(const RawRecord& record) {
   return assembler_.Add(record.body);
 }
 
-Status Channel::OnProtected(const RawRecord& record) {
+Status Channel::OnProtected(RecordOpener& opener, const RawRecord& record) {
   if (record.type != ContentType::kApplicationData) {
     return Error{
         Code::kUnexpectedMessage,
         "an unprotected handshake record where a protected one is due"};
   }
-  Result<OpenedRecord> opened = opener_->Open(record.header, record.body);
+  Result<OpenedRecord> opened = opener.Open(record.header, record.body);
   if (!opened.ok()) {
     if (opened.error().code == Code::kBadRecordMac &&
         SkipAsEarlyData(record.body.size())) {

@@ -86,7 +86,7 @@ class Channel {
 
   Status OnRecord(const RawRecord& record);
   Status OnPlaintext(const RawRecord& record);
-  Status OnProtected(const RawRecord& record);
+  Status OnProtected(RecordOpener& opener, const RawRecord& record);
   Status OnChangeCipherSpec(const RawRecord& record);
   Status OnAlert(ByteView content);
   Status CountIdle();

@@ -311,9 +311,11 @@ Result<AwaitServerFinished::Next> AwaitServerFinished::Receive(
   const std::optional<SignatureScheme> scheme = ChooseScheme();
   session.info.our_scheme = scheme;
   session.info.certificate_requested = request_.has_value();
+  if (!scheme) {
+    progress_.certificate.reset();  // not shown when we cannot sign for it
+  }
   if (request_) {
-    RETURN_IF_ERROR(
-        SendCertificate(scheme ? &*progress_.certificate : nullptr, channel));
+    RETURN_IF_ERROR(SendCertificate(channel));
   }
   if (!scheme) {
     RETURN_IF_ERROR(SendFinished(secrets_.client, session.keys,
@@ -357,9 +359,11 @@ std::optional<SignatureScheme> AwaitServerFinished::ChooseScheme() const {
                      request_->signature_algorithms);
 }
 
-Status AwaitServerFinished::SendCertificate(const LocalCertificate* certificate,
-                                            Channel& channel) {
-  ASSIGN_OR_RETURN(const Bytes message, SerializeChain(certificate));
+Status AwaitServerFinished::SendCertificate(Channel& channel) {
+  ASSIGN_OR_RETURN(
+      const Bytes message,
+      SerializeChain(progress_.certificate ? &*progress_.certificate
+                                           : nullptr));
   RETURN_IF_ERROR(progress_.transcript.Add(message));
   channel.Send(message);
   return Ok{};

@@ -180,7 +180,7 @@ class AwaitServerFinished {
         request_(std::move(request)) {}
   Status CheckFinished(const HandshakeMessage& message);
   Result<Session> Keys();
-  Status SendCertificate(const LocalCertificate* certificate, Channel& channel);
+  Status SendCertificate(Channel& channel);
   std::optional<SignatureScheme> ChooseScheme() const;
 
   ClientProgress progress_;

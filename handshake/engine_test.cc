@@ -348,7 +348,8 @@ std::vector<std::size_t> IgnoredBytes(const Bytes& stream) {
     if (static_cast<ContentType>(stream[at]) != ContentType::kApplicationData) {
       ignored.push_back(at + 2);
     }
-    at += kRecordHeaderSize + stream[at + 3] * 256U + stream[at + 4];
+    at +=
+        kRecordHeaderSize + stream[at + 3] * std::size_t{256} + stream[at + 4];
   }
   return ignored;
 }
