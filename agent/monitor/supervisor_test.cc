@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -69,13 +68,12 @@ TEST(Spawn, GivesARoleNothingButItsLink) {
 }
 
 TEST_F(SupervisorTest, ClosesWhatCouldNotBeStarted) {
-  rlimit before{};
-  ::getrlimit(RLIMIT_NOFILE, &before);
-  const rlimit none = {0, before.rlim_max};
-  ::setrlimit(RLIMIT_NOFILE, &none);
+  // More than one string may be that a program is started with.
+  const std::string huge(1 << 20, 'x');
+  ASSERT_EQ(::setenv("KTLSD_TEST_HUGE", huge.c_str(), 1), 0);
   supervisor_.Start(1);
-  ::setrlimit(RLIMIT_NOFILE, &before);
-  EXPECT_EQ(log_.Count("event=process_ended", "cannot make a link"), 4);
+  ::unsetenv("KTLSD_TEST_HUGE");
+  EXPECT_EQ(log_.Count("event=process_ended", "cannot start a process"), 4);
   supervisor_.Close();
   EXPECT_TRUE(supervisor_.all_ended());
 }
