@@ -100,7 +100,9 @@ Result<ServerChoice> Choose(ServerConfig config, const ClientHello& hello) {
 // Queues `message` and adds it to the transcript.
 Status SendHandshake(Result<Bytes> message, Transcript& transcript,
                      Channel& channel) {
-  RETURN_IF_ERROR(message);
+  if (!message.ok()) {
+    return message.error();
+  }
   RETURN_IF_ERROR(transcript.Add(*message));
   channel.Send(*message);
   return Ok{};

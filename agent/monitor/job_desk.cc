@@ -343,19 +343,25 @@ std::set<WorkerId> JobDesk::Overdue() const {
 std::set<WorkerId> JobDesk::EndOverdue() {
   const MonotonicTime now = around_.clock.Now();
   answers_.OnTime();
-  std::set<JobId> overdue;
+  std::set<JobId> late;
+  std::set<JobId> stuck;
   std::set<WorkerId> hanging;
   for (const auto& [id, job] : running_) {
     if (job.ticket.deadline > now) {
       continue;
     }
-    overdue.insert(id);
     const Roster::Worker* worker = around_.roster.Find(job.worker);
     if (worker != nullptr && now - worker->last_report > kWorkersMargin) {
       hanging.insert(job.worker);
+      stuck.insert(id);
+    } else {
+      late.insert(id);
     }
   }
-  FailJobsOf(overdue, Code::kDeadlineTotal, "the worker does not answer");
+  // A worker ends a job before its time is over and says why: a job that is
+  // still here has no peer to blame.
+  FailJobsOf(stuck, Code::kWorkerDied, "the worker does not answer");
+  FailJobsOf(late, Code::kTooBusy, "the worker is late");
   UseRoom();
   return hanging;
 }

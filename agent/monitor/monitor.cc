@@ -168,9 +168,9 @@ class Monitor {
       log_.Write(event.Add("file", problem->file)
                      .Add("reason", problem->reason)
                      .Add("consequence", "the old settings stay in use"));
-    } else {
-      config_ = std::move(std::get<Config>(loaded));
+      return UseFiles();
     }
+    config_ = std::move(std::get<Config>(loaded));
     UseConfig();
   }
 
@@ -186,13 +186,18 @@ class Monitor {
                      .Add("key", key)
                      .Add("reason", "a key without a meaning here, ignoring"));
     }
+    UseFiles();
+    LogEvent event{EventKind::kConfigLoaded, LogLevel::kInfo, {}};
+    log_.Write(event.Add("file", config_path_));
+  }
+
+  // Loads what the settings name: it may have changed though they did not.
+  void UseFiles() {
     // Watched before they are opened: no change in between goes unseen.
     std::vector<std::string> files = Resources::FilesOf(config_);
     files.push_back(config_path_);
     files_.Set(std::move(files));
     resources_.Reload(config_);
-    LogEvent event{EventKind::kConfigLoaded, LogLevel::kInfo, {}};
-    log_.Write(event.Add("file", config_path_));
   }
 
   Status Stop() {
@@ -255,8 +260,8 @@ std::vector<CipherSuite> AllowedSuites(const ktls::Capabilities& kernel) {
 // Also loads the kernel's modules, which a worker may not.
 std::vector<CipherSuite> ProbeKernel(LogSink& log,
                                      ktls::SocketOps& socket_ops) {
-  const std::vector<CipherSuite> all(kPreferredSuites.begin(),
-                                     kPreferredSuites.end());
+  std::vector<CipherSuite> all(kPreferredSuites.begin(),
+                               kPreferredSuites.end());
   const Result<ktls::Capabilities> found = ktls::Probe(socket_ops);
   LogEvent event{EventKind::kStarted, LogLevel::kNotice, {}};
   event.Add("pid", ::getpid());

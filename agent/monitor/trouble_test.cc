@@ -84,7 +84,8 @@ TEST_F(TroubleTest, AnswersForAWorkerThatHangs) {
   Advance(milliseconds(3999));
   ExpectAnswers({});
   Advance(milliseconds(1));
-  ExpectAnswers({ETIMEDOUT});
+  ExpectAnswers({EIO});
+  EXPECT_EQ(log_.Count("code=worker_died"), 1);
   const auto dismissed = switchboard_.TakeDismissed();
   ASSERT_EQ(dismissed.size(), 1U);
   EXPECT_EQ(dismissed[0].worker, kServerWorker);
@@ -107,10 +108,10 @@ TEST_F(TroubleTest, IgnoresAReportThatComesTooLate) {
   const Job job = TakeJob(kServerWorker);
   SendSigned(job.job);
   Advance(milliseconds(4000));
-  ExpectAnswers({ETIMEDOUT});
+  ExpectAnswers({EIO});
   EXPECT_TRUE((Next<EndJob, ToWorker>(*workers_[kServerWorker]).has_value()));
   EXPECT_TRUE(SendReport(kServerWorker, Report(job.job)).ok());
-  ExpectAnswers({ETIMEDOUT});
+  ExpectAnswers({EIO});
   EXPECT_FALSE(SendReport(kServerWorker, Report(job.job)).ok());
 }
 

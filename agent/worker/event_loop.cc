@@ -10,17 +10,15 @@
 
 namespace ktlsd::agent {
 
-EventLoop::EventLoop(OwnedFd epoll, const Clock& clock, Handlers handlers)
-    : epoll_(std::move(epoll)),
-      clock_(&clock),
-      handlers_(std::move(handlers)) {}
+EventLoop::EventLoop(const Clock& clock, Handlers handlers)
+    : clock_(clock), handlers_(std::move(handlers)) {}
 
-Result<EventLoop> EventLoop::Create(const Clock& clock, Handlers handlers) {
-  OwnedFd epoll(::epoll_create1(EPOLL_CLOEXEC));
-  if (!epoll.valid()) {
+Status EventLoop::Open() {
+  epoll_ = OwnedFd(::epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll_.valid()) {
     return Error{Code::kSystemFailed, "epoll_create1", errno};
   }
-  return EventLoop(std::move(epoll), clock, std::move(handlers));
+  return Ok{};
 }
 
 Status EventLoop::Watch(BorrowedFd fd, Token token) {
@@ -47,12 +45,12 @@ int EventLoop::MillisecondsToNext() const {
   }
   // Rounded up, so that the loop does not spin through the last millisecond.
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-      deadlines_.top().when - clock_->Now());
+      deadlines_.top().when - clock_.Now());
   return static_cast<int>(std::clamp<int64_t>(left.count(), 0, 60'000));
 }
 
 void EventLoop::RunDeadlines() {
-  const MonotonicTime now = clock_->Now();
+  const MonotonicTime now = clock_.Now();
   while (!deadlines_.empty() && deadlines_.top().when <= now) {
     const Token token = deadlines_.top().token;
     deadlines_.pop();

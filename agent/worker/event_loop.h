@@ -32,7 +32,11 @@ class EventLoop {
     std::function<void(Token)> on_deadline;
   };
 
-  static Result<EventLoop> Create(const Clock& clock, Handlers handlers);
+  // `clock` must outlive the loop.
+  EventLoop(const Clock& clock, Handlers handlers);
+
+  // Comes before everything else.
+  Status Open();
 
   // Tells on_ready(token) whenever `fd` becomes readable, writable or hangs
   // up. `fd` is borrowed until Unwatch: closing it does not end the watch, as
@@ -55,12 +59,11 @@ class EventLoop {
     bool operator>(const Deadline& other) const { return when > other.when; }
   };
 
-  EventLoop(OwnedFd epoll, const Clock& clock, Handlers handlers);
   int MillisecondsToNext() const;
   void RunDeadlines();
 
   OwnedFd epoll_;
-  const Clock* clock_;  // outlives the loop
+  const Clock& clock_;
   Handlers handlers_;
   std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>>
       deadlines_;

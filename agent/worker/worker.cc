@@ -35,18 +35,17 @@ std::vector<handshake::SignatureScheme> SchemesOf(const ChainReply& reply) {
 }  // namespace
 
 Worker::Worker(Link monitor, ktls::SocketOps& ktls_ops, const Clock& clock)
-    : monitor_(std::move(monitor)), ktls_ops_(ktls_ops), clock_(clock) {}
+    : monitor_(std::move(monitor)),
+      ktls_ops_(ktls_ops),
+      clock_(clock),
+      loop_(clock, {[this](EventLoop::Token token) { OnReady(token); },
+                    [this](EventLoop::Token token) { OnDeadline(token); }}) {}
 
 Status Worker::Run() {
-  ASSIGN_OR_RETURN(
-      EventLoop loop,
-      EventLoop::Create(
-          clock_, {[this](EventLoop::Token token) { OnReady(token); },
-                   [this](EventLoop::Token token) { OnDeadline(token); }}));
-  loop_ = std::move(loop);
-  RETURN_IF_ERROR(loop_->Watch(monitor_.socket(), kMonitorToken));
+  RETURN_IF_ERROR(loop_.Open());
+  RETURN_IF_ERROR(loop_.Watch(monitor_.socket(), kMonitorToken));
   OnReady(kMonitorToken);
-  RETURN_IF_ERROR(loop_->Run());
+  RETURN_IF_ERROR(loop_.Run());
   return stopped_;
 }
 
@@ -57,7 +56,7 @@ void Worker::OnReady(EventLoop::Token token) {
       if (!read.ok()) {
         // The monitor went away: so do we, and the kernel closes the rest.
         stopped_ = read.error().code == Code::kPeerClosed ? Status(Ok{}) : read;
-        loop_->Stop();
+        loop_.Stop();
         return;
       }
       return SendReports();
@@ -133,7 +132,7 @@ Status Worker::Handle(const TakeLink& take, Received<ToWorker>& received) {
   }
   link.emplace(std::move(received.descriptors.front()));
   RETURN_IF_ERROR(
-      loop_->Watch(link->socket(), keeper ? kKeeperToken : kVerifierToken));
+      loop_.Watch(link->socket(), keeper ? kKeeperToken : kVerifierToken));
   if (keeper) {
     asked_chains_.clear();
     AskChains();
@@ -143,7 +142,7 @@ Status Worker::Handle(const TakeLink& take, Received<ToWorker>& received) {
 
 Status Worker::Handle(const EndJob& end, Received<ToWorker>&) {
   if (Connection* connection = Find(end.job)) {
-    loop_->Unwatch(connection->socket());
+    loop_.Unwatch(connection->socket());
     connections_.erase(end.job);
   }
   std::erase_if(waiting_, [&](const WaitingJob& waiting) {
@@ -166,7 +165,7 @@ void Worker::Start(WaitingJob waiting,
       waiting.job, std::move(waiting.socket), std::move(certificate), *this,
       ktls_ops_, clock_);
   const EventLoop::Token token = job + kFirstJobToken;
-  const Status watched = loop_->Watch(connection->socket(), token);
+  const Status watched = loop_.Watch(connection->socket(), token);
   if (!watched.ok()) {
     return Report(RefusalOf(job, watched.error()));
   }
@@ -182,12 +181,12 @@ void Worker::AfterEvent(JobId job) {
   if (running == connections_.end()) {
     return;
   }
-  if (!running->second.connection->report()) {
+  const std::optional<JobReport> report = running->second.connection->report();
+  if (!report) {
     return KeepDeadline(job, running->second);
   }
-  const JobReport report = *running->second.connection->report();
   connections_.erase(running);
-  Report(report);
+  Report(*report);
 }
 
 // Deadlines move with every byte. One that moved away needs nothing: the loop
@@ -196,7 +195,7 @@ void Worker::KeepDeadline(JobId job, RunningJob& running) {
   const MonotonicTime deadline = running.connection->deadline();
   if (deadline < running.next_wake) {
     running.next_wake = deadline;
-    loop_->At(deadline, job + kFirstJobToken);
+    loop_.At(deadline, job + kFirstJobToken);
   }
 }
 
@@ -235,7 +234,7 @@ void Worker::SendReports() {
   }
 }
 
-void Worker::StopWatching(BorrowedFd socket) { loop_->Unwatch(socket); }
+void Worker::StopWatching(BorrowedFd socket) { loop_.Unwatch(socket); }
 
 // --- Keeper ---
 
@@ -380,7 +379,10 @@ Status Worker::ReadVerifier() {
 // Closes a link whose other end is gone or broken, and ends what waits for it.
 // The monitor sends a new link with the new process.
 void Worker::Lose(std::optional<Link>& link, const Error& error) {
-  loop_->Unwatch(link->socket());
+  if (!link) {
+    return;
+  }
+  loop_.Unwatch(link->socket());
   link.reset();
   std::vector<JobId> jobs;
   jobs.reserve(connections_.size());

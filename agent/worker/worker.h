@@ -95,7 +95,7 @@ class Worker final : public JobServices {
   std::optional<Link> verifier_;
   ktls::SocketOps& ktls_ops_;
   const Clock& clock_;
-  std::optional<EventLoop> loop_;
+  EventLoop loop_;
   Status stopped_ = Ok{};
 
   std::unordered_map<JobId, RunningJob> connections_;
