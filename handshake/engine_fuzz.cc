@@ -23,9 +23,9 @@ constexpr std::size_t kMostOutput = 1U << 14;
 
 LocalPeer MakePeer(uint8_t choice) {
   if ((choice & 1) == 0) {
-    return LocalPeer::Server(FuzzWorld::Get().Server());
+    return LocalPeer::Server(FuzzWorld().Server());
   }
-  LocalPeerSetup setup = FuzzWorld::Get().Client();
+  LocalPeerSetup setup = FuzzWorld().Client();
   setup.client.middlebox_compatibility = (choice & 2) != 0;
   return LocalPeer::Client(setup);
 }

@@ -182,11 +182,11 @@ void RequireSameKeys(LocalPeer& client, LocalPeer& server) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const ByteView input(data, size);
-  LocalPeerSetup server_setup = FuzzWorld::Get().Server();
+  LocalPeerSetup server_setup = FuzzWorld().Server();
   if (!input.empty() && (input[0] & 1) != 0) {
     server_setup.server.groups = {NamedGroup::kSecp256r1};
   }
-  LocalPeer client = LocalPeer::Client(FuzzWorld::Get().Client());
+  LocalPeer client = LocalPeer::Client(FuzzWorld().Client());
   LocalPeer server = LocalPeer::Server(server_setup);
 
   const std::vector<Change> changes =

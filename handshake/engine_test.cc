@@ -13,76 +13,13 @@
 #include "base/session_keys.h"
 #include "gtest/gtest.h"
 #include "handshake/config.h"
-#include "handshake/credential.h"
-#include "handshake/peer_verifier.h"
 #include "handshake/server_name.h"
 #include "handshake/testing/local_peer.h"
 #include "handshake/testing/test_pki.h"
+#include "handshake/testing/world.h"
 
 namespace ktlsd::handshake {
 namespace {
-
-Credential CredentialOf(const TestPki& pki, const TestCertificate& end) {
-  Result<Credential> credential =
-      Credential::FromPem(BytesOf(pki.ChainPemOf(end)), BytesOf(end.key_pem()));
-  EXPECT_TRUE(credential.ok());
-  return std::move(credential).value();
-}
-
-TrustStore TrustIn(const TestCertificate& root) {
-  Result<TrustStore> trust = TrustStore::FromPem(BytesOf(root.pem()), {});
-  EXPECT_TRUE(trust.ok());
-  return std::move(trust).value();
-}
-
-// Everything that two ends of a mutual handshake need.
-struct World {
-  explicit World(KeyKind kind = KeyKind::kEcdsaP256)
-      : pki(MakeTestPki(kind)),
-        server_credential(CredentialOf(pki, pki.server)),
-        client_credential(CredentialOf(pki, pki.client)),
-        trust(TrustIn(pki.root)) {}
-
-  LocalPeerSetup Client() const {
-    LocalPeerSetup setup;
-    setup.credential = &client_credential;
-    setup.trust = &trust;
-    setup.policy = {
-        Role::kServer, {*ServerName::Parse("server.example")}, kTestNow};
-    setup.client.server_name = "server.example";
-    return setup;
-  }
-  LocalPeerSetup Server() const {
-    LocalPeerSetup setup;
-    setup.credential = &server_credential;
-    setup.trust = &trust;
-    setup.policy = {Role::kClient, {}, kTestNow};
-    setup.server.client_auth = ClientAuth::kRequest;
-    return setup;
-  }
-
-  TestPki pki;
-  Credential server_credential;
-  Credential client_credential;
-  TrustStore trust;
-};
-
-struct Pair {
-  LocalPeer client;
-  LocalPeer server;
-};
-
-Pair Handshake(const LocalPeerSetup& client, const LocalPeerSetup& server,
-               const Wire& wire = {}) {
-  Pair pair{LocalPeer::Client(client), LocalPeer::Server(server)};
-  Connect(pair.client, pair.server, wire);
-  return pair;
-}
-
-std::string_view FailureOf(const LocalPeer& peer) {
-  return peer.failure() == nullptr ? "none"
-                                   : Describe(peer.failure()->error.code).label;
-}
 
 void ExpectSameKeys(Pair& pair) {
   ASSERT_TRUE(pair.client.done()) << FailureOf(pair.client);
@@ -258,7 +195,7 @@ TEST(Engine, RefusesAnUnknownIssuer) {
   const World world;
   const World other;
   LocalPeerSetup client = world.Client();
-  client.trust = &other.trust;
+  client.trust = &other.trust();
   const Pair pair = Handshake(client, world.Server());
   ExpectRefusal(pair.client, pair.server, Code::kCertificateUnknownIssuer);
 }
@@ -312,7 +249,7 @@ TEST(Engine, FailsWithTheErrorOfItsSigner) {
     engine.Feed(rest.first(size));
     client.engine().Written(size);
   }
-  server.server.certificate = CertificateOf(world.server_credential);
+  server.server.certificate = CertificateOf(world.server_credential());
   engine.Configure(server.server);
   while (std::holds_alternative<HaveOutput>(engine.wait())) {
     engine.Written(engine.output().size());
@@ -323,95 +260,6 @@ TEST(Engine, FailsWithTheErrorOfItsSigner) {
   EXPECT_EQ(engine.failure()->error.code, Code::kKeeperUnavailable);
   EXPECT_EQ(engine.failure()->alert_sent, Alert::kInternalError);
 }
-
-// --- The stream attacked. ---
-
-// A run of one direction's whole stream, unchanged.
-Bytes StreamOf(const World& world, bool to_server) {
-  Bytes stream;
-  Wire wire;
-  (to_server ? wire.to_server : wire.to_client) = [&](std::size_t,
-                                                      Bytes& bytes) {
-    stream.insert(stream.end(), bytes.begin(), bytes.end());
-    return true;
-  };
-  Handshake(world.Client(), world.Server(), wire);
-  return stream;
-}
-
-// RFC 8446 section 5.1: "legacy_record_version ... MUST be ignored for all
-// purposes" of an unprotected record. We want its first byte to be 3 all the
-// same, so only the second one is free: offset 2 of each plaintext record.
-std::vector<std::size_t> IgnoredBytes(const Bytes& stream) {
-  std::vector<std::size_t> ignored;
-  for (std::size_t at = 0; at + kRecordHeaderSize <= stream.size();) {
-    if (static_cast<ContentType>(stream[at]) != ContentType::kApplicationData) {
-      ignored.push_back(at + 2);
-    }
-    at +=
-        kRecordHeaderSize + stream[at + 3] * std::size_t{256} + stream[at + 4];
-  }
-  return ignored;
-}
-
-class StreamAttack : public testing::TestWithParam<bool> {
- protected:
-  // Ed25519 signatures have one length, so offsets are those of every run.
-  const World world_{KeyKind::kEd25519};
-  const bool to_server_ = GetParam();
-  const Bytes stream_ = StreamOf(world_, to_server_);
-
-  Pair RunWith(const OnTheWire& hook) const {
-    Wire wire;
-    (to_server_ ? wire.to_server : wire.to_client) = hook;
-    return Handshake(world_.Client(), world_.Server(), wire);
-  }
-  // Both ends are over, and not both believe in success.
-  static void ExpectNamedFailure(const Pair& pair, std::size_t offset) {
-    EXPECT_FALSE(pair.client.done() && pair.server.done()) << offset;
-    for (const LocalPeer* peer : {&pair.client, &pair.server}) {
-      EXPECT_TRUE(peer->done() || peer->failure() != nullptr) << offset;
-    }
-  }
-};
-
-TEST_P(StreamAttack, EveryFlippedByteEndsInANamedError) {
-  const std::vector<std::size_t> ignored = IgnoredBytes(stream_);
-  for (std::size_t target = 0; target < stream_.size(); ++target) {
-    for (const uint8_t mask : {uint8_t{0x01}, uint8_t{0x80}}) {
-      const Pair pair = RunWith([&](std::size_t offset, Bytes& bytes) {
-        if (target >= offset && target - offset < bytes.size()) {
-          bytes[target - offset] =
-              static_cast<uint8_t>(bytes[target - offset] ^ mask);
-        }
-        return true;
-      });
-      if (std::ranges::find(ignored, target) != ignored.end()) {
-        EXPECT_TRUE(pair.client.done() && pair.server.done()) << target;
-      } else {
-        ExpectNamedFailure(pair, target);
-      }
-    }
-  }
-}
-
-TEST_P(StreamAttack, EveryCutEndsInANamedError) {
-  for (std::size_t size = 0; size < stream_.size(); ++size) {
-    const Pair pair = RunWith([&](std::size_t offset, Bytes& bytes) {
-      if (offset + bytes.size() <= size) {
-        return true;
-      }
-      bytes.resize(size > offset ? size - offset : 0);
-      return false;
-    });
-    ExpectNamedFailure(pair, size);
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(Engine, StreamAttack, testing::Bool(),
-                         [](const auto& direction) {
-                           return direction.param ? "ToServer" : "ToClient";
-                         });
 
 // --- Never a byte beyond the handshake. ---
 

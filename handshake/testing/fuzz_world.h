@@ -1,38 +1,31 @@
-// What two ends of a handshake need, made once for a fuzzer.
+// What a fuzzer needs: a world made once, and a way to stop.
 //
-// Scope:     Ed25519 keys, whose signatures have one length: so have the
-//            flights.
 // Layer:     handshake/testing.
-// Threads:   made by the first call of Get.
+// Threads:   made by the first call.
 #pragma once
 
+#include <cstdio>
+#include <cstdlib>
 #include <source_location>
 
-#include "handshake/credential.h"
-#include "handshake/peer_verifier.h"
-#include "handshake/testing/local_peer.h"
 #include "handshake/testing/test_pki.h"
+#include "handshake/testing/world.h"
 
 namespace ktlsd::handshake {
 
+inline const World& FuzzWorld() {
+  static const World kWorld(KeyKind::kEd25519);
+  return kWorld;
+}
+
 // Stops the fuzzer, and says where, unless `holds`.
-void Require(bool holds,
-             std::source_location where = std::source_location::current());
-
-class FuzzWorld {
- public:
-  static const FuzzWorld& Get();
-
-  LocalPeerSetup Client() const;
-  LocalPeerSetup Server() const;  // asks for a certificate
-
- private:
-  FuzzWorld();
-
-  TestPki pki_;
-  Credential server_;
-  Credential client_;
-  TrustStore trust_;
-};
+inline void Require(
+    bool holds, std::source_location where = std::source_location::current()) {
+  if (!holds) {
+    std::fprintf(stderr, "%s:%u: does not hold\n", where.file_name(),
+                 static_cast<unsigned>(where.line()));
+    std::abort();
+  }
+}
 
 }  // namespace ktlsd::handshake

@@ -1,9 +1,6 @@
-#include "handshake/testing/fuzz_world.h"
+#include "handshake/testing/world.h"
 
-#include <cstdio>
-#include <cstdlib>
-#include <string_view>
-
+#include "base/error_codes.h"
 #include "handshake/config.h"
 #include "handshake/server_name.h"
 
@@ -20,26 +17,13 @@ Credential CredentialOf(const TestPki& pki, const TestCertificate& end) {
 
 }  // namespace
 
-void Require(bool holds, std::source_location where) {
-  if (!holds) {
-    std::fprintf(stderr, "%s:%u: does not hold\n", where.file_name(),
-                 static_cast<unsigned>(where.line()));
-    std::abort();
-  }
-}
-
-const FuzzWorld& FuzzWorld::Get() {
-  static const FuzzWorld kWorld;
-  return kWorld;
-}
-
-FuzzWorld::FuzzWorld()
-    : pki_(MakeTestPki(KeyKind::kEd25519)),
+World::World(KeyKind kind)
+    : pki_(MakeTestPki(kind)),
       server_(CredentialOf(pki_, pki_.server)),
       client_(CredentialOf(pki_, pki_.client)),
       trust_(TrustStore::FromPem(BytesOf(pki_.root.pem()), {}).value()) {}
 
-LocalPeerSetup FuzzWorld::Client() const {
+LocalPeerSetup World::Client() const {
   LocalPeerSetup setup;
   setup.credential = &client_;
   setup.trust = &trust_;
@@ -48,13 +32,25 @@ LocalPeerSetup FuzzWorld::Client() const {
   return setup;
 }
 
-LocalPeerSetup FuzzWorld::Server() const {
+LocalPeerSetup World::Server() const {
   LocalPeerSetup setup;
   setup.credential = &server_;
   setup.trust = &trust_;
   setup.policy = {Role::kClient, {}, kTestNow};
   setup.server.client_auth = ClientAuth::kRequest;
   return setup;
+}
+
+Pair Handshake(const LocalPeerSetup& client, const LocalPeerSetup& server,
+               const Wire& wire) {
+  Pair pair{LocalPeer::Client(client), LocalPeer::Server(server)};
+  Connect(pair.client, pair.server, wire);
+  return pair;
+}
+
+std::string_view FailureOf(const LocalPeer& peer) {
+  return peer.failure() == nullptr ? "none"
+                                   : Describe(peer.failure()->error.code).label;
 }
 
 }  // namespace ktlsd::handshake
