@@ -25,11 +25,13 @@ Roster::Worker* Roster::Find(WorkerId id) {
 }
 
 Roster::Worker* Roster::Pick(Pool pool) {
+  const auto burden = [](const Worker& worker) {
+    return std::pair(worker.retiring(), worker.running.size());
+  };
   Worker* best = nullptr;
   for (auto& [id, worker] : workers_) {
-    if (worker.pool == pool && !worker.retiring() &&
-        worker.running.size() < kMaxJobsPerWorker &&
-        (best == nullptr || worker.running.size() < best->running.size())) {
+    if (worker.pool == pool && worker.has_room() &&
+        (best == nullptr || burden(worker) < burden(*best))) {
       best = &worker;
     }
   }

@@ -28,7 +28,8 @@ class Roster {
  public:
   // What one worker may hold at once.
   static constexpr std::size_t kMaxJobsPerWorker = 512;
-  // After so many jobs a worker is replaced.
+  // After so many jobs a worker is replaced, as soon as it has none; until
+  // then it takes more only when nobody else can, and at most as many again.
   static constexpr std::size_t kJobsPerLife = 20'000;
 
   struct Worker {
@@ -42,13 +43,17 @@ class Roster {
     MonotonicTime last_report{};
 
     bool retiring() const { return taken >= kJobsPerLife; }
+    bool has_room() const {
+      return running.size() < kMaxJobsPerWorker && taken < 2 * kJobsPerLife;
+    }
   };
 
   void Add(WorkerId id, Pool pool, Link link);
   // The jobs that were running there.
   std::set<JobId> Remove(WorkerId id);
   Worker* Find(WorkerId id);
-  // The one of `pool` with the fewest jobs that can take another, if any.
+  // Who of `pool` takes the next job, if anybody: one that is not retiring
+  // before one that is, then the one with the fewest jobs.
   Worker* Pick(Pool pool);
   std::vector<WorkerId> Ids() const;
 
