@@ -141,5 +141,12 @@ int Main(int count, char** arguments) {
 }  // namespace ktlsd::agent
 
 int main(int count, char** arguments) {
-  return ktlsd::agent::Main(count, arguments);
+  try {
+    return ktlsd::agent::Main(count, arguments);
+  } catch (...) {
+    // No memory, before anything was begun or in a role: the monitor answers
+    // for a role that ends.
+    std::fputs("ktlsd: out of memory\n", stderr);
+    return EXIT_FAILURE;
+  }
 }
