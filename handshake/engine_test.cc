@@ -356,6 +356,13 @@ TEST(Engine, AnswersThatWereNotWaitedForFailIt) {
   }
 }
 
+TEST(Engine, TakesNoInputWhileOutputWaits) {
+  const World world;
+  LocalPeer peer = LocalPeer::Client(world.Client());
+  peer.engine().Feed(Bytes(kRecordHeaderSize));
+  EXPECT_EQ(FailureOf(peer), "api_misuse");
+}
+
 TEST(Engine, GivesNoSessionBeforeItIsDone) {
   const World world;
   LocalPeer peer = LocalPeer::Client(world.Client());
