@@ -140,6 +140,11 @@ TEST(KeySchedule, RefusesAHashOfAnotherAlgorithm) {
   EXPECT_EQ(schedule.Traffic(HashValue(Bytes(32))).error().code,
             Code::kApiMisuse);
   EXPECT_TRUE(schedule.Traffic(HashValue(Bytes(48))).ok());
+  const HashSecret secret(KeyAccess(), Bytes(48, 1));
+  EXPECT_EQ(FinishedMac(HashAlgorithm::kSha384, secret, HashValue(Bytes(32)))
+                .error()
+                .code,
+            Code::kApiMisuse);
 }
 
 TEST(KeySchedule, ConsumesTheStageItLeaves) {
