@@ -50,6 +50,8 @@ enum class Code : uint16_t {
   kCertificateWeakKey,
   kCertificateInvalid,
   kCrlUnavailable,
+  kOcspResponseInvalid,
+  kOcspResponseMissing,
   // The peer ended the handshake, or let it hang.
   kAlertReceived,
   kPeerClosed,
