@@ -72,7 +72,7 @@ TEST(Client, RefusesAnotherSessionId) {
 
 TEST(Client, RefusesASuiteThatItDidNotOffer) {
   EXPECT_EQ(OutcomeOfHello([](auto& hello) {
-              hello.cipher_suite = CipherSuite::kAes128CcmSha256;
+              hello.cipher_suite = CipherSuite{0x1305};  // AES-128-CCM-8
             }),
             "illegal_parameter");
 }

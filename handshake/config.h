@@ -28,7 +28,7 @@ struct LocalCertificate {
 inline const std::vector<CipherSuite>& DefaultSuites() {
   static const std::vector<CipherSuite> suites = {
       CipherSuite::kAes256GcmSha384, CipherSuite::kAes128GcmSha256,
-      CipherSuite::kChaCha20Poly1305Sha256};
+      CipherSuite::kChaCha20Poly1305Sha256, CipherSuite::kAes128CcmSha256};
   return suites;
 }
 

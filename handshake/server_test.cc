@@ -131,7 +131,7 @@ std::string_view OutcomeOfConfig(const std::function<void(Walk&)>& change) {
 
 TEST(Server, RefusesWithoutSomethingInCommon) {
   EXPECT_EQ(OutcomeOfConfig([](Walk& walk) {
-              walk.server_config.suites = {CipherSuite::kAes128CcmSha256};
+              walk.server_config.suites = {CipherSuite{0x1305}};
             }),
             "no_common_cipher_suite");
   EXPECT_EQ(OutcomeOfConfig([](Walk& walk) {
