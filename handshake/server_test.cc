@@ -135,7 +135,7 @@ TEST(Server, RefusesWithoutSomethingInCommon) {
             }),
             "no_common_cipher_suite");
   EXPECT_EQ(OutcomeOfConfig([](Walk& walk) {
-              walk.server_config.groups = {NamedGroup::kSecp521r1};
+              walk.server_config.groups = {NamedGroup{0x0100}};
             }),
             "no_common_group");
   EXPECT_EQ(OutcomeOfConfig([](Walk& walk) {

@@ -31,10 +31,11 @@ struct GroupTraits {
 };
 
 // Best first.
-constexpr std::array<GroupTraits, 3> kGroups = {{
+constexpr std::array<GroupTraits, 4> kGroups = {{
     {NamedGroup::kX25519, "X25519", nullptr, 32, 32},
     {NamedGroup::kSecp256r1, "EC", "P-256", 65, 32},
     {NamedGroup::kSecp384r1, "EC", "P-384", 97, 48},
+    {NamedGroup::kSecp521r1, "EC", "P-521", 133, 66},
 }};
 
 const GroupTraits* TraitsOf(NamedGroup group) {

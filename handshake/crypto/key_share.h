@@ -1,7 +1,7 @@
 // Key agreement: one side's ephemeral key, and the shared secret.
 //
-// Scope:     X25519, P-256, P-384 (RFC 8446 section 4.2.8.2, 7.4.2). The
-//            groups that the running libcrypto offers are probed, not
+// Scope:     X25519, P-256, P-384, P-521 (RFC 8446 section 4.2.8.2, 7.4.2).
+//            The groups that the running libcrypto offers are probed, not
 //            guessed from its version.
 // Layer:     handshake/crypto.
 // Threads:   thread-compatible.

@@ -74,13 +74,15 @@ TEST_P(EveryGroup, RefusesUseAfterAgreeing) {
 INSTANTIATE_TEST_SUITE_P(Groups, EveryGroup,
                          testing::Values(Sizes{NamedGroup::kX25519, 32, 32},
                                          Sizes{NamedGroup::kSecp256r1, 65, 32},
-                                         Sizes{NamedGroup::kSecp384r1, 97,
-                                               48}));
+                                         Sizes{NamedGroup::kSecp384r1, 97, 48},
+                                         Sizes{NamedGroup::kSecp521r1, 133,
+                                               66}));
 
 TEST(SupportedGroups, AreThoseOfEveryLibcrypto) {
   EXPECT_TRUE(std::ranges::equal(
-      SupportedGroups(), std::array{NamedGroup::kX25519, NamedGroup::kSecp256r1,
-                                    NamedGroup::kSecp384r1}));
+      SupportedGroups(),
+      std::array{NamedGroup::kX25519, NamedGroup::kSecp256r1,
+                 NamedGroup::kSecp384r1, NamedGroup::kSecp521r1}));
   EXPECT_FALSE(IsSupported(static_cast<NamedGroup>(0x0100)));
 }
 
@@ -162,7 +164,8 @@ TEST_P(Curve, RefusesAPointOfTheOtherCurve) {
 
 INSTANTIATE_TEST_SUITE_P(Curves, Curve,
                          testing::Values(NamedGroup::kSecp256r1,
-                                         NamedGroup::kSecp384r1));
+                                         NamedGroup::kSecp384r1,
+                                         NamedGroup::kSecp521r1));
 
 TEST(FillRandom, FillsAllOfIt) {
   std::array<uint8_t, 64> one{};

@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 
-GROUPS = ("x25519", "secp256r1", "secp384r1")
+GROUPS = ("x25519", "secp256r1", "secp384r1", "secp521r1")
 SUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384",
           "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_CCM_SHA256")
 # Kinds of keys, and how their signature schemes begin.
@@ -13,7 +13,12 @@ SCHEMES = {
     "rsa": "rsa_pss_rsae_sha",
     "rsa-pss": "rsa_pss_pss_sha",
     "ed25519": "ed25519",
+    "ecdsa-p521": "ecdsa_secp521r1_sha512",
+    "ed448": "ed448",
 }
+# Rare ones: tried with every value of each other parameter, but not in every
+# combination, which would double the time.
+RARE = ("secp521r1", "ecdsa-p521", "ed448")
 AUTHS = ("server", "mutual")
 RETRIES = ("no", "yes")
 

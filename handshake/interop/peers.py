@@ -55,7 +55,8 @@ def first_match(pattern: str, command: list[str]) -> str:
 class OpenSsl(Peer):
     name = "OpenSSL"
     programs = ("openssl", "openssl")
-    names = {"x25519": "X25519", "secp256r1": "P-256", "secp384r1": "P-384"}
+    names = {"x25519": "X25519", "secp256r1": "P-256", "secp384r1": "P-384",
+             "secp521r1": "P-521"}
 
     def version(self) -> str:
         return first_match(r"OpenSSL (\S+)", ["openssl", "version"])
@@ -91,7 +92,7 @@ class GnuTls(Peer):
     name = "GnuTLS"
     programs = ("gnutls-serv", "gnutls-cli")
     names = {"x25519": "X25519", "secp256r1": "SECP256R1",
-             "secp384r1": "SECP384R1"}
+             "secp384r1": "SECP384R1", "secp521r1": "SECP521R1"}
 
     def version(self) -> str:
         return first_match(r"gnutls-cli (\S+)", ["gnutls-cli", "--version"])
@@ -125,14 +126,16 @@ class GnuTls(Peer):
 class Nss(Peer):
     name = "NSS"
     programs = ("selfserv", "tstclnt")
-    names = {"x25519": "x25519", "secp256r1": "P256", "secp384r1": "P384"}
+    names = {"x25519": "x25519", "secp256r1": "P256", "secp384r1": "P384",
+             "secp521r1": "P521"}
     unable = {"ed25519": "NSS cannot import an Ed25519 key, and its programs "
                          "know no such signature scheme",
+              "ed448": "NSS has no Ed448",
               "TLS_AES_128_CCM_SHA256": "NSS has no CCM suite of TLS 1.3"}
     # rsa_pss_pss is off by default.
     schemes = ",".join((
         "ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384",
-        *(f"rsa_pss_{kind}_sha{size}" for kind in ("rsae", "pss")
+        "ecdsa_secp521r1_sha512", *(f"rsa_pss_{kind}_sha{size}" for kind in ("rsae", "pss")
           for size in (256, 384, 512)), "rsa_pkcs1_sha256"))
 
     def __init__(self, pki: Pki):
