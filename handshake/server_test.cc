@@ -110,7 +110,7 @@ TEST(Server, RefusesAHelloOfTls12) {
 // About as many shares and groups as a hello can hold.
 TEST(Server, TakesTheLongestHello) {
   const auto fill = [](ClientHello& hello) {
-    hello.supported_groups.assign(10000, NamedGroup::kX25519);
+    hello.supported_groups.resize(10000, NamedGroup::kX25519);
     for (uint16_t i = 0; i < 6000; ++i) {
       const auto group = static_cast<NamedGroup>(0x4000 + i);
       hello.supported_groups.push_back(group);
