@@ -46,6 +46,19 @@ std::string_view OutcomeOfHello(const ChangeHello& change) {
   return Outcome(Give(*std::move(walk.waiting_client), hello, walk.client));
 }
 
+// An old server finds a share it knows, and needs no HelloRetryRequest.
+TEST(Client, SendsAClassicShareBesideAHybrid) {
+  using enum NamedGroup;
+  using Groups = std::vector<NamedGroup>;
+  EXPECT_EQ(DefaultShares({kX25519MlKem768, kSecP384r1MlKem1024, kSecp256r1}),
+            (Groups{kX25519MlKem768, kSecp256r1}));
+  EXPECT_EQ(DefaultShares({kSecp256r1, kX25519, kX25519MlKem768}),
+            Groups{kSecp256r1});
+  EXPECT_EQ(DefaultShares({kX25519MlKem768}), Groups{kX25519MlKem768});
+  EXPECT_EQ(DefaultShares({}), Groups{});
+  EXPECT_EQ(ClientConfig().share_groups, DefaultShares(DefaultGroups()));
+}
+
 TEST(Client, TakesTheServersHello) {
   EXPECT_EQ(OutcomeOfHello([](ServerHello&) {}), "accepted");
 }
@@ -72,7 +85,7 @@ TEST(Client, RefusesAnotherSessionId) {
 
 TEST(Client, RefusesASuiteThatItDidNotOffer) {
   EXPECT_EQ(OutcomeOfHello([](auto& hello) {
-              hello.cipher_suite = CipherSuite::kAes128CcmSha256;
+              hello.cipher_suite = CipherSuite{0x1305};  // AES-128-CCM-8
             }),
             "illegal_parameter");
 }

@@ -5,6 +5,7 @@
 // Layer:     handshake.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -28,13 +29,26 @@ struct LocalCertificate {
 inline const std::vector<CipherSuite>& DefaultSuites() {
   static const std::vector<CipherSuite> suites = {
       CipherSuite::kAes256GcmSha384, CipherSuite::kAes128GcmSha256,
-      CipherSuite::kChaCha20Poly1305Sha256};
+      CipherSuite::kChaCha20Poly1305Sha256, CipherSuite::kAes128CcmSha256};
   return suites;
 }
 
 inline std::vector<NamedGroup> DefaultGroups() {
   const auto groups = SupportedGroups();
   return {groups.begin(), groups.end()};
+}
+
+// The best group, and where that is a hybrid, which older servers do not know,
+// the best other one: they would need a HelloRetryRequest.
+inline std::vector<NamedGroup> DefaultShares(
+    const std::vector<NamedGroup>& groups) {
+  std::vector<NamedGroup> shares(groups.begin(),
+                                 groups.begin() + (groups.empty() ? 0 : 1));
+  const auto classic = std::ranges::find_if_not(groups, IsHybrid);
+  if (classic != groups.end() && classic != groups.begin()) {
+    shares.push_back(*classic);
+  }
+  return shares;
 }
 
 struct ClientConfig {
@@ -44,7 +58,7 @@ struct ClientConfig {
   std::vector<CipherSuite> suites = DefaultSuites();
   std::vector<NamedGroup> groups = DefaultGroups();
   // Of `groups`, those a key share is sent for at once; must not be empty.
-  std::vector<NamedGroup> share_groups = {groups.front()};
+  std::vector<NamedGroup> share_groups = DefaultShares(groups);
   std::vector<Bytes> alpn_protocols;
   std::optional<LocalCertificate> certificate;
   // RFC 8446 section D.4: session id and change_cipher_spec, so that old

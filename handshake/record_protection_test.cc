@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <string_view>
 #include <utility>
 
@@ -110,6 +111,25 @@ INSTANTIATE_TEST_SUITE_P(Records, Rfc8448Record, testing::ValuesIn(Vectors()),
                          [](const auto& param) {
                            return std::string(param.param.name);
                          });
+
+// Under the secret 00 01 .. 1f, sealed by GnuTLS 3.7 (nettle): an
+// implementation of CCM that is not libcrypto's.
+TEST(RecordSealer, SealsCcmAsAnotherImplementationDoes) {
+  Bytes bytes(32);
+  std::iota(bytes.begin(), bytes.end(), uint8_t{0});
+  const HashSecret secret(KeyAccess(), bytes);
+  RecordSealer sealer =
+      RecordSealer::Create(CipherSuite::kAes128CcmSha256, secret).value();
+  Bytes records;
+  ASSERT_TRUE(sealer
+                  .Seal(ContentType::kHandshake, Bytes{'h', 'e', 'l', 'l', 'o'},
+                        records)
+                  .ok());
+  ASSERT_TRUE(sealer.Seal(ContentType::kAlert, Bytes{2, 0}, records).ok());
+  EXPECT_EQ(ToHex(records),
+            "17030300163944912d776e15d747579d0b188d3aa37aa149774cbd"
+            "17030300137655b6c43ec680810590826c5403192bf6294e");
+}
 
 TEST(RecordOpener, CountsRecords) {
   RecordOpener opener = OpenerOf(simple::kServerApplicationTraffic);

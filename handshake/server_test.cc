@@ -110,7 +110,7 @@ TEST(Server, RefusesAHelloOfTls12) {
 // About as many shares and groups as a hello can hold.
 TEST(Server, TakesTheLongestHello) {
   const auto fill = [](ClientHello& hello) {
-    hello.supported_groups.assign(10000, NamedGroup::kX25519);
+    hello.supported_groups.resize(10000, NamedGroup::kX25519);
     for (uint16_t i = 0; i < 6000; ++i) {
       const auto group = static_cast<NamedGroup>(0x4000 + i);
       hello.supported_groups.push_back(group);
@@ -131,11 +131,11 @@ std::string_view OutcomeOfConfig(const std::function<void(Walk&)>& change) {
 
 TEST(Server, RefusesWithoutSomethingInCommon) {
   EXPECT_EQ(OutcomeOfConfig([](Walk& walk) {
-              walk.server_config.suites = {CipherSuite::kAes128CcmSha256};
+              walk.server_config.suites = {CipherSuite{0x1305}};
             }),
             "no_common_cipher_suite");
   EXPECT_EQ(OutcomeOfConfig([](Walk& walk) {
-              walk.server_config.groups = {NamedGroup::kSecp521r1};
+              walk.server_config.groups = {NamedGroup{0x0100}};
             }),
             "no_common_group");
   EXPECT_EQ(OutcomeOfConfig([](Walk& walk) {

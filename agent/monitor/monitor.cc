@@ -241,10 +241,11 @@ class Monitor {
   bool stopping_ = false;
 };
 
-// By the kernel's speed with them; ChaCha20 is for machines without AES.
-constexpr std::array kPreferredSuites = {CipherSuite::kAes256GcmSha384,
-                                         CipherSuite::kAes128GcmSha256,
-                                         CipherSuite::kChaCha20Poly1305Sha256};
+// By the kernel's speed with them; ChaCha20 is for machines without AES, CCM
+// for peers that have nothing else.
+constexpr std::array kPreferredSuites = {
+    CipherSuite::kAes256GcmSha384, CipherSuite::kAes128GcmSha256,
+    CipherSuite::kChaCha20Poly1305Sha256, CipherSuite::kAes128CcmSha256};
 
 // What handshakes may agree on: of our choice, what this kernel takes. When it
 // takes none of it, or could not be asked, each handshake will say so itself.

@@ -1,9 +1,5 @@
 #include "handshake/crypto/key_share.h"
 
-#include <openssl/core_names.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/params.h>
 #include <openssl/rand.h>
 
 #include <algorithm>
@@ -12,29 +8,32 @@
 
 #include "base/key_access.h"
 #include "base/libcrypto.h"
+#include "handshake/crypto/ecdh.h"
+#include "handshake/crypto/ml_kem.h"
+#include "handshake/crypto/pkey.h"
 
 namespace ktlsd::handshake {
 namespace {
 
-using Key = std::unique_ptr<EVP_PKEY, FnDeleter<EVP_PKEY_free>>;
-using KeyContext = std::unique_ptr<EVP_PKEY_CTX, FnDeleter<EVP_PKEY_CTX_free>>;
-
-// RFC 8446 section 4.2.8.2: legacy_form of UncompressedPointRepresentation.
-constexpr uint8_t kUncompressed = 4;
+enum class Order : uint8_t { kCurveFirst, kKemFirst };
 
 struct GroupTraits {
   NamedGroup group;
-  const char* algorithm;
-  const char* curve;        // null where the algorithm is the curve
-  std::size_t share_size;   // bytes on the wire
-  std::size_t secret_size;  // bytes; RFC 8446 section 7.4.2
+  const Curve* curve;
+  const MlKem* kem = nullptr;  // null: not a hybrid
+  Order order = Order::kCurveFirst;
 };
 
-// Best first.
-constexpr std::array<GroupTraits, 3> kGroups = {{
-    {NamedGroup::kX25519, "X25519", nullptr, 32, 32},
-    {NamedGroup::kSecp256r1, "EC", "P-256", 65, 32},
-    {NamedGroup::kSecp384r1, "EC", "P-384", 97, 48},
+// Best first. The order within a hybrid, the same in both shares and the
+// secret, is its own (draft-ietf-tls-ecdhe-mlkem section 4).
+constexpr std::array<GroupTraits, 7> kGroups = {{
+    {NamedGroup::kX25519MlKem768, &kCurveX25519, &kMlKem768, Order::kKemFirst},
+    {NamedGroup::kSecP256r1MlKem768, &kCurveP256, &kMlKem768},
+    {NamedGroup::kSecP384r1MlKem1024, &kCurveP384, &kMlKem1024},
+    {NamedGroup::kX25519, &kCurveX25519},
+    {NamedGroup::kSecp256r1, &kCurveP256},
+    {NamedGroup::kSecp384r1, &kCurveP384},
+    {NamedGroup::kSecp521r1, &kCurveP521},
 }};
 
 const GroupTraits* TraitsOf(NamedGroup group) {
@@ -42,101 +41,77 @@ const GroupTraits* TraitsOf(NamedGroup group) {
   return row == kGroups.end() ? nullptr : &*row;
 }
 
-// Null when libcrypto fails or lacks the group.
-Key NewKey(const GroupTraits& traits) {
-  const KeyContext context(
-      EVP_PKEY_CTX_new_from_name(nullptr, traits.algorithm, nullptr));
-  if (!context || EVP_PKEY_keygen_init(context.get()) != 1) {
-    return nullptr;
-  }
-  if (traits.curve != nullptr &&
-      EVP_PKEY_CTX_set_group_name(context.get(), traits.curve) != 1) {
-    return nullptr;
-  }
-  EVP_PKEY* key = nullptr;
-  if (EVP_PKEY_generate(context.get(), &key) != 1) {
-    return nullptr;
-  }
-  return Key(key);
+struct SecretSizes {
+  std::size_t kem;
+  std::size_t all;
+};
+
+SecretSizes SizesOf(const GroupTraits& traits) {
+  const std::size_t kem = traits.kem == nullptr ? 0 : kMlKemSecretSize;
+  return {kem, traits.curve->secret_size + kem};
 }
 
-bool HasForm(const GroupTraits& traits, ByteView share) {
-  return share.size() == traits.share_size &&
-         (traits.curve == nullptr || share.front() == kUncompressed);
+// What a hybrid's share or secret is made of.
+template <typename Part>
+struct Halves {
+  Part curve;
+  Part kem;  // empty where there is none
+};
+
+// `whole` has at least `kem_size` bytes.
+template <typename Byte>
+Halves<std::span<Byte>> Split(const GroupTraits& traits, std::span<Byte> whole,
+                              std::size_t kem_size) {
+  const std::size_t curve_size = whole.size() - kem_size;
+  if (traits.order == Order::kKemFirst) {
+    return {whole.last(curve_size), whole.first(kem_size)};
+  }
+  return {whole.first(curve_size), whole.last(kem_size)};
 }
 
-// Our share as it goes on the wire; empty when libcrypto fails.
-Bytes EncodedShare(const GroupTraits& traits, EVP_PKEY* key) {
-  unsigned char* encoded = nullptr;
-  const std::size_t size = EVP_PKEY_get1_encoded_public_key(key, &encoded);
-  const ByteView view(encoded, size);
-  Bytes share;
-  if (size != 0 && HasForm(traits, view)) {
-    share.assign(view.begin(), view.end());
+// The halves of a peer's share, whose KEM half has `kem_size` bytes.
+Result<Halves<ByteView>> SplitShare(const GroupTraits& traits, ByteView share,
+                                    std::size_t kem_size) {
+  if (share.size() != traits.curve->share_size + kem_size) {
+    return Error{Code::kIllegalParameter, "key share of a wrong length"};
   }
-  OPENSSL_free(encoded);
-  return share;
+  return Split(traits, share, kem_size);
 }
 
-// The peer's share as a key of the group of `own`; null when it is no point of
-// the curve (libcrypto checks that as it decodes one).
-Key PeerKey(EVP_PKEY* own, ByteView share) {
-  Key peer(EVP_PKEY_new());
-  if (!peer || EVP_PKEY_copy_parameters(peer.get(), own) != 1 ||
-      EVP_PKEY_set1_encoded_public_key(peer.get(), share.data(),
-                                       share.size()) != 1) {
-    return nullptr;
-  }
-  return peer;
+Bytes Join(const GroupTraits& traits, Bytes curve, Bytes kem) {
+  Bytes& first = traits.order == Order::kKemFirst ? kem : curve;
+  const Bytes& second = traits.order == Order::kKemFirst ? curve : kem;
+  first.insert(first.end(), second.begin(), second.end());
+  return std::move(first);
 }
 
-SharedSecret Derive(const GroupTraits& traits, EVP_PKEY* own, EVP_PKEY* peer) {
-  const KeyContext context(EVP_PKEY_CTX_new_from_pkey(nullptr, own, nullptr));
-  // PeerKey has validated `peer`; the group's cofactor is 1.
-  constexpr int kValidatePeer = 0;
-  if (!context || EVP_PKEY_derive_init(context.get()) != 1 ||
-      EVP_PKEY_derive_set_peer_ex(context.get(), peer, kValidatePeer) != 1) {
-    return SharedSecret();
-  }
-  return SharedSecret::Filled(
-      KeyAccess(), traits.secret_size, [&](std::span<uint8_t> out) {
-        std::size_t size = out.size();
-        return EVP_PKEY_derive(context.get(), out.data(), &size) == 1 &&
-               size == out.size();
+// A secret that `fill`(halves) writes; the error is fill's.
+template <typename Fill>
+Result<SharedSecret> MakeSecret(const GroupTraits& traits, Fill&& fill) {
+  const SecretSizes sizes = SizesOf(traits);
+  Status status = Ok{};
+  SharedSecret secret =
+      SharedSecret::Filled(KeyAccess(), sizes.all, [&](std::span<uint8_t> out) {
+        status = fill(Split(traits, out, sizes.kem));
+        return status.ok();
       });
-}
-
-// RFC 8446 section 7.4.2: "implementations MUST check whether the computed
-// Diffie-Hellman shared secret is the all-zero value and abort if so".
-bool IsZero(const SharedSecret& secret) {
-  uint8_t bits = 0;
-  for (const uint8_t byte : secret.Reveal(KeyAccess())) {
-    bits |= byte;
-  }
-  return bits == 0;
-}
-
-Result<SharedSecret> AgreeWith(const GroupTraits& traits, EVP_PKEY* own,
-                               ByteView peer_share) {
-  if (own == nullptr) {
-    return Error{Code::kApiMisuse, "a key share that was moved away"};
-  }
-  if (!HasForm(traits, peer_share)) {
-    return Error{Code::kIllegalParameter, "key share of a wrong form"};
-  }
-  const Key peer = PeerKey(own, peer_share);
-  if (!peer) {
-    ERR_clear_error();
-    return Error{Code::kIllegalParameter, "key share is not on the curve"};
-  }
-  // libcrypto refuses an all-zero X25519 secret itself, so a failure here is
-  // the share's as well.
-  SharedSecret secret = Derive(traits, own, peer.get());
-  if (secret.empty() || IsZero(secret)) {
-    ERR_clear_error();
-    return Error{Code::kIllegalParameter, "key share gives no secret"};
+  RETURN_IF_ERROR(status);
+  if (secret.empty()) {
+    return Error{Code::kInternal, "a secret longer than its type"};
   }
   return secret;
+}
+
+bool CanMake(const GroupTraits& traits) {
+  if (!NewEcdhKey(*traits.curve)) {
+    return false;
+  }
+  if (traits.kem == nullptr) {
+    return true;
+  }
+  const std::unique_ptr<EVP_KEM, FnDeleter<EVP_KEM_free>> kem(
+      EVP_KEM_fetch(nullptr, traits.kem->algorithm, nullptr));
+  return kem && NewMlKemKey(*traits.kem);
 }
 
 struct Supported {
@@ -147,12 +122,37 @@ struct Supported {
 Supported ProbeGroups() {
   Supported supported;
   for (const GroupTraits& traits : kGroups) {
-    if (NewKey(traits)) {
+    if (CanMake(traits)) {
       supported.groups[supported.count++] = traits.group;
     }
   }
   ERR_clear_error();
   return supported;
+}
+
+// The traits of a group that the running libcrypto has.
+Result<const GroupTraits*> UsableGroup(NamedGroup group) {
+  const GroupTraits* traits = TraitsOf(group);
+  if (traits == nullptr || !IsSupported(group)) {
+    return Error{Code::kNoCommonGroup, "group not supported"};
+  }
+  return traits;
+}
+
+struct EcdhHalf {
+  PkeyPtr key;
+  Bytes share;
+};
+
+Result<EcdhHalf> NewEcdhHalf(const Curve& curve) {
+  EcdhHalf half{NewEcdhKey(curve), {}};
+  if (half.key) {
+    half.share = EcdhShare(curve, half.key.get());
+  }
+  if (half.share.empty()) {
+    return CryptoError("making a key share failed");
+  }
+  return half;
 }
 
 }  // namespace
@@ -166,40 +166,85 @@ bool IsSupported(NamedGroup group) {
   return std::ranges::find(SupportedGroups(), group) != SupportedGroups().end();
 }
 
-void KeyShare::Free::operator()(evp_pkey_st* key) const { EVP_PKEY_free(key); }
+bool IsHybrid(NamedGroup group) {
+  const GroupTraits* traits = TraitsOf(group);
+  return traits != nullptr && traits->kem != nullptr;
+}
 
-KeyShare::KeyShare(NamedGroup group, evp_pkey_st* key, Bytes public_share)
-    : group_(group), key_(key), public_share_(std::move(public_share)) {}
+struct KeyShare::Keys {
+  PkeyPtr curve;
+  PkeyPtr kem;  // null where the group is not a hybrid
+};
+
+KeyShare::KeyShare(NamedGroup group, std::unique_ptr<Keys> keys,
+                   Bytes public_share)
+    : group_(group),
+      keys_(std::move(keys)),
+      public_share_(std::move(public_share)) {}
 KeyShare::KeyShare(KeyShare&&) noexcept = default;
 KeyShare& KeyShare::operator=(KeyShare&&) noexcept = default;
 KeyShare::~KeyShare() = default;
 
 Result<KeyShare> KeyShare::Generate(NamedGroup group) {
-  const GroupTraits* traits = TraitsOf(group);
-  if (traits == nullptr || !IsSupported(group)) {
-    return Error{Code::kNoCommonGroup, "group not supported"};
+  ASSIGN_OR_RETURN(const GroupTraits* const traits, UsableGroup(group));
+  ASSIGN_OR_RETURN(EcdhHalf half, NewEcdhHalf(*traits->curve));
+  auto keys = std::make_unique<Keys>();
+  keys->curve = std::move(half.key);
+  Bytes encapsulation_key;
+  if (traits->kem != nullptr) {
+    keys->kem = NewMlKemKey(*traits->kem);
+    if (keys->kem) {
+      encapsulation_key = EncapsulationKey(*traits->kem, keys->kem.get());
+    }
+    if (encapsulation_key.empty()) {
+      return CryptoError("making an ML-KEM key failed");
+    }
   }
-  Key key = NewKey(*traits);
-  if (!key) {
-    return CryptoError("making a key share failed");
-  }
-  Bytes share = EncodedShare(*traits, key.get());
-  if (share.empty()) {
-    return CryptoError("encoding a key share failed");
-  }
-  return KeyShare(group, key.release(), std::move(share));
+  return KeyShare(
+      group, std::move(keys),
+      Join(*traits, std::move(half.share), std::move(encapsulation_key)));
 }
 
 Result<SharedSecret> KeyShare::Agree(ByteView peer_share) && {
-  const std::unique_ptr<evp_pkey_st, Free> key = std::move(key_);
-  return AgreeWith(*TraitsOf(group_), key.get(), peer_share);
+  const std::unique_ptr<Keys> keys = std::move(keys_);
+  if (!keys) {
+    return Error{Code::kApiMisuse, "a key share that was moved away"};
+  }
+  const GroupTraits& traits = *TraitsOf(group_);
+  const std::size_t kem_size =
+      traits.kem == nullptr ? 0 : traits.kem->ciphertext_size;
+  ASSIGN_OR_RETURN(const Halves<ByteView> theirs,
+                   SplitShare(traits, peer_share, kem_size));
+  return MakeSecret(traits, [&](Halves<std::span<uint8_t>> out) -> Status {
+    RETURN_IF_ERROR(
+        DeriveEcdh(*traits.curve, keys->curve.get(), theirs.curve, out.curve));
+    return traits.kem == nullptr
+               ? Status(Ok{})
+               : Decapsulate(*traits.kem, keys->kem.get(), theirs.kem, out.kem);
+  });
 }
 
 Result<KeyAgreement> Answer(NamedGroup group, ByteView client_share) {
-  ASSIGN_OR_RETURN(KeyShare ours, KeyShare::Generate(group));
-  Bytes public_share = ours.public_share();
-  ASSIGN_OR_RETURN(SharedSecret secret, std::move(ours).Agree(client_share));
-  return KeyAgreement{std::move(public_share), std::move(secret)};
+  ASSIGN_OR_RETURN(const GroupTraits* const traits, UsableGroup(group));
+  const std::size_t kem_size =
+      traits->kem == nullptr ? 0 : traits->kem->key_size;
+  ASSIGN_OR_RETURN(const Halves<ByteView> theirs,
+                   SplitShare(*traits, client_share, kem_size));
+  ASSIGN_OR_RETURN(EcdhHalf ours, NewEcdhHalf(*traits->curve));
+  Bytes ciphertext;
+  const auto fill = [&](Halves<std::span<uint8_t>> out) -> Status {
+    RETURN_IF_ERROR(
+        DeriveEcdh(*traits->curve, ours.key.get(), theirs.curve, out.curve));
+    if (traits->kem != nullptr) {
+      ASSIGN_OR_RETURN(ciphertext,
+                       Encapsulate(*traits->kem, theirs.kem, out.kem));
+    }
+    return Ok{};
+  };
+  ASSIGN_OR_RETURN(SharedSecret secret, MakeSecret(*traits, fill));
+  return KeyAgreement{
+      Join(*traits, std::move(ours.share), std::move(ciphertext)),
+      std::move(secret)};
 }
 
 Status FillRandom(std::span<uint8_t> out) {

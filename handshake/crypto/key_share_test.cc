@@ -1,14 +1,22 @@
 #include "handshake/crypto/key_share.h"
 
+#include <openssl/evp.h>
+
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/error_codes.h"
 #include "base/key_access.h"
+#include "base/libcrypto.h"
 #include "base/testing/hex.h"
 #include "gtest/gtest.h"
 
@@ -22,19 +30,27 @@ Code AgreeError(NamedGroup group, ByteView share) {
 
 struct Sizes {
   NamedGroup group;
-  std::size_t share;
+  std::size_t client_share;
+  std::size_t server_share;
   std::size_t secret;
 };
 
-class EveryGroup : public testing::TestWithParam<Sizes> {};
+class EveryGroup : public testing::TestWithParam<Sizes> {
+ protected:
+  void SetUp() override {
+    if (!IsSupported(GetParam().group)) {
+      GTEST_SKIP() << "this libcrypto has no ML-KEM";
+    }
+  }
+};
 
 TEST_P(EveryGroup, GivesBothSidesOneSecret) {
   KeyShare client = KeyShare::Generate(GetParam().group).value();
   EXPECT_EQ(client.group(), GetParam().group);
-  EXPECT_EQ(client.public_share().size(), GetParam().share);
+  EXPECT_EQ(client.public_share().size(), GetParam().client_share);
   const KeyAgreement server =
       Answer(GetParam().group, client.public_share()).value();
-  EXPECT_EQ(server.public_share.size(), GetParam().share);
+  EXPECT_EQ(server.public_share.size(), GetParam().server_share);
   const SharedSecret secret =
       std::move(client).Agree(server.public_share).value();
   EXPECT_EQ(secret.size(), GetParam().secret);
@@ -52,10 +68,11 @@ TEST_P(EveryGroup, GivesEachPairItsOwnSecret) {
 }
 
 TEST_P(EveryGroup, RefusesEveryOtherLength) {
-  Bytes share = KeyShare::Generate(GetParam().group)->public_share();
+  const Bytes client = KeyShare::Generate(GetParam().group)->public_share();
+  Bytes share = Answer(GetParam().group, client)->public_share;
   share.push_back(0);
   for (std::size_t size = 0; size <= share.size(); ++size) {
-    if (size != GetParam().share) {
+    if (size != GetParam().server_share) {
       EXPECT_EQ(AgreeError(GetParam().group, ByteView(share).first(size)),
                 Code::kIllegalParameter)
           << size;
@@ -63,25 +80,147 @@ TEST_P(EveryGroup, RefusesEveryOtherLength) {
   }
 }
 
+TEST_P(EveryGroup, RefusesEveryOtherLengthAsServer) {
+  Bytes share = KeyShare::Generate(GetParam().group)->public_share();
+  share.push_back(0);
+  for (std::size_t size = 0; size <= share.size(); ++size) {
+    if (size != GetParam().client_share) {
+      EXPECT_EQ(
+          Answer(GetParam().group, ByteView(share).first(size)).error().code,
+          Code::kIllegalParameter)
+          << size;
+    }
+  }
+}
+
 TEST_P(EveryGroup, RefusesUseAfterAgreeing) {
   KeyShare client = KeyShare::Generate(GetParam().group).value();
-  const Bytes share = KeyShare::Generate(GetParam().group)->public_share();
+  const Bytes share =
+      Answer(GetParam().group, client.public_share())->public_share;
   ASSERT_TRUE(std::move(client).Agree(share).ok());
   // NOLINTNEXTLINE(bugprone-use-after-move)
   EXPECT_EQ(std::move(client).Agree(share).error().code, Code::kApiMisuse);
 }
 
-INSTANTIATE_TEST_SUITE_P(Groups, EveryGroup,
-                         testing::Values(Sizes{NamedGroup::kX25519, 32, 32},
-                                         Sizes{NamedGroup::kSecp256r1, 65, 32},
-                                         Sizes{NamedGroup::kSecp384r1, 97,
-                                               48}));
+INSTANTIATE_TEST_SUITE_P(
+    Groups, EveryGroup,
+    testing::Values(Sizes{NamedGroup::kX25519, 32, 32, 32},
+                    Sizes{NamedGroup::kSecp256r1, 65, 65, 32},
+                    Sizes{NamedGroup::kSecp384r1, 97, 97, 48},
+                    Sizes{NamedGroup::kSecp521r1, 133, 133, 66},
+                    Sizes{NamedGroup::kX25519MlKem768, 1216, 1120, 64},
+                    Sizes{NamedGroup::kSecP256r1MlKem768, 1249, 1153, 64},
+                    Sizes{NamedGroup::kSecP384r1MlKem1024, 1665, 1665, 80}),
+    [](const auto& param) {
+      return std::string(GroupName(param.param.group));
+    });
 
-TEST(SupportedGroups, AreThoseOfEveryLibcrypto) {
-  EXPECT_TRUE(std::ranges::equal(
-      SupportedGroups(), std::array{NamedGroup::kX25519, NamedGroup::kSecp256r1,
-                                    NamedGroup::kSecp384r1}));
+constexpr std::size_t kEncapsulationKey = 1184;  // bytes, of ML-KEM-768
+constexpr std::size_t kCiphertext = 1088;        // bytes, of ML-KEM-768
+
+// Both sides of a handshake in X25519MLKEM768 and in SecP256r1MLKEM768: where
+// the halves are, the KEM half first and the curve half first.
+struct Layout {
+  NamedGroup group;
+  std::size_t kem_at;  // bytes
+  std::size_t curve_at_client;
+  std::size_t curve_at_server;
+  NamedGroup curve;
+};
+
+class Hybrid : public testing::TestWithParam<Layout> {
+ protected:
+  void SetUp() override {
+    if (!IsSupported(GetParam().group)) {
+      GTEST_SKIP() << "this libcrypto has no ML-KEM";
+    }
+    client_.emplace(KeyShare::Generate(GetParam().group).value());
+    share_ = client_->public_share();
+  }
+
+  std::optional<KeyShare> client_;
+  Bytes share_;
+};
+
+// FIPS 203 section 7.2: 12-bit coefficients of q = 3329 or more are refused.
+TEST_P(Hybrid, RefusesAKeyWithCoefficientsOutOfRange) {
+  std::fill_n(share_.begin() + static_cast<std::ptrdiff_t>(GetParam().kem_at),
+              3, uint8_t{0xff});
+  EXPECT_EQ(Answer(GetParam().group, share_).error().code,
+            Code::kIllegalParameter);
+}
+
+TEST_P(Hybrid, HasItsCurveHalfWhereTheDraftSays) {
+  const Bytes other = KeyShare::Generate(GetParam().curve)->public_share();
+  std::ranges::fill(
+      std::span(share_).subspan(GetParam().curve_at_client, other.size()),
+      uint8_t{0});
+  EXPECT_EQ(Answer(GetParam().group, share_).error().code,
+            Code::kIllegalParameter);
+}
+
+// What was changed on the way gives another secret, so no Finished verifies.
+TEST_P(Hybrid, GivesAnotherSecretForAChangedCiphertext) {
+  KeyAgreement server = Answer(GetParam().group, share_).value();
+  server.public_share[GetParam().kem_at] ^= 1;
+  const SharedSecret secret =
+      (*std::move(client_)).Agree(server.public_share).value();
+  EXPECT_EQ(secret.size(), server.secret.size());
+  EXPECT_FALSE(secret.Equals(server.secret));
+  // The curve's half of the secret is the same all the same.
+  const auto half = [](const SharedSecret& whole) {
+    const auto bytes = whole.Reveal(KeyAccess());
+    return ToHex(GetParam().kem_at == 0 ? bytes.last(32) : bytes.first(32));
+  };
+  EXPECT_EQ(half(secret), half(server.secret));
+}
+
+TEST_P(Hybrid, RefusesAZeroedCurveHalfOfTheServer) {
+  KeyAgreement server = Answer(GetParam().group, share_).value();
+  std::ranges::fill(
+      std::span(server.public_share).subspan(GetParam().curve_at_server, 32),
+      uint8_t{0});
+  EXPECT_EQ((*std::move(client_)).Agree(server.public_share).error().code,
+            Code::kIllegalParameter);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Layouts, Hybrid,
+    testing::Values(Layout{NamedGroup::kX25519MlKem768, 0, kEncapsulationKey,
+                           kCiphertext, NamedGroup::kX25519},
+                    Layout{NamedGroup::kSecP256r1MlKem768, 65, 0, 0,
+                           NamedGroup::kSecp256r1}),
+    [](const auto& param) {
+      return std::string(GroupName(param.param.group));
+    });
+
+std::vector<NamedGroup> ClassicGroups() {
+  return {NamedGroup::kX25519, NamedGroup::kSecp256r1, NamedGroup::kSecp384r1,
+          NamedGroup::kSecp521r1};
+}
+
+// Asks libcrypto itself, so that the answer is right with each.
+TEST(SupportedGroups, HaveHybridsFirstWhereThereIsMlKem) {
+  std::vector<NamedGroup> expected;
+  const std::unique_ptr<EVP_KEM, FnDeleter<EVP_KEM_free>> kem(
+      EVP_KEM_fetch(nullptr, "ML-KEM-768", nullptr));
+  if (kem) {
+    expected = {NamedGroup::kX25519MlKem768, NamedGroup::kSecP256r1MlKem768,
+                NamedGroup::kSecP384r1MlKem1024};
+  }
+  std::ranges::copy(ClassicGroups(), std::back_inserter(expected));
+  EXPECT_TRUE(std::ranges::equal(SupportedGroups(), expected));
   EXPECT_FALSE(IsSupported(static_cast<NamedGroup>(0x0100)));
+}
+
+TEST(SupportedGroups, KnowsHybrids) {
+  EXPECT_TRUE(IsHybrid(NamedGroup::kX25519MlKem768));
+  EXPECT_TRUE(IsHybrid(NamedGroup::kSecP384r1MlKem1024));
+  EXPECT_FALSE(IsHybrid(static_cast<NamedGroup>(0x0100)));
+  for (const NamedGroup group : ClassicGroups()) {
+    EXPECT_FALSE(IsHybrid(group));
+    EXPECT_TRUE(IsSupported(group));
+  }
 }
 
 TEST(KeyShare, RefusesAnUnknownGroup) {
@@ -162,7 +301,8 @@ TEST_P(Curve, RefusesAPointOfTheOtherCurve) {
 
 INSTANTIATE_TEST_SUITE_P(Curves, Curve,
                          testing::Values(NamedGroup::kSecp256r1,
-                                         NamedGroup::kSecp384r1));
+                                         NamedGroup::kSecp384r1,
+                                         NamedGroup::kSecp521r1));
 
 TEST(FillRandom, FillsAllOfIt) {
   std::array<uint8_t, 64> one{};

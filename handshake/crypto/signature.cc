@@ -27,7 +27,7 @@ struct SchemeTraits {
 };
 
 // Best first; those of a CertificateVerify before those for certificates only.
-constexpr std::array<SchemeTraits, 12> kSchemes = {{
+constexpr std::array<SchemeTraits, 14> kSchemes = {{
     {SignatureScheme::kEcdsaSecp256r1Sha256, "EC", "prime256v1", "SHA2-256", 32,
      Padding::kNone},
     {SignatureScheme::kEcdsaSecp384r1Sha384, "EC", "secp384r1", "SHA2-384", 48,
@@ -45,6 +45,9 @@ constexpr std::array<SchemeTraits, 12> kSchemes = {{
      Padding::kPss},
     {SignatureScheme::kRsaPssPssSha512, "RSA-PSS", nullptr, "SHA2-512", 64,
      Padding::kPss},
+    {SignatureScheme::kEcdsaSecp521r1Sha512, "EC", "secp521r1", "SHA2-512", 64,
+     Padding::kNone},
+    {SignatureScheme::kEd448, "ED448", nullptr, nullptr, 0, Padding::kNone},
     {SignatureScheme::kRsaPkcs1Sha256, "RSA", nullptr, "SHA2-256", 32,
      Padding::kPkcs1},
     {SignatureScheme::kRsaPkcs1Sha384, "RSA", nullptr, "SHA2-384", 48,
@@ -52,7 +55,7 @@ constexpr std::array<SchemeTraits, 12> kSchemes = {{
     {SignatureScheme::kRsaPkcs1Sha512, "RSA", nullptr, "SHA2-512", 64,
      Padding::kPkcs1},
 }};
-constexpr std::size_t kHandshakeSchemeCount = 9;
+constexpr std::size_t kHandshakeSchemeCount = 11;
 
 constexpr bool Pkcs1RowsAreLast() {
   for (std::size_t i = 0; i < kSchemes.size(); ++i) {

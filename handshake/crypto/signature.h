@@ -25,7 +25,7 @@ std::span<const SignatureScheme> HandshakeSchemes();
 std::span<const SignatureScheme> CertificateSchemes();
 
 // The schemes that `key` can sign with in TLS 1.3, best first (an ECDSA key
-// has one, fixed by its curve; RSA has three; Ed25519 one).
+// has one, fixed by its curve; RSA has three; EdDSA one).
 std::vector<SignatureScheme> SchemesOfKey(evp_pkey_st* key);
 
 // The content covered by a CertificateVerify: 64 spaces, the context string of

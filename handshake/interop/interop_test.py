@@ -6,8 +6,9 @@
 
 Each handshake goes over the loopback device; then a line of application data
 goes in both directions, and our application traffic secrets are compared with
-the peer's key log. Every combination runs, about 1000 handshakes in a minute
-or two; with --pairs only so many that each two values of two parameters meet.
+the peer's key log. Every combination of the common values runs, about 1400
+handshakes in two minutes, and so many of the rare ones that each two values of
+two parameters meet; with --pairs only those.
 Prints a table.
 """
 
@@ -62,8 +63,10 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def plan(peer: Peer, pairs: bool) -> list[tuple[Peer, str, cases.Case, str]]:
-    kinds = [kind for kind in cases.SCHEMES if kind not in peer.unable]
-    chosen = (cases.covering_pairs if pairs else cases.full_product)(kinds)
+    chosen = cases.covering_pairs(peer.unable)
+    if not pairs:
+        common = cases.full_product({*peer.unable, *cases.RARE})
+        chosen = list(dict.fromkeys(common + chosen))
     planned = [(peer, role, case, "") for role in ("server", "client")
                for case in chosen]
     mutual = cases.Case("x25519", cases.SUITES[0], "ecdsa-p256", "mutual", "no")

@@ -23,7 +23,7 @@ std::vector<std::string_view> Split(std::string_view list) {
 std::optional<CipherSuite> SuiteOf(std::string_view name) {
   for (const CipherSuite suite :
        {CipherSuite::kAes128GcmSha256, CipherSuite::kAes256GcmSha384,
-        CipherSuite::kChaCha20Poly1305Sha256}) {
+        CipherSuite::kChaCha20Poly1305Sha256, CipherSuite::kAes128CcmSha256}) {
     if (CipherSuiteName(suite) == name) {
       return suite;
     }

@@ -27,7 +27,7 @@ class Peer:
 
     name = ""
     programs: tuple[str, ...] = ()
-    # Kinds of keys that it cannot use, and why.
+    # Values of a case that it cannot do, and why.
     unable: dict[str, str] = {}
     # Why its traffic secrets cannot be seen; None when they can.
     no_key_log: str | None = None
@@ -55,7 +55,8 @@ def first_match(pattern: str, command: list[str]) -> str:
 class OpenSsl(Peer):
     name = "OpenSSL"
     programs = ("openssl", "openssl")
-    names = {"x25519": "X25519", "secp256r1": "P-256", "secp384r1": "P-384"}
+    names = {"x25519": "X25519", "secp256r1": "P-256", "secp384r1": "P-384",
+             "secp521r1": "P-521"}
 
     def version(self) -> str:
         return first_match(r"OpenSSL (\S+)", ["openssl", "version"])
@@ -65,8 +66,10 @@ class OpenSsl(Peer):
                 "-key", str(self.pki.key(kind, role)),
                 "-cert_chain", str(self.pki.intermediate(kind))]
 
-    def _common(self, log: pathlib.Path) -> list[str]:
+    def _common(self, case: Case, log: pathlib.Path) -> list[str]:
         return ["-tls1_3", "-keylogfile", str(log), "-verify_return_error",
+                # CCM is not among its defaults.
+                "-ciphersuites", case.suite,
                 "-CAfile", str(self.pki.authorities)]
 
     def serve(self, case: Case, port: int, log: pathlib.Path) -> Command:
@@ -74,7 +77,7 @@ class OpenSsl(Peer):
                         "-rev", "-groups", self.names[case.group],
                         *self._credential(case.kind, "server"),
                         *(["-Verify", "5"] if case.mutual else []),
-                        *self._common(log)], expect=OURS[::-1])
+                        *self._common(case, log)], expect=OURS[::-1])
 
     def connect(self, case: Case, port: int, log: pathlib.Path) -> Command:
         groups = ":".join(self.names[g] for g in case.client_groups)
@@ -82,14 +85,14 @@ class OpenSsl(Peer):
                         "-servername", NAME, "-verify_hostname", NAME,
                         "-groups", groups,
                         *(self._credential(case.kind, "client")
-                          if case.mutual else []), *self._common(log)])
+                          if case.mutual else []), *self._common(case, log)])
 
 
 class GnuTls(Peer):
     name = "GnuTLS"
     programs = ("gnutls-serv", "gnutls-cli")
     names = {"x25519": "X25519", "secp256r1": "SECP256R1",
-             "secp384r1": "SECP384R1"}
+             "secp384r1": "SECP384R1", "secp521r1": "SECP521R1"}
 
     def version(self) -> str:
         return first_match(r"gnutls-cli (\S+)", ["gnutls-cli", "--version"])
@@ -123,13 +126,16 @@ class GnuTls(Peer):
 class Nss(Peer):
     name = "NSS"
     programs = ("selfserv", "tstclnt")
-    names = {"x25519": "x25519", "secp256r1": "P256", "secp384r1": "P384"}
+    names = {"x25519": "x25519", "secp256r1": "P256", "secp384r1": "P384",
+             "secp521r1": "P521"}
     unable = {"ed25519": "NSS cannot import an Ed25519 key, and its programs "
-                         "know no such signature scheme"}
+                         "know no such signature scheme",
+              "ed448": "NSS has no Ed448",
+              "TLS_AES_128_CCM_SHA256": "NSS has no CCM suite of TLS 1.3"}
     # rsa_pss_pss is off by default.
     schemes = ",".join((
         "ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384",
-        *(f"rsa_pss_{kind}_sha{size}" for kind in ("rsae", "pss")
+        "ecdsa_secp521r1_sha512", *(f"rsa_pss_{kind}_sha{size}" for kind in ("rsae", "pss")
           for size in (256, 384, 512)), "rsa_pkcs1_sha256"))
 
     def __init__(self, pki: Pki):

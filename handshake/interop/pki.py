@@ -15,6 +15,8 @@ KEY_OPTIONS = {
     "rsa": "-algorithm RSA -pkeyopt rsa_keygen_bits:2048",
     "rsa-pss": "-algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048",
     "ed25519": "-algorithm ED25519",
+    "ecdsa-p521": "-algorithm EC -pkeyopt ec_paramgen_curve:P-521",
+    "ed448": "-algorithm ED448",
 }
 # RFC 8446 section 4.2.3: the salt is as long as the digest.
 SIGN_OPTIONS = {"rsa-pss": "-sigopt rsa_pss_saltlen:digest"}
