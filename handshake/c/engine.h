@@ -56,6 +56,8 @@ struct ktlsd_engine {
   std::optional<ktlsd::handshake::Engine> core;
   std::optional<ktlsd::handshake::EstablishedSession> established;
   std::optional<ktlsd::Error> failure;
+  bool installed = false;  // its keys were given to the kernel, or lost
+  bool ended = false;      // a failure over a socket was dealt with
   std::optional<ktlsd::CalendarTime> today;  // the system's, if none
   std::vector<ktlsd::Bytes> peer_chain;
   std::string peer_subject;

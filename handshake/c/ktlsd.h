@@ -1,7 +1,19 @@
 /* libktlsd: TLS 1.3 handshakes for kernel TLS, from C99 or C++.
  *
  * A handshake is an engine: bytes in, bytes out, and a reason why it waits. It
- * does no I/O by itself.
+ * does no I/O by itself. ktlsd_handshake_fd drives one over a connected TCP
+ * socket and leaves the session's keys in the kernel: from then on read,
+ * write, sendfile and splice on that socket carry application data, encrypted
+ * by the kernel (kTLS). The keys never reach the program.
+ *
+ *   ktlsd_config *config;
+ *   ktlsd_engine *engine;
+ *   int wait;
+ *   ktlsd_config_new_client(&config);
+ *   ktlsd_config_set_server_name(config, "files.example");
+ *   ktlsd_config_set_trust_files(config, "ca.pem");
+ *   ktlsd_engine_new(config, &engine);
+ *   code = ktlsd_handshake_fd(engine, fd, &wait);
  *
  * Rules for every function:
  * - It returns KTLSD_OK or another number of ktlsd_codes.h, and writes its
@@ -145,7 +157,7 @@ enum ktlsd_wait {
   KTLSD_WANT_CONFIG = 3,    /* ktlsd_engine_configure */
   KTLSD_WANT_SIGNATURE = 4, /* ktlsd_engine_sign */
   KTLSD_WANT_VERDICT = 5,   /* ktlsd_engine_accept_peer or _refuse_peer */
-  KTLSD_DONE = 6            /* the session is established */
+  KTLSD_DONE = 6            /* ktlsd_engine_install */
 };
 /* Goes on as far as possible and says what is awaited. `bytes`: how many may
  * be read from the peer at most (never more: the rest is the kernel's), or are
@@ -239,6 +251,25 @@ KTLSD_API int ktlsd_session_export(const ktlsd_engine* engine,
                                    const void* label, size_t label_length,
                                    const void* context, size_t context_length,
                                    void* out, size_t out_length) KTLSD_NOEXCEPT;
+
+/* Gives the keys to the kernel for `fd`, the TCP socket over which the bytes
+ * went, and reads back that they took hold. Once. After a failure nothing may
+ * be sent over the socket any more: when it may be half keyed, it was shut
+ * down. KTLSD_KERNEL_LACKS_TLS (no tls module), KTLSD_CIPHER_NOT_OFFLOADABLE,
+ * KTLSD_OFFLOAD_FAILED, KTLSD_OFFLOAD_NOT_CONFIRMED, KTLSD_PEER_CLOSED. */
+KTLSD_API int ktlsd_engine_install(ktlsd_engine* engine, int fd) KTLSD_NOEXCEPT;
+
+/* The whole handshake over `fd`, a connected TCP socket that nobody else reads
+ * or writes meanwhile, which stays the program's.
+ *
+ * `wait` is KTLSD_DONE when the socket is a kTLS socket. Else it says what to
+ * do before the next call: a non-blocking socket (or one with SO_RCVTIMEO or
+ * SO_SNDTIMEO) is to be polled for input (KTLSD_WANT_READ) or room
+ * (KTLSD_WANT_WRITE); the other waits are answered as above.
+ * After a failure the alert was sent, as far as the socket took it, and the
+ * sending side is shut down. No signal is raised (SIGPIPE). */
+KTLSD_API int ktlsd_handshake_fd(ktlsd_engine* engine, int fd,
+                                 int* wait) KTLSD_NOEXCEPT;
 
 #if defined(__cplusplus)
 }

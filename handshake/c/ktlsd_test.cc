@@ -137,6 +137,7 @@ TEST_F(Pair, TellsBothWhyItFailed) {
   // Nothing of a session that is none.
   uint16_t suite = 0;
   EXPECT_EQ(ktlsd_session_suite(client_.engine, &suite), KTLSD_API_MISUSE);
+  EXPECT_EQ(ktlsd_engine_install(client_.engine, 0), KTLSD_API_MISUSE);
 }
 
 TEST_F(Pair, JudgesByTheTimeItIsGiven) {
