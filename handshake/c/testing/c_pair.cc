@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "base/bytes.h"
-
 namespace ktlsd::handshake {
 namespace {
 
@@ -32,7 +30,8 @@ void Settle(CEnd& end) {
 }
 
 // Takes what `from` has to send; gives `to` what it wants of it.
-bool Move(CEnd& from, CEnd& to, Bytes& queue) {
+bool Move(CEnd& from, CEnd& to) {
+  Bytes& queue = from.sent;
   bool moved = false;
   while (!from.over() && from.wait == KTLSD_WANT_WRITE) {
     const uint8_t* data = nullptr;
@@ -106,12 +105,10 @@ EnginePtr NewEngine(const ktlsd_config* config) {
 }
 
 void Connect(CEnd& client, CEnd& server) {
-  Bytes to_server;
-  Bytes to_client;
   Settle(client);
   Settle(server);
-  while (static_cast<int>(Move(client, server, to_server)) +
-             static_cast<int>(Move(server, client, to_client)) >
+  while (static_cast<int>(Move(client, server)) +
+             static_cast<int>(Move(server, client)) >
          0) {
   }
   for (CEnd* end : {&client, &server}) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "base/bytes.h"
 #include "base/fn_deleter.h"
 #include "handshake/c/ktlsd.h"
 #include "handshake/testing/test_pki.h"
@@ -42,6 +43,7 @@ struct CEnd {
   int code = KTLSD_OK;  // the last of ktlsd_engine_step
   int wait = 0;
   std::size_t bytes = 0;
+  Bytes sent = {};  // and not taken by the other end yet
   // Answers the waits that are not for I/O; returns what a call returned.
   std::function<int(int wait)> answer = nullptr;
 
@@ -49,7 +51,8 @@ struct CEnd {
   bool done() const { return code == KTLSD_OK && wait == KTLSD_DONE; }
 };
 
-// Carries bytes both ways until both ends are over or neither can go on.
+// Carries bytes both ways until both ends are over or neither can go on. Does
+// not allocate while there is room in `sent`.
 void Connect(CEnd& client, CEnd& server);
 
 }  // namespace ktlsd::handshake
