@@ -343,10 +343,11 @@ Result<Session> AwaitServerFinished::Keys() {
   ASSIGN_OR_RETURN(const ApplicationSchedule application,
                    std::move(schedule_).Advance());
   ASSIGN_OR_RETURN(TrafficSecrets secrets, application.Traffic(hash));
+  ASSIGN_OR_RETURN(HashSecret exporter, application.ExporterMaster(hash));
   return Session{SessionKeys{progress_.info.suite,
                              DirectionKeys{std::move(secrets.client)},
                              DirectionKeys{std::move(secrets.server)}},
-                 progress_.info};
+                 progress_.info, std::move(exporter)};
 }
 
 // Our best scheme that the server takes; none without a request, a

@@ -98,6 +98,7 @@ struct HandshakeInfo {
 struct Session {
   SessionKeys keys;
   HandshakeInfo info;
+  HashSecret exporter_master;  // for ExportKeyingMaterial (key_schedule.h)
 };
 
 }  // namespace ktlsd::handshake

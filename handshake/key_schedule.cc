@@ -79,6 +79,23 @@ Result<TrafficSecrets> ApplicationSchedule::Traffic(
                             finished_hash);
 }
 
+Result<HashSecret> ApplicationSchedule::ExporterMaster(
+    const HashValue& finished_hash) const {
+  return DeriveSecret(algorithm_, secret_, "exp master", finished_hash);
+}
+
+Status ExportKeyingMaterial(HashAlgorithm algorithm,
+                            const HashSecret& exporter_master,
+                            std::string_view label, ByteView context,
+                            std::span<uint8_t> out) {
+  ASSIGN_OR_RETURN(const HashValue nothing, Hash(algorithm, ByteView()));
+  ASSIGN_OR_RETURN(const HashSecret secret,
+                   DeriveSecret(algorithm, exporter_master, label, nothing));
+  ASSIGN_OR_RETURN(const HashValue context_hash, Hash(algorithm, context));
+  return HkdfExpandLabelInto(algorithm, secret, "exporter", context_hash.view(),
+                             out);
+}
+
 Result<HashSecret> FinishedMac(HashAlgorithm algorithm,
                                const HashSecret& traffic_secret,
                                const HashValue& transcript_hash) {

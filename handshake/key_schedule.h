@@ -12,7 +12,7 @@
 //         Derive-Secret(., "derived", "")
 //            |
 //     0 -> HKDF-Extract = Master Secret         ApplicationSchedule
-//            +--> c ap traffic, s ap traffic
+//            +--> c ap traffic, s ap traffic, exp master
 //
 // Scope:     secrets only; keys and record protection are made from them by
 //            RecordProtection (handshake) and CryptoInfo (ktls).
@@ -20,8 +20,12 @@
 // Threads:   move-only values.
 #pragma once
 
+#include <cstdint>
+#include <span>
+#include <string_view>
 #include <utility>
 
+#include "base/bytes.h"
 #include "base/result.h"
 #include "base/session_keys.h"
 #include "handshake/crypto/digest.h"
@@ -76,6 +80,9 @@ class ApplicationSchedule {
   // server's Finished.
   Result<TrafficSecrets> Traffic(const HashValue& finished_hash) const;
 
+  // exporter_master_secret, over the same messages.
+  Result<HashSecret> ExporterMaster(const HashValue& finished_hash) const;
+
  private:
   friend class HandshakeSchedule;
   ApplicationSchedule(HashAlgorithm algorithm, HashSecret secret)
@@ -84,6 +91,16 @@ class ApplicationSchedule {
   HashAlgorithm algorithm_;
   HashSecret secret_;
 };
+
+// TLS-Exporter(label, context, out.size()) of RFC 8446 section 7.5 into `out`.
+// In TLS 1.3 no context is the same as an empty one.
+// Errors: kApiMisuse an empty `exporter_master`, a label of more than 249
+//         bytes, an `out` that is empty or longer than 255 hashes;
+//         kCryptoFailed.
+Status ExportKeyingMaterial(HashAlgorithm algorithm,
+                            const HashSecret& exporter_master,
+                            std::string_view label, ByteView context,
+                            std::span<uint8_t> out);
 
 // verify_data of a Finished (section 4.4.4) under the sender's handshake
 // traffic secret.

@@ -300,10 +300,11 @@ Result<Session> AwaitServerSignature::Keys() {
   ASSIGN_OR_RETURN(const ApplicationSchedule application,
                    std::move(schedule_).Advance());
   ASSIGN_OR_RETURN(TrafficSecrets secrets, application.Traffic(hash));
+  ASSIGN_OR_RETURN(HashSecret exporter, application.ExporterMaster(hash));
   return Session{
       SessionKeys{info_.suite, DirectionKeys{std::move(secrets.server)},
                   DirectionKeys{std::move(secrets.client)}},
-      std::move(info_)};
+      std::move(info_), std::move(exporter)};
 }
 
 Result<AwaitClientCertificate::Next> AwaitClientCertificate::Receive(

@@ -24,6 +24,7 @@ using ktlsd::HashAlgorithm;
 using ktlsd::HashOf;
 using ktlsd::HashSize;
 using ktlsd::HkdfExpandLabel;
+using ktlsd::HkdfExpandLabelInto;
 using ktlsd::HkdfExtract;
 using ktlsd::Hmac;
 
