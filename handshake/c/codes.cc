@@ -46,6 +46,8 @@ constexpr std::array<Row, kCodeCount> kTable = {{
     {Code::kCertificateWeakKey, KTLSD_CERTIFICATE_WEAK_KEY},
     {Code::kCertificateInvalid, KTLSD_CERTIFICATE_INVALID},
     {Code::kCrlUnavailable, KTLSD_CRL_UNAVAILABLE},
+    {Code::kOcspResponseInvalid, KTLSD_OCSP_RESPONSE_INVALID},
+    {Code::kOcspResponseMissing, KTLSD_OCSP_RESPONSE_MISSING},
     {Code::kAlertReceived, KTLSD_ALERT_RECEIVED},
     {Code::kPeerClosed, KTLSD_PEER_CLOSED},
     {Code::kPeerReset, KTLSD_PEER_RESET},

@@ -313,7 +313,7 @@ int ktlsd_engine_refuse_peer(ktlsd_engine* engine, int code) noexcept {
     RETURN_IF_ERROR(engine->Awaited<NeedPeerVerdict>());
     const std::optional<Code> reason = CodeOfNumber(code);
     if (!reason || code < KTLSD_CERTIFICATE_REQUIRED ||
-        code > KTLSD_CRL_UNAVAILABLE) {
+        code > KTLSD_OCSP_RESPONSE_MISSING) {
       return Error{Code::kApiMisuse, "no reason to refuse a certificate"};
     }
     engine->core->Judge(Error{*reason, "the program refused the peer"});
