@@ -35,6 +35,10 @@ enum class Code : uint16_t {
   kNoCommonGroup,
   kNoCommonSignatureScheme,
   kNoApplicationProtocol,
+  kNoCommonPsk,
+  // The peer's PSK was refused.
+  kUnknownPskIdentity,
+  kBadPskBinder,
   // The peer's certificate was refused.
   kCertificateRequired,
   kCertificateMalformed,

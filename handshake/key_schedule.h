@@ -45,6 +45,11 @@ class EarlySchedule {
  public:
   // Without a PSK: the Early Secret of zeros.
   static Result<EarlySchedule> WithoutPsk(HashAlgorithm algorithm);
+  // For those who hold the PSK (handshake/psk.h), never for the states.
+  static Result<EarlySchedule> WithPsk(HashAlgorithm algorithm, ByteView psk);
+
+  // The key of the binder of an external PSK ("ext binder").
+  Result<HashSecret> ExternalBinderKey() const;
 
   // Mixes in the key agreement.
   Result<HandshakeSchedule> Advance(const SharedSecret& ecdhe) &&;
@@ -59,6 +64,13 @@ class EarlySchedule {
 
 class HandshakeSchedule {
  public:
+  // From a Handshake Secret that was made elsewhere, where the PSK is.
+  // Errors: kApiMisuse for one that is not of `algorithm`'s size.
+  static Result<HandshakeSchedule> FromSecret(HashAlgorithm algorithm,
+                                              HashSecret handshake_secret);
+  // The Handshake Secret, for FromSecret() elsewhere.
+  HashSecret Release() && { return std::move(secret_); }
+
   // c hs traffic and s hs traffic; `hello_hash` covers ClientHello to
   // ServerHello.
   Result<TrafficSecrets> Traffic(const HashValue& hello_hash) const;
@@ -72,6 +84,12 @@ class HandshakeSchedule {
 
   HashAlgorithm algorithm_;
   HashSecret secret_;
+};
+
+// The handshake stage with what was derived from it.
+struct HandshakeKeys {
+  HandshakeSchedule schedule;
+  TrafficSecrets secrets;
 };
 
 class ApplicationSchedule {

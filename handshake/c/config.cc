@@ -92,6 +92,20 @@ Status SetExternal(ktlsd_config& config, ByteView chain,
   return Ok{};
 }
 
+// A ktlsd_psk_hash; nothing for KTLSD_PSK_HASH_DEFAULT.
+Result<std::optional<HashAlgorithm>> PskHash(int hash) {
+  switch (hash) {
+    case KTLSD_PSK_HASH_DEFAULT:
+      return std::optional<HashAlgorithm>();
+    case KTLSD_PSK_HASH_SHA256:
+      return std::optional(HashAlgorithm::kSha256);
+    case KTLSD_PSK_HASH_SHA384:
+      return std::optional(HashAlgorithm::kSha384);
+    default:
+      return Error{Code::kApiMisuse, "no ktlsd_psk_hash"};
+  }
+}
+
 // `numbers` as a list of T, each of which is one of `known`.
 template <typename T, typename Known>
 Result<std::vector<T>> ListOf(std::span<const uint16_t> numbers,
@@ -112,9 +126,15 @@ Result<std::vector<T>> ListOf(std::span<const uint16_t> numbers,
 }  // namespace
 
 Status ktlsd_config::Check() const {
+  if (role == Role::kClient && !psks.empty()) {
+    return certificate ? Status(Error{Code::kConfigUnusable,
+                                      "a client with PSKs and a certificate"})
+                       : Ok{};
+  }
   if (role == Role::kServer && !certificate) {
-    return Error{Code::kNoCertificateConfigured,
-                 "a server without certificate"};
+    return psks.empty() ? Status(Error{Code::kNoCertificateConfigured,
+                                       "a server without certificate"})
+                        : Ok{};
   }
   const bool judges = role == Role::kClient || client_auth != ClientAuth::kNone;
   if (judges && verifies_itself && !trust) {
@@ -131,9 +151,10 @@ ClientConfig ktlsd_config::Client() const {
   config.server_name = name ? name->dns() : "";
   config.suites = suites;
   config.groups = groups;
-  config.share_groups = {groups.front()};
+  config.share_groups = DefaultShares(groups);
   config.alpn_protocols = alpn;
   config.certificate = certificate;
+  config.psks = psks.names();
   return config;
 }
 
@@ -143,6 +164,9 @@ ServerConfig ktlsd_config::Server() const {
   config.suites = suites;
   config.groups = groups;
   config.client_auth = client_auth;
+  if (!psks.empty()) {
+    config.psk = certificate ? PskPolicy::kAllow : PskPolicy::kRequire;
+  }
   config.alpn_protocols = alpn;
   return config;
 }
@@ -269,6 +293,19 @@ int ktlsd_config_set_server_name(ktlsd_config* config,
     }
     ASSIGN_OR_RETURN(config->name, ServerName::Parse(name));
     return Ok{};
+  });
+}
+
+int ktlsd_config_add_psk(ktlsd_config* config, const void* identity,
+                         size_t identity_length, const void* key,
+                         size_t key_length, int hash) noexcept {
+  return Guarded([&]() -> Status {
+    if (AnyNull(config, identity, key)) {
+      return kNullArgument;
+    }
+    ASSIGN_OR_RETURN(const std::optional<HashAlgorithm> chosen, PskHash(hash));
+    return config->psks.Add(View(identity, identity_length),
+                            View(key, key_length), chosen);
   });
 }
 

@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "handshake/config.h"
 #include "handshake/credential.h"
+#include "handshake/local_psks.h"
 #include "handshake/peer_verifier.h"
 #include "handshake/server_name.h"
 #include "handshake/wire.h"
@@ -23,7 +24,8 @@ struct ktlsd_config {
       : role(config_role) {}
 
   // Whether a handshake can begin with it.
-  // Errors: kNoCertificateConfigured, kTrustStoreUnusable, kNoPeerName.
+  // Errors: kNoCertificateConfigured, kTrustStoreUnusable, kNoPeerName,
+  //         kConfigUnusable.
   ktlsd::Status Check() const;
   ktlsd::handshake::ClientConfig Client() const;
   ktlsd::handshake::ServerConfig Server() const;
@@ -35,6 +37,7 @@ struct ktlsd_config {
   std::shared_ptr<const ktlsd::handshake::TrustStore> trust;
   bool verifies_itself = true;  // else the program does
   std::optional<ktlsd::handshake::ServerName> name;
+  ktlsd::handshake::LocalPsks psks;
   std::vector<ktlsd::Bytes> alpn;
   ktlsd::handshake::ClientAuth client_auth =
       ktlsd::handshake::ClientAuth::kNone;

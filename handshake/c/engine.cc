@@ -59,40 +59,53 @@ Result<ktlsd_engine::Step> ktlsd_engine::Advance() {
 }
 
 bool ktlsd_engine::Answer(const Wait& wait, Step& step) {
-  return std::visit(ktlsd::Overload{
-                        [&](HaveOutput) {
-                          step = {KTLSD_WANT_WRITE, core->output().size()};
-                          return false;
-                        },
-                        [&](NeedInput need) {
-                          step = {KTLSD_WANT_READ, need.bytes};
-                          return false;
-                        },
-                        [&](NeedServerConfig) {
-                          step = {KTLSD_WANT_CONFIG, 0};
-                          if (config) {
-                            core->Configure(config->Server());
-                          }
-                          return config.has_value();
-                        },
-                        [&](const NeedSignature& need) {
-                          step = {KTLSD_WANT_SIGNATURE, 0};
-                          return AnswerSignature(need.request);
-                        },
-                        [&](NeedPeerVerdict need) {
-                          step = {KTLSD_WANT_VERDICT, 0};
-                          return AnswerVerdict(*need.proof);
-                        },
-                        [&](Done) {
-                          step = {KTLSD_DONE, 0};
-                          return false;
-                        },
-                        [&](const Failed& failed) {
-                          failure = failed.error;
-                          return false;
-                        },
-                    },
-                    wait);
+  return std::visit(
+      ktlsd::Overload{
+          [&](HaveOutput) {
+            step = {KTLSD_WANT_WRITE, core->output().size()};
+            return false;
+          },
+          [&](NeedInput need) {
+            step = {KTLSD_WANT_READ, need.bytes};
+            return false;
+          },
+          [&](NeedServerConfig) {
+            step = {KTLSD_WANT_CONFIG, 0};
+            if (config) {
+              core->Configure(config->Server());
+            }
+            return config.has_value();
+          },
+          [&](const NeedSignature& need) {
+            step = {KTLSD_WANT_SIGNATURE, 0};
+            return AnswerSignature(need.request);
+          },
+          [&](NeedPeerVerdict need) {
+            step = {KTLSD_WANT_VERDICT, 0};
+            return AnswerVerdict(*need.proof);
+          },
+          [&](const NeedPskChoice& need) {
+            core->ChoosePsk(config->psks.Choose(*need.offered));
+            return true;
+          },
+          [&](const NeedPskBinder& need) {
+            core->GivePskBinder(config->psks.Binder(*need.request));
+            return true;
+          },
+          [&](const NeedPskSecret& need) {
+            core->GivePskSecret(config->psks.HandshakeSecret(*need.request));
+            return true;
+          },
+          [&](Done) {
+            step = {KTLSD_DONE, 0};
+            return false;
+          },
+          [&](const Failed& failed) {
+            failure = failed.error;
+            return false;
+          },
+      },
+      wait);
 }
 
 bool ktlsd_engine::AnswerSignature(const SignatureRequest& request) {

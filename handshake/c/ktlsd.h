@@ -70,7 +70,7 @@ KTLSD_API int ktlsd_config_new_server(ktlsd_config** out) KTLSD_NOEXCEPT;
 KTLSD_API void ktlsd_config_free(ktlsd_config* config) KTLSD_NOEXCEPT;
 
 /* Our certificate chain (end entity first) and its unencrypted private key, in
- * PEM. Required of a server. KTLSD_CERTIFICATE_UNUSABLE,
+ * PEM. Required of a server without PSKs. KTLSD_CERTIFICATE_UNUSABLE,
  * KTLSD_PRIVATE_KEY_UNUSABLE. The files must be regular ones, of 1 MiB at
  * most; one that cannot be read gives the same codes. */
 KTLSD_API int ktlsd_config_set_certificate_pem(
@@ -115,6 +115,24 @@ KTLSD_API int ktlsd_config_set_verifier_external(ktlsd_config* config)
  * external verifier. */
 KTLSD_API int ktlsd_config_set_server_name(ktlsd_config* config,
                                            const char* name) KTLSD_NOEXCEPT;
+
+enum ktlsd_psk_hash {
+  KTLSD_PSK_HASH_DEFAULT = 0, /* the identity's (NVMe/TCP), else SHA-256 */
+  KTLSD_PSK_HASH_SHA256 = 1,
+  KTLSD_PSK_HASH_SHA384 = 2
+};
+/* Adds an external PSK (RFC 8446 section 4.2.11), used only with a key
+ * agreement; several may be added, best first. `identity`: 1 to 65535 bytes;
+ * `key`: 1 to 256, which the program wipes. A client with PSKs needs no trust
+ * store and no name, must have no certificate, and refuses a server that
+ * chooses none of them. A server with PSKs needs no certificate; it serves
+ * clients by certificate only when it has one.
+ * KTLSD_CONFIG_UNUSABLE for a length out of range or an identity that is here;
+ * KTLSD_KEY_REJECTED for an NVMe/TCP identity ("NVMe1R01 ...") that disagrees
+ * with the key's length or with `hash`. */
+KTLSD_API int ktlsd_config_add_psk(ktlsd_config* config, const void* identity,
+                                   size_t identity_length, const void* key,
+                                   size_t key_length, int hash) KTLSD_NOEXCEPT;
 
 /* Adds a protocol for ALPN (RFC 7301), 1 to 255 bytes, best first. A server
  * refuses a client that offers others only. */
@@ -242,6 +260,10 @@ KTLSD_API int ktlsd_session_group(const ktlsd_engine* engine,
 KTLSD_API int ktlsd_session_alpn(const ktlsd_engine* engine,
                                  const uint8_t** protocol,
                                  size_t* length) KTLSD_NOEXCEPT;
+/* The identity of the PSK that was agreed on; length 0 without. */
+KTLSD_API int ktlsd_session_psk_identity(const ktlsd_engine* engine,
+                                         const uint8_t** identity,
+                                         size_t* length) KTLSD_NOEXCEPT;
 /* 1 when the peer showed a certificate that was accepted, else 0. */
 KTLSD_API int ktlsd_session_peer_verified(const ktlsd_engine* engine,
                                           int* verified) KTLSD_NOEXCEPT;

@@ -68,6 +68,7 @@ TEST_F(Nulls, AreRefusedByConfigs) {
   CALL_WITH_NULLS(ktlsd_config_set_trust_files_crls, config, "x", "x");
   CALL_WITH_NULLS(ktlsd_config_set_verifier_external, config);
   CALL_WITH_NULLS(ktlsd_config_set_server_name, config, "x");
+  CALL_WITH_NULLS(ktlsd_config_add_psk, config, "x", 1, "x", 1, 0);
   CALL_WITH_NULLS(ktlsd_config_add_alpn, config, "x", 0);
   CALL_WITH_NULLS(ktlsd_config_set_client_auth, config, 0);
   CALL_WITH_NULLS(ktlsd_config_set_suites, config, &number_, 0);
@@ -116,6 +117,7 @@ TEST_F(Nulls, AreRefusedByGetters) {
   CALL_WITH_NULLS(ktlsd_session_suite, engine, &number_);
   CALL_WITH_NULLS(ktlsd_session_group, engine, &number_);
   CALL_WITH_NULLS(ktlsd_session_alpn, engine, &data_, &length_);
+  CALL_WITH_NULLS(ktlsd_session_psk_identity, engine, &data_, &length_);
   CALL_WITH_NULLS(ktlsd_session_peer_verified, engine, &wait_);
   CALL_WITH_NULLS(ktlsd_session_export, engine, "x", 1, "", 0, &byte_, 1);
 }

@@ -36,6 +36,13 @@ int NumberOf(Fault fault) {
   return KTLSD_FAULT_BUG;
 }
 
+// Points at what was agreed on, or at nothing.
+void Give(const std::optional<ktlsd::Bytes>& value, const uint8_t** data,
+          size_t* length) {
+  *data = value ? value->data() : nullptr;
+  *length = value ? value->size() : 0;
+}
+
 }  // namespace
 
 extern "C" {
@@ -85,9 +92,20 @@ int ktlsd_session_alpn(const ktlsd_engine* engine, const uint8_t** protocol,
       return kNullArgument;
     }
     ASSIGN_OR_RETURN(const Session* const session, engine->Finished());
-    const auto& chosen = session->info.alpn_protocol;
-    *protocol = chosen ? chosen->data() : nullptr;
-    *length = chosen ? chosen->size() : 0;
+    Give(session->info.alpn_protocol, protocol, length);
+    return Ok{};
+  });
+}
+
+int ktlsd_session_psk_identity(const ktlsd_engine* engine,
+                               const uint8_t** identity,
+                               size_t* length) noexcept {
+  return Guarded([&]() -> Status {
+    if (AnyNull(engine, identity, length)) {
+      return kNullArgument;
+    }
+    ASSIGN_OR_RETURN(const Session* const session, engine->Finished());
+    Give(session->info.psk_identity, identity, length);
     return Ok{};
   });
 }
