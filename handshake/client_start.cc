@@ -89,6 +89,9 @@ Status AwaitServerHello::PrepareHello() {
     hello_.server_name = config_.server_name;
   }
   hello_.alpn_protocols = config_.alpn_protocols;
+  if (config_.record_size_limit) {
+    hello_.record_size_limit = kFullRecordSizeLimit;
+  }
   if (config_.psks.empty()) {
     OfferCertificates(hello_);
   } else {
