@@ -35,6 +35,10 @@ enum class Code : uint16_t {
   kNoCommonGroup,
   kNoCommonSignatureScheme,
   kNoApplicationProtocol,
+  kNoCommonPsk,
+  // The peer's PSK was refused.
+  kUnknownPskIdentity,
+  kBadPskBinder,
   // The peer's certificate was refused.
   kCertificateRequired,
   kCertificateMalformed,
@@ -50,6 +54,8 @@ enum class Code : uint16_t {
   kCertificateWeakKey,
   kCertificateInvalid,
   kCrlUnavailable,
+  kOcspResponseInvalid,
+  kOcspResponseMissing,
   // The peer ended the handshake, or let it hang.
   kAlertReceived,
   kPeerClosed,

@@ -23,6 +23,8 @@ constexpr std::string_view kLabelPrefix = "tls13 ";
 // RFC 8446 section 7.1: opaque label<7..255>, context<0..255>.
 constexpr std::size_t kMaxLabel = 255 - kLabelPrefix.size();
 constexpr std::size_t kMaxContext = 255;
+// RFC 5869 section 2.3: what one counter byte can number.
+constexpr std::size_t kMaxBlocks = 255;
 
 using MacContext = std::unique_ptr<EVP_MAC_CTX, FnDeleter<EVP_MAC_CTX_free>>;
 using Mac = std::unique_ptr<EVP_MAC, FnDeleter<EVP_MAC_free>>;
@@ -141,14 +143,30 @@ Result<HashSecret> HkdfExpandLabel(HashAlgorithm algorithm,
                                    const HashSecret& secret,
                                    std::string_view label, ByteView context,
                                    std::size_t length) {
-  if (secret.size() != HashSize(algorithm) || length == 0 ||
-      length > kMaxHashSize || label.size() > kMaxLabel ||
-      context.size() > kMaxContext) {
+  if (length > kMaxHashSize) {
+    return Error{Code::kApiMisuse, "HKDF-Expand-Label out of range"};
+  }
+  Status status = Ok{};
+  HashSecret expanded =
+      HashSecret::Filled(KeyAccess(), length, [&](std::span<uint8_t> out) {
+        status = HkdfExpandLabelInto(algorithm, secret, label, context, out);
+        return status.ok();
+      });
+  RETURN_IF_ERROR(status);
+  return expanded;
+}
+
+Status HkdfExpandLabelInto(HashAlgorithm algorithm, const HashSecret& secret,
+                           std::string_view label, ByteView context,
+                           std::span<uint8_t> out) {
+  if (secret.size() != HashSize(algorithm) || out.empty() ||
+      out.size() > kMaxBlocks * HashSize(algorithm) ||
+      label.size() > kMaxLabel || context.size() > kMaxContext) {
     return Error{Code::kApiMisuse, "HKDF-Expand-Label out of range"};
   }
   // HkdfLabel of RFC 8446 section 7.1, in parts.
   const std::array<uint8_t, 3> head = {
-      0, static_cast<uint8_t>(length),
+      static_cast<uint8_t>(out.size() >> 8), static_cast<uint8_t>(out.size()),
       static_cast<uint8_t>(kLabelPrefix.size() + label.size())};
   const std::array<uint8_t, 1> context_size = {
       static_cast<uint8_t>(context.size())};
@@ -158,13 +176,10 @@ Result<HashSecret> HkdfExpandLabel(HashAlgorithm algorithm,
         {block.Reveal(KeyAccess()), head, AsBytes(kLabelPrefix), AsBytes(label),
          context_size, context, ByteView(&counter, 1)});
   };
-  HashSecret expanded = HashSecret::Filled(
-      KeyAccess(), length,
-      [&](std::span<uint8_t> out) { return Expand(next_block, out); });
-  if (expanded.empty()) {
+  if (!Expand(next_block, out)) {
     return CryptoError("HKDF-Expand-Label failed");
   }
-  return expanded;
+  return Ok{};
 }
 
 }  // namespace ktlsd

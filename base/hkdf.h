@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "base/bytes.h"
@@ -42,5 +43,13 @@ Result<HashSecret> HkdfExpandLabel(HashAlgorithm algorithm,
                                    const HashSecret& secret,
                                    std::string_view label, ByteView context,
                                    std::size_t length);
+
+// The same into all of `out`, which is the caller's to wipe: for values that
+// leave as bytes, such as an exporter's.
+// Errors: as above, but for an `out` of up to 255 * HashSize bytes; what is in
+//         `out` is then unspecified.
+Status HkdfExpandLabelInto(HashAlgorithm algorithm, const HashSecret& secret,
+                           std::string_view label, ByteView context,
+                           std::span<uint8_t> out);
 
 }  // namespace ktlsd

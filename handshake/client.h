@@ -1,4 +1,5 @@
-// The client's states (RFC 8446 appendix A.1). The table is in states.h.
+// The client's states behind the ServerHello (RFC 8446 appendix A.1). The table
+// is in states.h; the states before are in client_start.h.
 //
 // Scope:     messages in, messages out through the Channel. On an error the
 //            state is gone and the caller sends the alert.
@@ -27,18 +28,12 @@
 
 namespace ktlsd::handshake {
 
-class AwaitServerHello;
 class AwaitEncryptedExtensions;
 class AwaitServerCertificate;
 class AwaitServerProof;
 class AwaitServerVerdict;
 class AwaitServerFinished;
 class AwaitClientSignature;
-
-// Queues the ClientHello.
-// Errors: kApiMisuse for a configuration without suites, groups or shares, or
-//         with a share of another group.
-Result<AwaitServerHello> StartClient(ClientConfig config, Channel& channel);
 
 // What every client state after the ServerHello carries on.
 struct ClientProgress {
@@ -48,53 +43,30 @@ struct ClientProgress {
   Transcript transcript;
 };
 
-class AwaitServerHello {
- public:
-  using Next = std::variant<AwaitServerHello, AwaitEncryptedExtensions>;
-  Result<Next> Receive(const HandshakeMessage& message, Channel& channel) &&;
-
- private:
-  friend Result<AwaitServerHello> StartClient(ClientConfig, Channel&);
-  AwaitServerHello() = default;
-
-  Status SendHello(Channel& channel);
-  Status AddShares(const std::vector<NamedGroup>& groups);
-  Status CheckAnswer(const ServerHello& answer) const;
-  Result<Next> OnRetry(const ServerHello& retry, ByteView whole,
-                       Channel& channel);
-  Result<Next> OnHello(const ServerHello& answer, ByteView whole,
-                       Channel& channel);
-  Result<KeyShare> TakeShare(NamedGroup group);
-
-  // What a HelloRetryRequest has fixed.
-  struct Retry {
-    CipherSuite suite;
-    Transcript transcript;  // over message_hash, the retry, the second hello
-  };
-
-  ClientConfig config_;
-  ClientHello hello_;
-  Bytes hello_bytes_;
-  std::vector<KeyShare> shares_;
-  std::optional<Retry> retry_;
-};
-
 class AwaitEncryptedExtensions {
  public:
   const HandshakeInfo& info() const { return progress_.info; }
-  Result<AwaitServerCertificate> Receive(const HandshakeMessage& message) &&;
+  using Next = std::variant<AwaitServerCertificate, AwaitServerFinished>;
+  Result<Next> Receive(const HandshakeMessage& message) &&;
 
  private:
   friend class AwaitServerHello;
-  AwaitEncryptedExtensions(ClientProgress progress, HandshakeSchedule schedule,
-                           TrafficSecrets secrets)
+  friend class AwaitClientPskSecret;
+  // Switches the channel to the keys of `schedule`. Without `psk` the server
+  // must show a certificate.
+  static Result<AwaitEncryptedExtensions> Start(ClientProgress progress,
+                                                HandshakeSchedule schedule,
+                                                std::optional<PskAgreed> psk,
+                                                Channel& channel);
+  AwaitEncryptedExtensions(ClientProgress progress, HandshakeKeys keys,
+                           std::optional<PskAgreed> psk)
       : progress_(std::move(progress)),
-        schedule_(std::move(schedule)),
-        secrets_(std::move(secrets)) {}
+        keys_(std::move(keys)),
+        psk_(std::move(psk)) {}
 
   ClientProgress progress_;
-  HandshakeSchedule schedule_;
-  TrafficSecrets secrets_;
+  HandshakeKeys keys_;
+  std::optional<PskAgreed> psk_;
 };
 
 class AwaitServerCertificate {
@@ -104,16 +76,12 @@ class AwaitServerCertificate {
 
  private:
   friend class AwaitEncryptedExtensions;
-  AwaitServerCertificate(ClientProgress progress, HandshakeSchedule schedule,
-                         TrafficSecrets secrets)
-      : progress_(std::move(progress)),
-        schedule_(std::move(schedule)),
-        secrets_(std::move(secrets)) {}
+  AwaitServerCertificate(ClientProgress progress, HandshakeKeys keys)
+      : progress_(std::move(progress)), keys_(std::move(keys)) {}
   Result<Next> OnRequest(const HandshakeMessage& message);
 
   ClientProgress progress_;
-  HandshakeSchedule schedule_;
-  TrafficSecrets secrets_;
+  HandshakeKeys keys_;
   std::optional<CertificateRequest> request_;
 };
 
@@ -123,19 +91,16 @@ class AwaitServerProof {
 
  private:
   friend class AwaitServerCertificate;
-  AwaitServerProof(ClientProgress progress, HandshakeSchedule schedule,
-                   TrafficSecrets secrets,
+  AwaitServerProof(ClientProgress progress, HandshakeKeys keys,
                    std::optional<CertificateRequest> request,
                    std::vector<Bytes> chain)
       : progress_(std::move(progress)),
-        schedule_(std::move(schedule)),
-        secrets_(std::move(secrets)),
+        keys_(std::move(keys)),
         request_(std::move(request)),
         chain_(std::move(chain)) {}
 
   ClientProgress progress_;
-  HandshakeSchedule schedule_;
-  TrafficSecrets secrets_;
+  HandshakeKeys keys_;
   std::optional<CertificateRequest> request_;
   std::vector<Bytes> chain_;
 };
@@ -148,18 +113,15 @@ class AwaitServerVerdict {
 
  private:
   friend class AwaitServerProof;
-  AwaitServerVerdict(ClientProgress progress, HandshakeSchedule schedule,
-                     TrafficSecrets secrets,
+  AwaitServerVerdict(ClientProgress progress, HandshakeKeys keys,
                      std::optional<CertificateRequest> request, PeerProof proof)
       : progress_(std::move(progress)),
-        schedule_(std::move(schedule)),
-        secrets_(std::move(secrets)),
+        keys_(std::move(keys)),
         request_(std::move(request)),
         proof_(std::move(proof)) {}
 
   ClientProgress progress_;
-  HandshakeSchedule schedule_;
-  TrafficSecrets secrets_;
+  HandshakeKeys keys_;
   std::optional<CertificateRequest> request_;
   PeerProof proof_;
 };
@@ -170,13 +132,12 @@ class AwaitServerFinished {
   Result<Next> Receive(const HandshakeMessage& message, Channel& channel) &&;
 
  private:
+  friend class AwaitEncryptedExtensions;
   friend class AwaitServerVerdict;
-  AwaitServerFinished(ClientProgress progress, HandshakeSchedule schedule,
-                      TrafficSecrets secrets,
-                      std::optional<CertificateRequest> request, PeerVerified)
+  AwaitServerFinished(ClientProgress progress, HandshakeKeys keys,
+                      std::optional<CertificateRequest> request, ServerStanding)
       : progress_(std::move(progress)),
-        schedule_(std::move(schedule)),
-        secrets_(std::move(secrets)),
+        keys_(std::move(keys)),
         request_(std::move(request)) {}
   Status CheckFinished(const HandshakeMessage& message);
   Result<Session> Keys();
@@ -184,8 +145,7 @@ class AwaitServerFinished {
   std::optional<SignatureScheme> ChooseScheme() const;
 
   ClientProgress progress_;
-  HandshakeSchedule schedule_;
-  TrafficSecrets secrets_;
+  HandshakeKeys keys_;
   std::optional<CertificateRequest> request_;
 };
 

@@ -254,6 +254,15 @@ TEST(Client, RefusesAServerNameAnswerWhenItSentNone) {
             "unsupported_extension");
 }
 
+TEST(Client, RefusesAProtocolWhenItOfferedNone) {
+  Walk walk;
+  EncryptedExtensions extensions;
+  extensions.alpn_protocol = Bytes{'a'};
+  EXPECT_EQ(Outcome(Give(walk.To<AwaitEncryptedExtensions>(),
+                         Serialize(extensions).value(), walk.client)),
+            "unsupported_extension");
+}
+
 // --- CertificateRequest, Certificate, CertificateVerify ---
 
 std::string_view OutcomeOfCertificate(const Bytes& message) {

@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/session_keys.h"
+#include "handshake/crypto/digest.h"
 #include "handshake/crypto/key_share.h"
 #include "handshake/wire.h"
 
@@ -38,6 +39,13 @@ inline std::vector<NamedGroup> DefaultGroups() {
   return {groups.begin(), groups.end()};
 }
 
+// The name of an external PSK and the hash it is for. The PSK itself stays with
+// the caller, who is asked for what is computed from it (psk_wait.h).
+struct PskName {
+  Bytes identity;  // 1 to 65535 bytes
+  HashAlgorithm hash{};
+};
+
 // The best group, and where that is a hybrid, which older servers do not know,
 // the best other one: they would need a HelloRetryRequest.
 inline std::vector<NamedGroup> DefaultShares(
@@ -61,6 +69,10 @@ struct ClientConfig {
   std::vector<NamedGroup> share_groups = DefaultShares(groups);
   std::vector<Bytes> alpn_protocols;
   std::optional<LocalCertificate> certificate;
+  // External PSKs to offer, best first, only with (EC)DHE. With any, the server
+  // must choose one: no certificate is asked for or shown, and the suites are
+  // narrowed to the hashes of the PSKs.
+  std::vector<PskName> psks;
   // RFC 8446 section D.4: session id and change_cipher_spec, so that old
   // middleboxes take the connection for TLS 1.2.
   bool middlebox_compatibility = true;
@@ -72,12 +84,20 @@ enum class ClientAuth : uint8_t {
   kRequire,  // refused without one
 };
 
+enum class PskPolicy : uint8_t {
+  kIgnore,   // certificates only
+  kAllow,    // a PSK that the caller knows, else our certificate
+  kRequire,  // refused without one
+};
+
 // Chosen by the caller from the ClientHello.
 struct ServerConfig {
   LocalCertificate certificate;
   std::vector<CipherSuite> suites = DefaultSuites();  // by our preference
   std::vector<NamedGroup> groups = DefaultGroups();
+  // Has no effect on a handshake with a PSK, which asks for no certificate.
   ClientAuth client_auth = ClientAuth::kNone;
+  PskPolicy psk = PskPolicy::kIgnore;
   // Protocols we speak, best first; the client's offer decides. Empty: ALPN is
   // ignored. With an offer and no match: no_application_protocol.
   std::vector<Bytes> alpn_protocols;
@@ -92,12 +112,14 @@ struct HandshakeInfo {
   std::optional<SignatureScheme> our_scheme;   // we showed a certificate
   std::optional<SignatureScheme> peer_scheme;  // the peer did, and it holds
   std::optional<Bytes> alpn_protocol;
+  std::optional<Bytes> psk_identity;  // of the PSK that was agreed on
 };
 
 // The end of a successful handshake.
 struct Session {
   SessionKeys keys;
   HandshakeInfo info;
+  HashSecret exporter_master;  // for ExportKeyingMaterial (key_schedule.h)
 };
 
 }  // namespace ktlsd::handshake

@@ -153,6 +153,13 @@ TEST(Credential, RefusesDamagedDer) {
             Code::kPrivateKeyUnusable);
 }
 
+TEST(Credential, RefusesABlockThatIsNoCertificate) {
+  EXPECT_EQ(CodeOf(FromPem("-----BEGIN CERTIFICATE-----\nAAAA\n"
+                           "-----END CERTIFICATE-----\n",
+                           Pki().server.key_pem())),
+            Code::kCertificateUnusable);
+}
+
 TEST(Credential, RefusesKeysThatNoPeerWouldAccept) {
   const auto weak = TestCertificate::SelfSigned({.key = KeyKind::kRsa1024});
 

@@ -34,6 +34,23 @@ concept Judging = requires(S state, PeerVerified verified) {
   std::move(state).Accept(std::move(verified));
 };
 
+template <typename S>
+concept Choosing = requires(S state, Channel& channel) {
+  state.offered();
+  std::move(state).Choose(std::nullopt, channel);
+};
+template <typename S>
+concept Binding =
+    requires(S state, const HashSecret& binder, Channel& channel) {
+      state.binder_request();
+      std::move(state).Bind(binder, channel);
+    };
+template <typename S>
+concept Agreeing = requires(S state, HashSecret secret, Channel& channel) {
+  state.secret_request();
+  std::move(state).Agree(std::move(secret), channel);
+};
+
 constexpr Error kNotWaitedFor = {Code::kApiMisuse,
                                  "an answer that was not waited for"};
 
@@ -67,6 +84,15 @@ Wait Engine::wait() const {
                         },
                         [](const Judging auto& state) -> Wait {
                           return NeedPeerVerdict{&state.proof()};
+                        },
+                        [](const Choosing auto& state) -> Wait {
+                          return NeedPskChoice{&state.offered()};
+                        },
+                        [](const Binding auto& state) -> Wait {
+                          return NeedPskBinder{&state.binder_request()};
+                        },
+                        [](const Agreeing auto& state) -> Wait {
+                          return NeedPskSecret{&state.secret_request()};
                         },
                         [this](const Reading auto&) -> Wait {
                           return NeedInput{channel_.bytes_wanted()};
@@ -157,16 +183,25 @@ bool Engine::TakeMessage() {
       state_);
 }
 
+// Gives the answer that `state` waited for to `transition`(state, answer), or
+// fails with the error that came instead.
+template <typename S, typename Answer, typename Transition>
+void Engine::Proceed(S& state, Result<Answer> answer, Transition transition) {
+  if (!answer.ok()) {
+    return Fail(answer.error());
+  }
+  S current = std::move(state);
+  Enter(transition(std::move(current), std::move(answer).value()));
+}
+
 void Engine::Configure(Result<ServerConfig> config) {
   auto* state = std::get_if<AwaitServerConfig>(&state_);
   if (state == nullptr) {
     return Abort(kNotWaitedFor);
   }
-  if (!config.ok()) {
-    return Fail(config.error());
-  }
-  AwaitServerConfig current = std::move(*state);
-  Enter(std::move(current).Configure(std::move(config).value(), channel_));
+  Proceed(*state, std::move(config), [this](auto&& current, auto&& answer) {
+    return std::move(current).Configure(std::move(answer), channel_);
+  });
   TakeMessages();
 }
 
@@ -175,11 +210,11 @@ void Engine::Sign(Result<Bytes> signature) {
       [&]<typename S>(S& state) {
         if constexpr (!Signing<S>) {
           Abort(kNotWaitedFor);
-        } else if (!signature.ok()) {
-          Fail(signature.error());
         } else {
-          S current = std::move(state);
-          Enter(std::move(current).Sign(*signature, channel_));
+          Proceed(state, std::move(signature),
+                  [this](auto&& current, auto&& answer) {
+                    return std::move(current).Sign(answer, channel_);
+                  });
         }
       },
       state_);
@@ -191,11 +226,54 @@ void Engine::Judge(Result<PeerVerified> verdict) {
       [&]<typename S>(S& state) {
         if constexpr (!Judging<S>) {
           Abort(kNotWaitedFor);
-        } else if (!verdict.ok()) {
-          Fail(verdict.error());
         } else {
-          S current = std::move(state);
-          Enter(Result(std::move(current).Accept(std::move(verdict).value())));
+          Proceed(state, std::move(verdict), [](auto&& current, auto&& answer) {
+            return Result(std::move(current).Accept(std::move(answer)));
+          });
+        }
+      },
+      state_);
+  TakeMessages();
+}
+
+void Engine::ChoosePsk(Result<std::optional<PskChoice>> choice) {
+  auto* state = std::get_if<AwaitPskChoice>(&state_);
+  if (state == nullptr) {
+    return Abort(kNotWaitedFor);
+  }
+  Proceed(*state, std::move(choice), [this](auto&& current, auto&& answer) {
+    return std::move(current).Choose(answer, channel_);
+  });
+  TakeMessages();
+}
+
+void Engine::GivePskBinder(Result<HashSecret> binder) {
+  std::visit(
+      [&]<typename S>(S& state) {
+        if constexpr (!Binding<S>) {
+          Abort(kNotWaitedFor);
+        } else {
+          Proceed(state, std::move(binder),
+                  [this](auto&& current, auto&& answer) {
+                    return std::move(current).Bind(answer, channel_);
+                  });
+        }
+      },
+      state_);
+  TakeMessages();
+}
+
+void Engine::GivePskSecret(Result<HashSecret> handshake_secret) {
+  std::visit(
+      [&]<typename S>(S& state) {
+        if constexpr (!Agreeing<S>) {
+          Abort(kNotWaitedFor);
+        } else {
+          Proceed(state, std::move(handshake_secret),
+                  [this](auto&& current, auto&& answer) {
+                    return std::move(current).Agree(std::move(answer),
+                                                    channel_);
+                  });
         }
       },
       state_);

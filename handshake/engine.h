@@ -9,13 +9,17 @@
 //       [&](NeedServerConfig w){ engine.Configure(choose(*w.hello)); },
 //       [&](NeedSignature w)   { engine.Sign(signature of w.request); },
 //       [&](NeedPeerVerdict w) { engine.Judge(verdict on *w.proof); },
+//       [&](NeedPskChoice w)   { engine.ChoosePsk(one of *w.offered); },
+//       [&](NeedPskBinder w)   { engine.GivePskBinder(for *w.request); },
+//       [&](NeedPskSecret w)   { engine.GivePskSecret(for *w.request); },
 //       [&](Done)              { ... std::move(engine).TakeSession(); },
 //       [&](Failed failed)     { ... },
 //     }, engine.wait());
 //   }
 //
 // Scope:     no I/O, no clock, no file, no global; nothing blocks. The states
-//            themselves are in client.h and server.h.
+//            themselves are in client_start.h, client.h, server_start.h and
+//            server.h; what is computed from a PSK is in psk.h.
 // Layer:     handshake.
 // Threads:   thread-compatible; one handshake, one Engine.
 // Design:    docs/design/own-core.md
@@ -31,9 +35,12 @@
 #include "base/session_keys.h"
 #include "handshake/channel.h"
 #include "handshake/client.h"
+#include "handshake/client_start.h"
 #include "handshake/config.h"
 #include "handshake/proofs.h"
+#include "handshake/psk_wait.h"
 #include "handshake/server.h"
+#include "handshake/server_start.h"
 #include "handshake/states.h"
 
 namespace ktlsd::handshake {
@@ -58,6 +65,21 @@ struct NeedSignature {
 struct NeedPeerVerdict {
   const PeerProof* proof;
 };
+// Server: choose one of the PSKs that the client offers, or none. They live
+// until ChoosePsk().
+struct NeedPskChoice {
+  const OfferedPsks* offered;
+};
+// Compute a binder with the PSK: a client's own, or the one that a server
+// compares with its client's. The request lives until GivePskBinder().
+struct NeedPskBinder {
+  const PskBinderRequest* request;
+};
+// Compute the Handshake Secret with the PSK. The request lives until
+// GivePskSecret().
+struct NeedPskSecret {
+  const PskSecretRequest* request;
+};
 // Finished, all output written: TakeSession().
 struct Done {};
 // Over. `alert_sent` is what the peer was told, if anything.
@@ -67,7 +89,8 @@ struct Failed {
 };
 
 using Wait = std::variant<HaveOutput, NeedInput, NeedServerConfig,
-                          NeedSignature, NeedPeerVerdict, Done, Failed>;
+                          NeedSignature, NeedPeerVerdict, NeedPskChoice,
+                          NeedPskBinder, NeedPskSecret, Done, Failed>;
 
 // What ktls/ needs, with its proofs.
 struct EstablishedSession {
@@ -101,6 +124,9 @@ class Engine {
   void Configure(Result<ServerConfig> config);
   void Sign(Result<Bytes> signature);
   void Judge(Result<PeerVerified> verdict);
+  void ChoosePsk(Result<std::optional<PskChoice>> choice);
+  void GivePskBinder(Result<HashSecret> binder);
+  void GivePskSecret(Result<HashSecret> handshake_secret);
 
   // The stream ended: FIN (`reset` false) or RST. Also: the caller gives up.
   void PeerClosed(bool reset);
@@ -112,11 +138,12 @@ class Engine {
 
  private:
   using State =
-      std::variant<Failed, Completed, AwaitServerHello,
-                   AwaitEncryptedExtensions, AwaitServerCertificate,
-                   AwaitServerProof, AwaitServerVerdict, AwaitServerFinished,
-                   AwaitClientSignature, AwaitClientHello, AwaitServerConfig,
-                   AwaitSecondHello, AwaitServerSignature,
+      std::variant<Failed, Completed, AwaitOwnBinder, AwaitServerHello,
+                   AwaitClientPskSecret, AwaitEncryptedExtensions,
+                   AwaitServerCertificate, AwaitServerProof, AwaitServerVerdict,
+                   AwaitServerFinished, AwaitClientSignature, AwaitClientHello,
+                   AwaitServerConfig, AwaitPskChoice, AwaitSecondHello,
+                   AwaitPeerBinder, AwaitServerPskSecret, AwaitServerSignature,
                    AwaitClientCertificate, AwaitClientProof, AwaitClientVerdict,
                    AwaitClientFinished>;
 
@@ -124,6 +151,8 @@ class Engine {
 
   template <typename T>
   void Enter(Result<T> next);
+  template <typename S, typename Answer, typename Transition>
+  void Proceed(S& state, Result<Answer> answer, Transition transition);
   void Fail(const Error& error);
   void TakeMessages();
   bool TakeMessage();

@@ -154,6 +154,17 @@ TEST(Engine, WithoutMiddleboxCompatibility) {
   ExpectSameKeys(pair);
 }
 
+TEST(Engine, RetriesWithoutMiddleboxCompatibility) {
+  const World world;
+  LocalPeerSetup client = world.Client();
+  client.client.middlebox_compatibility = false;
+  LocalPeerSetup server = world.Server();
+  server.server.groups = {NamedGroup::kSecp384r1};
+  Pair pair = Handshake(client, server);
+  EXPECT_TRUE(pair.client.engine().info().hello_retry);
+  ExpectSameKeys(pair);
+}
+
 TEST(Engine, ChoosesAnApplicationProtocol) {
   const World world;
   LocalPeerSetup client = world.Client();
@@ -241,10 +252,8 @@ TEST(Engine, RefusesToServeWithoutACertificate) {
   ExpectRefusal(pair.server, pair.client, Code::kNoCertificateConfigured);
 }
 
-TEST(Engine, FailsWithTheErrorOfItsSigner) {
-  const World world;
-  LocalPeerSetup server = world.Server();
-  LocalPeer client = LocalPeer::Client(world.Client());
+// A server that has read the hello of `client`.
+Engine ServerWithHello(LocalPeer& client) {
   Engine engine = Engine::Server();
   while (std::holds_alternative<NeedInput>(engine.wait())) {
     const auto need = std::get<NeedInput>(engine.wait());
@@ -253,6 +262,23 @@ TEST(Engine, FailsWithTheErrorOfItsSigner) {
     engine.Feed(rest.first(size));
     client.engine().Written(size);
   }
+  return engine;
+}
+
+TEST(Engine, FailsWithTheErrorOfItsConfigurator) {
+  const World world;
+  LocalPeer client = LocalPeer::Client(world.Client());
+  Engine engine = ServerWithHello(client);
+  engine.Configure(Error{Code::kNoCertificateConfigured, "none"});
+  ASSERT_NE(engine.failure(), nullptr);
+  EXPECT_EQ(engine.failure()->error.code, Code::kNoCertificateConfigured);
+}
+
+TEST(Engine, FailsWithTheErrorOfItsSigner) {
+  const World world;
+  LocalPeerSetup server = world.Server();
+  LocalPeer client = LocalPeer::Client(world.Client());
+  Engine engine = ServerWithHello(client);
   server.server.certificate = CertificateOf(world.server_credential());
   engine.Configure(server.server);
   while (std::holds_alternative<HaveOutput>(engine.wait())) {
@@ -358,6 +384,13 @@ TEST(Engine, AnswersThatWereNotWaitedForFailIt) {
     ASSERT_NE(peer.failure(), nullptr);
     EXPECT_EQ(FailureOf(peer), "api_misuse");
   }
+}
+
+TEST(Engine, TakesNoInputWhileOutputWaits) {
+  const World world;
+  LocalPeer peer = LocalPeer::Client(world.Client());
+  peer.engine().Feed(Bytes(kRecordHeaderSize));
+  EXPECT_EQ(FailureOf(peer), "api_misuse");
 }
 
 TEST(Engine, GivesNoSessionBeforeItIsDone) {

@@ -49,6 +49,21 @@ Result<EarlySchedule> EarlySchedule::WithoutPsk(HashAlgorithm algorithm) {
   return EarlySchedule(algorithm, std::move(early));
 }
 
+Result<EarlySchedule> EarlySchedule::WithPsk(HashAlgorithm algorithm,
+                                             ByteView psk) {
+  if (psk.empty()) {
+    // HKDF would take it for zeros: the secret of a handshake without PSK.
+    return Error{Code::kApiMisuse, "an empty PSK"};
+  }
+  ASSIGN_OR_RETURN(HashSecret early, HkdfExtract(algorithm, HashSecret(), psk));
+  return EarlySchedule(algorithm, std::move(early));
+}
+
+Result<HashSecret> EarlySchedule::ExternalBinderKey() const {
+  ASSIGN_OR_RETURN(const HashValue nothing, Hash(algorithm_, ByteView()));
+  return DeriveSecret(algorithm_, secret_, "ext binder", nothing);
+}
+
 Result<HandshakeSchedule> EarlySchedule::Advance(const SharedSecret& ecdhe) && {
   if (ecdhe.empty()) {
     // HKDF would take it for zeros: no key agreement at all.
@@ -58,6 +73,14 @@ Result<HandshakeSchedule> EarlySchedule::Advance(const SharedSecret& ecdhe) && {
   ASSIGN_OR_RETURN(HashSecret next,
                    NextStage(algorithm_, early, ecdhe.Reveal(KeyAccess())));
   return HandshakeSchedule(algorithm_, std::move(next));
+}
+
+Result<HandshakeSchedule> HandshakeSchedule::FromSecret(
+    HashAlgorithm algorithm, HashSecret handshake_secret) {
+  if (handshake_secret.size() != HashSize(algorithm)) {
+    return Error{Code::kApiMisuse, "a handshake secret of another hash"};
+  }
+  return HandshakeSchedule(algorithm, std::move(handshake_secret));
 }
 
 Result<TrafficSecrets> HandshakeSchedule::Traffic(
@@ -77,6 +100,23 @@ Result<TrafficSecrets> ApplicationSchedule::Traffic(
     const HashValue& finished_hash) const {
   return handshake::Traffic(algorithm_, secret_, "c ap traffic", "s ap traffic",
                             finished_hash);
+}
+
+Result<HashSecret> ApplicationSchedule::ExporterMaster(
+    const HashValue& finished_hash) const {
+  return DeriveSecret(algorithm_, secret_, "exp master", finished_hash);
+}
+
+Status ExportKeyingMaterial(HashAlgorithm algorithm,
+                            const HashSecret& exporter_master,
+                            std::string_view label, ByteView context,
+                            std::span<uint8_t> out) {
+  ASSIGN_OR_RETURN(const HashValue nothing, Hash(algorithm, ByteView()));
+  ASSIGN_OR_RETURN(const HashSecret secret,
+                   DeriveSecret(algorithm, exporter_master, label, nothing));
+  ASSIGN_OR_RETURN(const HashValue context_hash, Hash(algorithm, context));
+  return HkdfExpandLabelInto(algorithm, secret, "exporter", context_hash.view(),
+                             out);
 }
 
 Result<HashSecret> FinishedMac(HashAlgorithm algorithm,

@@ -12,7 +12,7 @@
 //         Derive-Secret(., "derived", "")
 //            |
 //     0 -> HKDF-Extract = Master Secret         ApplicationSchedule
-//            +--> c ap traffic, s ap traffic
+//            +--> c ap traffic, s ap traffic, exp master
 //
 // Scope:     secrets only; keys and record protection are made from them by
 //            RecordProtection (handshake) and CryptoInfo (ktls).
@@ -20,8 +20,12 @@
 // Threads:   move-only values.
 #pragma once
 
+#include <cstdint>
+#include <span>
+#include <string_view>
 #include <utility>
 
+#include "base/bytes.h"
 #include "base/result.h"
 #include "base/session_keys.h"
 #include "handshake/crypto/digest.h"
@@ -41,6 +45,11 @@ class EarlySchedule {
  public:
   // Without a PSK: the Early Secret of zeros.
   static Result<EarlySchedule> WithoutPsk(HashAlgorithm algorithm);
+  // For those who hold the PSK (handshake/psk.h), never for the states.
+  static Result<EarlySchedule> WithPsk(HashAlgorithm algorithm, ByteView psk);
+
+  // The key of the binder of an external PSK ("ext binder").
+  Result<HashSecret> ExternalBinderKey() const;
 
   // Mixes in the key agreement.
   Result<HandshakeSchedule> Advance(const SharedSecret& ecdhe) &&;
@@ -55,6 +64,13 @@ class EarlySchedule {
 
 class HandshakeSchedule {
  public:
+  // From a Handshake Secret that was made elsewhere, where the PSK is.
+  // Errors: kApiMisuse for one that is not of `algorithm`'s size.
+  static Result<HandshakeSchedule> FromSecret(HashAlgorithm algorithm,
+                                              HashSecret handshake_secret);
+  // The Handshake Secret, for FromSecret() elsewhere.
+  HashSecret Release() && { return std::move(secret_); }
+
   // c hs traffic and s hs traffic; `hello_hash` covers ClientHello to
   // ServerHello.
   Result<TrafficSecrets> Traffic(const HashValue& hello_hash) const;
@@ -70,11 +86,20 @@ class HandshakeSchedule {
   HashSecret secret_;
 };
 
+// The handshake stage with what was derived from it.
+struct HandshakeKeys {
+  HandshakeSchedule schedule;
+  TrafficSecrets secrets;
+};
+
 class ApplicationSchedule {
  public:
   // c ap traffic and s ap traffic; `finished_hash` covers ClientHello to the
   // server's Finished.
   Result<TrafficSecrets> Traffic(const HashValue& finished_hash) const;
+
+  // exporter_master_secret, over the same messages.
+  Result<HashSecret> ExporterMaster(const HashValue& finished_hash) const;
 
  private:
   friend class HandshakeSchedule;
@@ -84,6 +109,16 @@ class ApplicationSchedule {
   HashAlgorithm algorithm_;
   HashSecret secret_;
 };
+
+// TLS-Exporter(label, context, out.size()) of RFC 8446 section 7.5 into `out`.
+// In TLS 1.3 no context is the same as an empty one.
+// Errors: kApiMisuse an empty `exporter_master`, a label of more than 249
+//         bytes, an `out` that is empty or longer than 255 hashes;
+//         kCryptoFailed.
+Status ExportKeyingMaterial(HashAlgorithm algorithm,
+                            const HashSecret& exporter_master,
+                            std::string_view label, ByteView context,
+                            std::span<uint8_t> out);
 
 // verify_data of a Finished (section 4.4.4) under the sender's handshake
 // traffic secret.

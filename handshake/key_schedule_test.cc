@@ -38,7 +38,7 @@ struct Trace {
   std::string_view server_finished;
   std::string_view client_finished;
   std::string_view shared_secret;
-  std::array<std::string_view, 4> secrets;  // c hs, s hs, c ap, s ap
+  std::array<std::string_view, 5> secrets;  // c hs, s hs, c ap, s ap, exp
 };
 
 const Trace kSimple = {
@@ -51,7 +51,8 @@ const Trace kSimple = {
     simple::kClientFinished,
     simple::kSharedSecret,
     {simple::kClientHandshakeTraffic, simple::kServerHandshakeTraffic,
-     simple::kClientApplicationTraffic, simple::kServerApplicationTraffic}};
+     simple::kClientApplicationTraffic, simple::kServerApplicationTraffic,
+     simple::kExporterMaster}};
 
 const Trace kRetry = {
     "retry",
@@ -63,7 +64,8 @@ const Trace kRetry = {
     retry::kClientFinished,
     retry::kSharedSecret,
     {retry::kClientHandshakeTraffic, retry::kServerHandshakeTraffic,
-     retry::kClientApplicationTraffic, retry::kServerApplicationTraffic}};
+     retry::kClientApplicationTraffic, retry::kServerApplicationTraffic,
+     retry::kExporterMaster}};
 
 class Rfc8448 : public testing::TestWithParam<const Trace*> {
  protected:
@@ -110,16 +112,52 @@ TEST_P(Rfc8448, EverySecretAndFinished) {
   Add({GetParam()->server_finished});
   EXPECT_EQ(FinishedOf(early.client, Now()),
             GetParam()->client_finished.substr(2 * kMessageHeader));
-  const TrafficSecrets application =
-      std::move(handshake).Advance().value().Traffic(Now()).value();
+  const ApplicationSchedule schedule = std::move(handshake).Advance().value();
+  const TrafficSecrets application = schedule.Traffic(Now()).value();
   EXPECT_EQ(Hex(application.client), GetParam()->secrets[2]);
   EXPECT_EQ(Hex(application.server), GetParam()->secrets[3]);
+  EXPECT_EQ(Hex(schedule.ExporterMaster(Now()).value()),
+            GetParam()->secrets[4]);
 }
 
 INSTANTIATE_TEST_SUITE_P(Traces, Rfc8448, testing::Values(&kSimple, &kRetry),
                          [](const auto& param) {
                            return std::string(param.param->name);
                          });
+
+// RFC 8446 section 7.5, step by step: the traces export nothing.
+TEST(KeySchedule, ExportsAsSection75Says) {
+  const HashSecret master(KeyAccess(), FromHex(simple::kExporterMaster));
+  const Bytes context = {1, 2, 3};
+  const HashSecret derived =
+      HkdfExpandLabel(kSha256, master, "EXPORTER-test",
+                      Hash(kSha256, {}).value().view(), 32)
+          .value();
+  const HashSecret expected =
+      HkdfExpandLabel(kSha256, derived, "exporter",
+                      Hash(kSha256, context).value().view(), 40)
+          .value();
+  Bytes exported(40);
+  ASSERT_TRUE(
+      ExportKeyingMaterial(kSha256, master, "EXPORTER-test", context, exported)
+          .ok());
+  EXPECT_EQ(ToHex(exported), Hex(expected));
+}
+
+TEST(KeySchedule, ExportsUpTo255Hashes) {
+  const HashSecret master(KeyAccess(), FromHex(simple::kExporterMaster));
+  Bytes longest(255 * 32);
+  EXPECT_TRUE(ExportKeyingMaterial(kSha256, master, "x", {}, longest).ok());
+  Bytes longer(255 * 32 + 1);
+  EXPECT_EQ(ExportKeyingMaterial(kSha256, master, "x", {}, longer).error().code,
+            Code::kApiMisuse);
+  EXPECT_EQ(ExportKeyingMaterial(kSha256, master, "x", {}, {}).error().code,
+            Code::kApiMisuse);
+  EXPECT_EQ(ExportKeyingMaterial(kSha256, HashSecret(), "x", {}, longest)
+                .error()
+                .code,
+            Code::kApiMisuse);
+}
 
 TEST(KeySchedule, RefusesToGoOnWithoutKeyAgreement) {
   EXPECT_EQ(EarlySchedule::WithoutPsk(kSha256)
@@ -140,6 +178,11 @@ TEST(KeySchedule, RefusesAHashOfAnotherAlgorithm) {
   EXPECT_EQ(schedule.Traffic(HashValue(Bytes(32))).error().code,
             Code::kApiMisuse);
   EXPECT_TRUE(schedule.Traffic(HashValue(Bytes(48))).ok());
+  const HashSecret secret(KeyAccess(), Bytes(48, 1));
+  EXPECT_EQ(FinishedMac(HashAlgorithm::kSha384, secret, HashValue(Bytes(32)))
+                .error()
+                .code,
+            Code::kApiMisuse);
 }
 
 TEST(KeySchedule, ConsumesTheStageItLeaves) {

@@ -15,6 +15,16 @@ const KeyShareEntry* FindShare(const ClientHello& hello, NamedGroup group) {
   return found == hello.key_shares->end() ? nullptr : &*found;
 }
 
+Status SendHandshake(Result<Bytes> message, Transcript& transcript,
+                     Channel& channel) {
+  if (!message.ok()) {
+    return message.error();
+  }
+  RETURN_IF_ERROR(transcript.Add(*message));
+  channel.Send(*message);
+  return Ok{};
+}
+
 Result<Bytes> SerializeChain(const LocalCertificate* certificate) {
   Certificate message;
   if (certificate != nullptr) {
@@ -37,11 +47,15 @@ Result<std::vector<Bytes>> TakeChain(Certificate& certificate) {
   return chain;
 }
 
+Bytes ToSend(const HashSecret& mac) {
+  const ByteView bytes = mac.Reveal(KeyAccess());
+  return {bytes.begin(), bytes.end()};
+}
+
 Result<Bytes> MakeFinished(HashAlgorithm algorithm, const HashSecret& secret,
                            const HashValue& hash) {
   ASSIGN_OR_RETURN(const HashSecret mac, FinishedMac(algorithm, secret, hash));
-  // verify_data is sent: from here on it is no secret.
-  return SerializeFinished(mac.Reveal(KeyAccess()));
+  return SerializeFinished(ToSend(mac));
 }
 
 Status VerifyFinished(HashAlgorithm algorithm, const HashSecret& secret,

@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "base/session_keys.h"
+#include "handshake/channel.h"
 #include "handshake/codec/messages.h"
 #include "handshake/config.h"
 #include "handshake/crypto/digest.h"
@@ -41,12 +42,19 @@ std::optional<T> FirstCommon(const std::vector<T>& preferred,
 // The key share of `group` in a hello, or nullptr.
 const KeyShareEntry* FindShare(const ClientHello& hello, NamedGroup group);
 
+// Adds `message` to `transcript` and queues it; passes its error on.
+Status SendHandshake(Result<Bytes> message, Transcript& transcript,
+                     Channel& channel);
+
 // A Certificate message with our chain, empty for nullptr, and no extensions.
 Result<Bytes> SerializeChain(const LocalCertificate* certificate);
 
 // Moves the DER chain out of a peer's Certificate.
 // Errors: kUnsupportedExtension for an extension, since we offer none.
 Result<std::vector<Bytes>> TakeChain(Certificate& certificate);
+
+// A binder or verify_data of ours, which is sent: from here on no secret.
+Bytes ToSend(const HashSecret& mac);
 
 // A whole Finished message of the side whose handshake traffic secret is
 // `secret`, over `hash`.

@@ -3,6 +3,7 @@
 // Layer:     handshake.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "base/bytes.h"
@@ -18,6 +19,10 @@ struct PeerProof {
   SignatureScheme scheme{};
   HashValue transcript_hash;
   Bytes signature;
+  // The DER OCSP response that came with the end entity's certificate (RFC
+  // 8446 section 4.4.2.1). Responses for other certificates are not kept:
+  // nobody has to send them, and CRLs cover authorities.
+  std::optional<Bytes> ocsp_response = std::nullopt;
 };
 
 }  // namespace ktlsd::handshake

@@ -9,6 +9,7 @@
 #include "handshake/x509/certificate.h"
 #include "handshake/x509/handles.h"
 #include "handshake/x509/identity.h"
+#include "handshake/x509/ocsp.h"
 #include "handshake/x509/path.h"
 #include "handshake/x509/usage.h"
 
@@ -56,6 +57,28 @@ Status CheckNames(const PeerPolicy& policy, X509* end_entity) {
   return last;
 }
 
+Status CheckStaple(const PeerPolicy& policy, const PeerProof& proof,
+                   const STACK_OF(X509) * path) {
+  X509* const end_entity = sk_X509_value(path, 0);
+  if (proof.ocsp_response) {
+    // An end entity that is its own anchor is its own issuer.
+    X509* const issuer = sk_X509_value(path, sk_X509_num(path) > 1 ? 1 : 0);
+    return CheckOcspResponse(*proof.ocsp_response, end_entity, issuer,
+                             policy.now);
+  }
+  if (policy.stapling == Stapling::kNotAsked) {
+    return Ok{};
+  }
+  ASSIGN_OR_RETURN(const bool must_staple, MustStaple(end_entity));
+  if (must_staple || policy.stapling == Stapling::kRequired) {
+    return Error{Code::kOcspResponseMissing,
+                 must_staple ? "a certificate with must-staple came without an "
+                               "OCSP response"
+                             : "the peer sent no OCSP response"};
+  }
+  return Ok{};
+}
+
 // Everything that is not the path's.
 Status CheckEndEntity(const PeerPolicy& policy, const PeerProof& proof,
                       const STACK_OF(X509) * path) {
@@ -63,6 +86,7 @@ Status CheckEndEntity(const PeerPolicy& policy, const PeerProof& proof,
   RETURN_IF_ERROR(CheckPurpose(path, policy.peer));
   RETURN_IF_ERROR(CheckSigningAllowed(end_entity));
   RETURN_IF_ERROR(CheckNames(policy, end_entity));
+  RETURN_IF_ERROR(CheckStaple(policy, proof, path));
   return CheckCertificateVerify(X509_get0_pubkey(end_entity), proof.scheme,
                                 policy.peer, proof.transcript_hash,
                                 proof.signature);

@@ -27,6 +27,14 @@
 
 namespace ktlsd::handshake {
 
+// What is expected of a peer's stapled OCSP response. One that came is checked
+// in every case, and a bad one refuses the peer (RFC 6066 section 8).
+enum class Stapling : uint8_t {
+  kNotAsked,  // the peer was not asked for one
+  kAsked,     // a certificate with must-staple (RFC 7633) needs one
+  kRequired,  // every peer needs one
+};
+
 // What one handshake asks of its peer's certificate.
 struct PeerPolicy {
   Role peer;  // kServer: EKU serverAuth; kClient: EKU clientAuth
@@ -35,6 +43,7 @@ struct PeerPolicy {
   std::vector<ServerName> names;  // empty, or one: any of these must match
   CalendarTime now;
   Wildcards wildcards = Wildcards::kLeftmostLabel;
+  Stapling stapling = Stapling::kNotAsked;
 };
 
 // What can be said of a verified peer. Text from the certificate is escaped
@@ -72,10 +81,10 @@ class TrustStore {
 
   // Checks `proof` against `policy`. The order of checks: chain size, parse,
   // path (signatures, time, CRLs, name constraints, strength: at least 112
-  // bits, so RSA 2048), EKU and keyUsage of the end certificate, name,
-  // CertificateVerify. Partial chains are not accepted. What an EKU allows:
-  // handshake/x509/usage.h.
-  // Cost:   independent of the number of anchors; at most kMaxChainLength
+  // bits, so RSA 2048), EKU and keyUsage of the end certificate, name, OCSP
+  // response (handshake/x509/ocsp.h), CertificateVerify. Partial chains are not
+  // accepted. What an EKU allows: handshake/x509/usage.h. Cost:   independent
+  // of the number of anchors; at most kMaxChainLength
   //         certificates of kMaxCertificateMessage bytes are looked at.
   std::variant<VerifiedPeer, Refusal> Verify(const PeerPolicy& policy,
                                              const PeerProof& proof) const;

@@ -33,7 +33,22 @@ class [[nodiscard]] PeerAnonymousByPolicy {
   PeerAnonymousByPolicy() = default;
 };
 
-// What a server must know of its client before the client's Finished counts.
-using ClientStanding = std::variant<PeerVerified, PeerAnonymousByPolicy>;
+// Proof that the handshake's secrets come from an external PSK: the peer's
+// Finished then shows that it has the PSK too.
+class [[nodiscard]] PskAgreed {
+ public:
+  PskAgreed(PskAgreed&&) noexcept = default;
+  PskAgreed& operator=(PskAgreed&&) noexcept = default;
+
+ private:
+  friend class AwaitClientPskSecret;  // handshake/client_start.h
+  friend class AwaitServerPskSecret;  // handshake/server_start.h
+  PskAgreed() = default;
+};
+
+// What a side must know of its peer before the peer's Finished counts.
+using ServerStanding = std::variant<PeerVerified, PskAgreed>;
+using ClientStanding =
+    std::variant<PeerVerified, PeerAnonymousByPolicy, PskAgreed>;
 
 }  // namespace ktlsd::handshake

@@ -1,4 +1,5 @@
-// The server's states (RFC 8446 appendix A.2). The table is in states.h.
+// The server's states behind its ServerHello (RFC 8446 appendix A.2). The table
+// is in states.h; the states before are in server_start.h.
 //
 // Scope:     messages in, messages out through the Channel. On an error the
 //            state is gone and the caller sends the alert.
@@ -26,77 +27,25 @@
 
 namespace ktlsd::handshake {
 
-class AwaitServerConfig;
-class AwaitSecondHello;
 class AwaitServerSignature;
 class AwaitClientCertificate;
 class AwaitClientProof;
 class AwaitClientVerdict;
 class AwaitClientFinished;
 
-// The first state of a server; it needs nothing, not even a configuration.
-class AwaitClientHello {
- public:
-  AwaitClientHello() = default;
-  AwaitClientHello(AwaitClientHello&&) noexcept = default;
-  AwaitClientHello& operator=(AwaitClientHello&&) noexcept = default;
-
-  // Errors: kProtocolVersion, kMissingExtension, and the parser's.
-  Result<AwaitServerConfig> Receive(const HandshakeMessage& message,
-                                    Channel& channel) &&;
+// What is left when the server's flight is out: the session waits for the
+// client's Finished.
+struct ServerProgress {
+  Session session;
+  Transcript transcript;
+  HashSecret client_secret;  // client_handshake_traffic_secret
 };
 
-// The ClientHello is there; the caller chooses how to answer it.
-class AwaitServerConfig {
- public:
-  AwaitServerConfig(AwaitServerConfig&&) noexcept = default;
-  AwaitServerConfig& operator=(AwaitServerConfig&&) noexcept = default;
-
-  const ClientHello& hello() const { return hello_; }
-
-  using Next = std::variant<AwaitServerSignature, AwaitSecondHello>;
-  // Errors: kNoCommonCipherSuite, kNoCommonGroup, kNoCommonSignatureScheme,
-  //         kNoApplicationProtocol, kNoCertificateConfigured.
-  Result<Next> Configure(ServerConfig config, Channel& channel) &&;
-
- private:
-  friend class AwaitClientHello;
-  AwaitServerConfig(ClientHello hello, Bytes hello_bytes)
-      : hello_(std::move(hello)), hello_bytes_(std::move(hello_bytes)) {}
-
-  ClientHello hello_;
-  Bytes hello_bytes_;
-};
-
-// What the first hello and the configuration decided.
-struct ServerChoice {
-  ServerConfig config;
-  CipherSuite suite{};
-  NamedGroup group{};
-  SignatureScheme scheme{};
-  std::optional<Bytes> alpn_protocol;
-};
-
-// A HelloRetryRequest was sent.
-class AwaitSecondHello {
- public:
-  // Errors: kIllegalParameter when the second hello differs from the first in
-  //         more than RFC 8446 section 4.1.2 allows.
-  Result<AwaitServerSignature> Receive(const HandshakeMessage& message,
-                                       Channel& channel) &&;
-
- private:
-  friend class AwaitServerConfig;
-  AwaitSecondHello(ServerChoice choice, Bytes unchanging, Transcript transcript)
-      : choice_(std::move(choice)),
-        unchanging_(std::move(unchanging)),
-        transcript_(std::move(transcript)) {}
-  Status Check(const ClientHello& hello) const;
-
-  ServerChoice choice_;
-  Bytes unchanging_;
-  Transcript transcript_;
-};
+// Queues the server's Finished and switches our side of the channel to the
+// application keys; `transcript` covers all messages before.
+Result<ServerProgress> FinishServerFlight(HandshakeInfo info,
+                                          Transcript transcript,
+                                          HandshakeKeys keys, Channel& channel);
 
 // ServerHello to Certificate are queued; the CertificateVerify needs the key.
 class AwaitServerSignature {
@@ -108,41 +57,21 @@ class AwaitServerSignature {
   Result<Next> Sign(ByteView signature, Channel& channel) &&;
 
  private:
-  friend class AwaitServerConfig;
-  friend class AwaitSecondHello;
-  // Answers `hello`, which has a share of the chosen group; `transcript`
-  // covers everything up to and with that hello.
-  static Result<AwaitServerSignature> Answer(ServerChoice choice,
-                                             const ClientHello& hello,
-                                             bool retried,
-                                             Transcript transcript,
-                                             Channel& channel);
+  friend class ServerAnswer;  // handshake/server_start.cc
   AwaitServerSignature(ClientAuth client_auth, HandshakeInfo info,
-                       Transcript transcript, HandshakeSchedule schedule,
-                       TrafficSecrets secrets, SignatureRequest request)
+                       Transcript transcript, HandshakeKeys keys,
+                       SignatureRequest request)
       : client_auth_(client_auth),
         info_(std::move(info)),
         transcript_(std::move(transcript)),
-        schedule_(std::move(schedule)),
-        secrets_(std::move(secrets)),
+        keys_(std::move(keys)),
         request_(request) {}
-  Status SendProofs(ByteView signature, Channel& channel);
-  Result<Session> Keys();
 
   ClientAuth client_auth_;
   HandshakeInfo info_;
   Transcript transcript_;
-  HandshakeSchedule schedule_;
-  TrafficSecrets secrets_;
+  HandshakeKeys keys_;
   SignatureRequest request_;
-};
-
-// What is left when the server's flight is out: the session waits for the
-// client's Finished.
-struct ServerProgress {
-  Session session;
-  Transcript transcript;
-  HashSecret client_secret;  // client_handshake_traffic_secret
 };
 
 class AwaitClientCertificate {
@@ -194,6 +123,7 @@ class AwaitClientFinished {
                             const Channel& channel) &&;
 
  private:
+  friend class AwaitServerPskSecret;  // handshake/server_start.h
   friend class AwaitServerSignature;
   friend class AwaitClientCertificate;
   friend class AwaitClientVerdict;

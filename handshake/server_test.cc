@@ -180,6 +180,38 @@ TEST(Server, TakesTheSecondHello) {
   EXPECT_EQ(OutcomeOfSecond([](auto&) {}), "accepted");
 }
 
+// RFC 8446 section 4.2.10: data that a client sends early is skipped, from a
+// client that says so.
+TEST(Server, SkipsEarlyDataThatAHelloAnnounces) {
+  for (const bool announced : {true, false}) {
+    Walk walk;
+    const auto client = walk.To<AwaitServerHello>();
+    const Bytes hello = ClientHelloWith(
+        walk, [&](auto& message) { message.early_data = announced; });
+    Channel channel;
+    ASSERT_EQ(Outcome(Give(AwaitClientHello(), hello, channel)), "accepted");
+    ASSERT_TRUE(channel.Add(Bytes{23, 3, 3, 0, 9}).ok());
+    EXPECT_EQ(channel.Add(Bytes(9)).ok(), announced);
+  }
+}
+
+// RFC 8446 section 4.2.10: after a retry the early data ends with the second
+// hello; what comes behind it and does not open is an error.
+TEST(Server, EndsEarlyDataWithTheSecondHello) {
+  Walk walk;
+  auto server = walk.To<AwaitSecondHello>();
+  const auto client =
+      Give(*std::move(walk.waiting_client), walk.ToClient(), walk.client);
+  ASSERT_EQ(Outcome(client), "accepted");
+  walk.server.AllowEarlyData();
+  const Bytes hello = walk.ToServer();
+  ASSERT_EQ(Outcome(Give(std::move(server), hello, walk.server)), "accepted");
+  ASSERT_TRUE(walk.server.Add(Bytes{23, 3, 3, 0, 17}).ok());
+  const Status early = walk.server.Add(Bytes(17));
+  ASSERT_FALSE(early.ok());
+  EXPECT_EQ(early.error().code, Code::kBadRecordMac);
+}
+
 TEST(Server, RefusesASecondHelloThatDiffers) {
   const std::vector<ChangeHello> changes = {
       [](auto& hello) { hello.random[0] ^= 1; },

@@ -6,11 +6,17 @@
 // States turn handshake messages into messages: records, alerts and waiting
 // are the Engine's.
 //
-// Client (client.h)
+// Client (client_start.h, client.h)
 //   state                   event               next
-//   AwaitServerHello        HelloRetryRequest   AwaitServerHello (once)
-//                           ServerHello         AwaitEncryptedExtensions
-//   AwaitEncryptedExtensions EncryptedExtensions AwaitServerCertificate
+//   AwaitOwnBinder          binder              AwaitOwnBinder (next PSK), or
+//                                               AwaitServerHello
+//   AwaitServerHello        HelloRetryRequest   AwaitServerHello (once), or
+//                                               AwaitOwnBinder with PSKs
+//                           ServerHello         AwaitEncryptedExtensions, or
+//                                               AwaitClientPskSecret with a PSK
+//   AwaitClientPskSecret    Handshake Secret    AwaitEncryptedExtensions
+//   AwaitEncryptedExtensions EncryptedExtensions AwaitServerCertificate, or
+//                                               AwaitServerFinished with a PSK
 //   AwaitServerCertificate  CertificateRequest  AwaitServerCertificate (once)
 //                           Certificate         AwaitServerProof
 //   AwaitServerProof        CertificateVerify   AwaitServerVerdict
@@ -19,11 +25,17 @@
 //                                               Completed without a certificate
 //   AwaitClientSignature    signature           Completed
 //
-// Server (server.h)
+// Server (server_start.h, server.h)
 //   AwaitClientHello        ClientHello         AwaitServerConfig
-//   AwaitServerConfig       ServerConfig        AwaitServerSignature, or
+//   AwaitServerConfig       ServerConfig        AwaitPskChoice, or as from
+//   there AwaitPskChoice          choice              AwaitServerSignature
+//   without,
+//                                               AwaitPeerBinder with a PSK, or
 //                                               AwaitSecondHello
-//   AwaitSecondHello        ClientHello         AwaitServerSignature
+//   AwaitSecondHello        ClientHello         AwaitServerSignature, or
+//                                               AwaitPeerBinder with a PSK
+//   AwaitPeerBinder         binder              AwaitServerPskSecret
+//   AwaitServerPskSecret    Handshake Secret    AwaitClientFinished
 //   AwaitServerSignature    signature           AwaitClientCertificate, or
 //                                               AwaitClientFinished
 //   AwaitClientCertificate  Certificate         AwaitClientProof, or

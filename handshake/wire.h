@@ -94,6 +94,9 @@ enum class SignatureScheme : uint16_t {
 std::string_view GroupName(NamedGroup group);
 std::string_view SchemeName(SignatureScheme scheme);
 
+// PskKeyExchangeMode psk_dhe_ke, RFC 8446 section 4.2.9: the only one we use.
+inline constexpr uint8_t kPskDheKe = 1;
+
 inline constexpr uint16_t kVersionTls12 = 0x0303;
 inline constexpr uint16_t kVersionTls13 = 0x0304;
 

@@ -95,6 +95,16 @@ TEST_F(LinkTest, RefusesAMessageWithoutItsDescriptor) {
   EXPECT_EQ(received.error().code, Code::kApiMisuse);
 }
 
+TEST_F(LinkTest, RefusesADescriptorTooMany) {
+  AddWorker add;
+  add.worker = 3;
+  const std::array<BorrowedFd, 2> sockets = {a_.socket(), b_.socket()};
+  ASSERT_TRUE(a_.Send(add, {}, sockets).ok());
+  auto received = b_.Receive<ToKeeper>(Descriptors::kTake);
+  ASSERT_FALSE(received.ok());
+  EXPECT_EQ(received.error().code, Code::kApiMisuse);
+}
+
 TEST_F(LinkTest, DropsDescriptorsThatNobodyAsksFor) {
   const std::array<BorrowedFd, 1> socket = {a_.socket()};
   ASSERT_TRUE(a_.Send(SomeReport(), {}, socket).ok());
@@ -131,6 +141,13 @@ TEST_F(LinkTest, RefusesEveryCutOfAMessage) {
 
 TEST_F(LinkTest, RefusesBytesBehindAMessage) {
   SendRaw(Raw(SomeReport(), sizeof(JobReport) + 1) + "x");
+  ExpectRefused();
+}
+
+TEST_F(LinkTest, RefusesASizeThatIsNotThePackets) {
+  SendRaw(Raw(SomeReport(), sizeof(JobReport) - 1));
+  ExpectRefused();
+  SendRaw(Raw(SomeReport(), sizeof(JobReport) + 1));
   ExpectRefused();
 }
 

@@ -47,6 +47,21 @@ TEST_F(PlanTest, RefusesWhatItCannotServe) {
   ExpectRefused(Make(kServerHello, kX509), Code::kUnsupportedTransport);
 }
 
+// RFC 9289 section 8.2: "sunrpc" is the protocol of NFS, in both roles.
+TEST_F(PlanTest, NamesTheProtocolOfNfs) {
+  for (const Planning& planning :
+       {Make(kClientHello, kX509, "nas"), Make(kClientHello, kUnauth, "nas"),
+        Make(kServerHello, kX509)}) {
+    const Plan* plan = std::get_if<Plan>(&planning);
+    ASSERT_NE(plan, nullptr);
+    EXPECT_TRUE(plan->offer_sunrpc);
+  }
+  const Planning unknown = Make(kServerHello, kUnauth);
+  const Plan* plan = std::get_if<Plan>(&unknown);
+  ASSERT_NE(plan, nullptr);
+  EXPECT_FALSE(plan->offer_sunrpc);
+}
+
 TEST_F(PlanTest, LooksAtEveryServer) {
   for (const AuthMode mode : {kUnauth, kX509}) {
     const Planning planning = Make(kClientHello, mode, "a");

@@ -54,6 +54,17 @@ TEST(Upcall, IsAnsweredByItsLastOwner) {
   EXPECT_EQ(kernel.answers().size(), 1U);
 }
 
+TEST(Upcall, RefusesASecondAnswer) {
+  FakeHandshakeKernel kernel;
+  Upcall upcall(kernel, SomeRequest());
+  const auto answer = [&] { return std::move(upcall).Fail(Code::kNotTls); };
+  ASSERT_TRUE(answer().ok());
+  const Status again = answer();
+  ASSERT_FALSE(again.ok());
+  EXPECT_EQ(again.error().code, Code::kApiMisuse);
+  EXPECT_EQ(kernel.answers().size(), 1U);
+}
+
 TEST(Upcall, TellsThatTheKernelRefusedTheAnswer) {
   FakeHandshakeKernel kernel;
   kernel.RefuseDone();

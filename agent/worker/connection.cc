@@ -133,10 +133,20 @@ Connection::Step Connection::Advance() {
           [this](handshake::NeedPeerVerdict need) {
             return AskVerdict(*need.proof);
           },
+          // Jobs with PSKs are not handed to workers: no configuration that
+          // MakeEngine() or Configure() makes allows one.
+          [this](const handshake::NeedPskChoice&) { return UnexpectedPsk(); },
+          [this](const handshake::NeedPskBinder&) { return UnexpectedPsk(); },
+          [this](const handshake::NeedPskSecret&) { return UnexpectedPsk(); },
           [this](handshake::Done) { return HandOver(); },
           [this](const Failed& failed) { return StartDraining(failed); },
       },
       engine_.wait());
+}
+
+Connection::Step Connection::UnexpectedPsk() {
+  engine_.Abort({Code::kInternal, "a PSK in a handshake with certificates"});
+  return Step::kAgain;
 }
 
 Connection::Step Connection::Write() {

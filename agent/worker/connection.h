@@ -76,6 +76,7 @@ class Connection {
   handshake::Engine MakeEngine(
       std::optional<handshake::LocalCertificate> certificate);
   Step Advance();
+  Step UnexpectedPsk();
   Step Write();
   Step Read(std::size_t bytes);
   Step Configure();

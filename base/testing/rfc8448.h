@@ -42,6 +42,8 @@ inline constexpr std::string_view kClientApplicationTraffic =
     "9e40646ce79a7f9dc05af8889bce6552875afa0b06df0087f792ebb7c17504a5";
 inline constexpr std::string_view kServerApplicationTraffic =
     "a11af9f05531f856ad47116b45a950328204b4f44bfb6b3a4b4f1f3fcb631643";
+inline constexpr std::string_view kExporterMaster =
+    "fe22f881176eda18eb8f44529e6792c50c9a3f89452f68d8ae311b4309d3cf50";
 inline constexpr std::string_view kClientHello =
     "010000c00303cb34ecb1e78163ba1c38c6dacb196a6dffa21a8d9912ec18a2ef6283024dec"
     "e7000006130113031302010000910000000b0009000006736572766572ff01000100000a00"
@@ -144,6 +146,8 @@ inline constexpr std::string_view kClientApplicationTraffic =
     "75ecf4b972525aa0dcd057c9944d4cd5d82671d8843141d7dc2a4ff15a21dc51";
 inline constexpr std::string_view kServerApplicationTraffic =
     "5c74f87df04225db0f8209c9de6429e49435fdefa7cad61864874d12f31cfc8d";
+inline constexpr std::string_view kExporterMaster =
+    "7c06d3ae106a3a374ace4837b3985cac67780a6e2c5c04b58319d584df09d223";
 inline constexpr std::string_view kClientHello1 =
     "010000b00303b0b1c5a5aa37c5919f2ed1d5c6fff7fcb7849716945a2b8cee9258a346677b"
     "6f000006130113031302010000810000000b0009000006736572766572ff01000100000a00"

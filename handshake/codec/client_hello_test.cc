@@ -208,6 +208,11 @@ TEST(ClientHello, IgnoresOtherKindsOfStatusRequest) {
   EXPECT_FALSE(got->status_request);
 }
 
+TEST(ClientHello, RefusesAMalformedStatusRequest) {
+  EXPECT_EQ(With({5, {}}), Code::kDecodeError);
+  EXPECT_EQ(With({5, {1, 0}}), Code::kDecodeError);
+}
+
 // RFC 8449 section 4: a value below 64 is answered with illegal_parameter.
 TEST(ClientHello, RefusesATinyRecordSizeLimit) {
   EXPECT_EQ(With({28, {0, 64}}), std::nullopt);

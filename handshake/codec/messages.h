@@ -45,6 +45,10 @@ struct OfferedPsks {
   std::size_t truncated_size = 0;
 };
 
+// Bytes of the list of binders, its length field included: it ends a ClientHello
+// that offers `psks`.
+std::size_t BindersSize(const OfferedPsks& psks);
+
 // RFC 8446 section 4.1.2. In a parsed hello `offers_tls13` tells whether
 // supported_versions lists 0x0304; a hello without it parses all the same, so
 // that the server can answer protocol_version.

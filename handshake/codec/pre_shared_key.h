@@ -5,8 +5,6 @@
 // Threads:   pure functions.
 #pragma once
 
-#include <cstddef>
-
 #include "base/bytes.h"
 #include "base/result.h"
 #include "handshake/codec/messages.h"
@@ -19,8 +17,5 @@ namespace ktlsd::handshake {
 Result<OfferedPsks> ParseOfferedPsks(ByteView data);
 
 void WriteOfferedPsks(ByteWriter& out, const OfferedPsks& psks);
-
-// Bytes of the binders list on the wire, its length field included.
-std::size_t BindersSize(const OfferedPsks& psks);
 
 }  // namespace ktlsd::handshake

@@ -76,6 +76,10 @@ Status Transcript::Add(ByteView message) {
 }
 
 Result<HashValue> Transcript::Current() const {
+  return CurrentWith(ByteView());
+}
+
+Result<HashValue> Transcript::CurrentWith(ByteView more) const {
   if (!context_) {
     return Error{Code::kApiMisuse, "a transcript that was moved away"};
   }
@@ -83,6 +87,7 @@ Result<HashValue> Transcript::Current() const {
   std::array<uint8_t, EVP_MAX_MD_SIZE> out{};
   unsigned int size = 0;
   if (!copy || EVP_MD_CTX_copy_ex(copy.get(), context_.get()) != 1 ||
+      EVP_DigestUpdate(copy.get(), more.data(), more.size()) != 1 ||
       EVP_DigestFinal_ex(copy.get(), out.data(), &size) != 1) {
     return CryptoError("transcript hash failed");
   }

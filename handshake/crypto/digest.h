@@ -24,6 +24,7 @@ using ktlsd::HashAlgorithm;
 using ktlsd::HashOf;
 using ktlsd::HashSize;
 using ktlsd::HkdfExpandLabel;
+using ktlsd::HkdfExpandLabelInto;
 using ktlsd::HkdfExtract;
 using ktlsd::Hmac;
 
@@ -55,6 +56,8 @@ class Transcript {
   Status Add(ByteView message);
   // The hash of what was added; more may be added afterwards.
   Result<HashValue> Current() const;
+  // The hash of what was added and `more`, which is not kept.
+  Result<HashValue> CurrentWith(ByteView more) const;
   // Replaces everything added (ClientHello1) by the synthetic message_hash
   // message of RFC 8446 section 4.4.1.
   Status ReplaceByMessageHash();

@@ -230,8 +230,11 @@ Result<Bytes> SignCertificateVerify(evp_pkey_st* key, SignatureScheme scheme,
     return CryptoError("signing failed");
   }
   Bytes signature(size);
+  // When it runs out of memory while encoding an ECDSA signature, libcrypto
+  // (3.0) reports success and a size of 2^32 - 1.
   if (EVP_DigestSign(context.get(), signature.data(), &size, content.data(),
-                     content.size()) != 1) {
+                     content.size()) != 1 ||
+      size > signature.size()) {
     return CryptoError("signing failed");
   }
   signature.resize(size);

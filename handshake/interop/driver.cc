@@ -32,8 +32,12 @@ LocalCertificate PublicPart(const Credential& credential) {
 }  // namespace
 
 Result<Driver> Driver::Create(Options options) {
-  ASSIGN_OR_RETURN(const Bytes authorities, ReadFile(options.authorities));
-  ASSIGN_OR_RETURN(TrustStore trust, TrustStore::FromPem(authorities, {}));
+  std::optional<TrustStore> trust;
+  if (options.psks.empty()) {
+    ASSIGN_OR_RETURN(const Bytes authorities, ReadFile(options.authorities));
+    ASSIGN_OR_RETURN(TrustStore store, TrustStore::FromPem(authorities, {}));
+    trust = std::move(store);
+  }
   std::optional<Credential> ours;
   if (!options.certificate.empty()) {
     ASSIGN_OR_RETURN(Credential credential, ReadCredential(options));
@@ -72,6 +76,7 @@ Engine Driver::MakeEngine() const {
   if (ours_) {
     config.certificate = PublicPart(*ours_);
   }
+  config.psks = options_.psks.names();
   return Engine::Client(std::move(config));
 }
 
@@ -86,6 +91,15 @@ Result<bool> Driver::Answer(Engine& engine, const Wait& wait,
           [&](NeedServerConfig) { engine.Configure(Configuration()); },
           [&](const NeedSignature& need) { engine.Sign(Sign(need.request)); },
           [&](NeedPeerVerdict need) { engine.Judge(Judge(*need.proof)); },
+          [&](const NeedPskChoice& need) {
+            engine.ChoosePsk(options_.psks.Choose(*need.offered));
+          },
+          [&](const NeedPskBinder& need) {
+            engine.GivePskBinder(options_.psks.Binder(*need.request));
+          },
+          [&](const NeedPskSecret& need) {
+            engine.GivePskSecret(options_.psks.HandshakeSecret(*need.request));
+          },
           [&](Done) { waiting = false; },
           [&](const Failed& failed) { io = failed.error; },
       },
@@ -120,11 +134,14 @@ Status Driver::Write(Engine& engine, LoopbackStream& stream) {
 }
 
 Result<ServerConfig> Driver::Configuration() const {
-  if (!ours_) {
+  ServerConfig config;
+  if (!options_.psks.empty()) {
+    config.psk = PskPolicy::kRequire;
+  } else if (ours_) {
+    config.certificate = PublicPart(*ours_);
+  } else {
     return Error{Code::kNoCertificateConfigured, "a server without --key"};
   }
-  ServerConfig config;
-  config.certificate = PublicPart(*ours_);
   if (!options_.suites.empty()) {
     config.suites = options_.suites;
   }
@@ -151,7 +168,7 @@ Result<PeerVerified> Driver::Judge(const PeerProof& proof) {
     ASSIGN_OR_RETURN(const ServerName name, ServerName::Parse(options_.name));
     policy.names = {name};
   }
-  const auto verdict = trust_.Verify(policy, proof);
+  const auto verdict = trust_->Verify(policy, proof);
   if (const auto* refusal = std::get_if<Refusal>(&verdict)) {
     return refusal->error;
   }

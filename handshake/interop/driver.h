@@ -34,7 +34,8 @@ class Driver {
   Result<Outcome> Handshake(LoopbackStream& stream);
 
  private:
-  Driver(Options options, TrustStore trust, std::optional<Credential> ours)
+  Driver(Options options, std::optional<TrustStore> trust,
+         std::optional<Credential> ours)
       : options_(std::move(options)),
         trust_(std::move(trust)),
         ours_(std::move(ours)) {}
@@ -49,7 +50,7 @@ class Driver {
   Result<PeerVerified> Judge(const PeerProof& proof);
 
   Options options_;
-  TrustStore trust_;
+  std::optional<TrustStore> trust_;  // none with PSKs
   std::optional<Credential> ours_;
   std::string peer_subject_;
 };

@@ -77,6 +77,37 @@ bool ReadTimeout(std::string_view text, std::chrono::milliseconds& timeout) {
   return read;
 }
 
+std::optional<HashAlgorithm> HashNamed(std::string_view name) {
+  return name == "sha256"   ? std::optional(HashAlgorithm::kSha256)
+         : name == "sha384" ? std::optional(HashAlgorithm::kSha384)
+                            : std::nullopt;
+}
+
+// "HASH:KEY:IDENTITY", the key in hexadecimal, the hash "default" for that of
+// the identity.
+bool AddPsk(std::string_view text, LocalPsks& psks) {
+  const auto first = text.find(':');
+  const auto second = text.find(':', first + 1);
+  if (first == std::string_view::npos || second == std::string_view::npos) {
+    return false;
+  }
+  const std::string_view hash = text.substr(0, first);
+  const std::string_view digits = text.substr(first + 1, second - first - 1);
+  const std::string_view identity = text.substr(second + 1);
+  Bytes key;
+  for (std::size_t i = 0; i + 1 < digits.size(); i += 2) {
+    const char* const pair = digits.data() + i;
+    uint8_t byte = 0;
+    if (std::from_chars(pair, pair + 2, byte, 16).ptr != pair + 2) {
+      return false;
+    }
+    key.push_back(byte);
+  }
+  return (hash == "default" || HashNamed(hash)) &&
+         psks.Add(Bytes(identity.begin(), identity.end()), key, HashNamed(hash))
+             .ok();
+}
+
 // Options that are any text.
 constexpr std::pair<std::string_view, std::string Options::*> kTexts[] = {
     {"certificate", &Options::certificate},
@@ -112,6 +143,9 @@ bool Read(std::string_view name, std::string_view value, Options& options) {
   if (name == "client-auth") {
     return ReadClientAuth(value, options.client_auth);
   }
+  if (name == "psk") {
+    return AddPsk(value, options.psks);
+  }
   return name == "timeout-ms" && ReadTimeout(value, options.timeout);
 }
 
@@ -121,7 +155,8 @@ const char kUsage[] =
     "peer_driver --role=client|server --authorities=PEM\n"
     "  --port=N --name=NAME --certificate=PEM --key=PEM\n"
     "  --suites=NAME,... --groups=NAME,... --shares=NAME,...\n"
-    "  --client-auth=none|require --send=TEXT --expect=TEXT --timeout-ms=N\n";
+    "  --client-auth=none|require --send=TEXT --expect=TEXT --timeout-ms=N\n"
+    "  --psk=default|sha256|sha384:HEXKEY:IDENTITY, which may come again\n";
 
 std::optional<Options> ParseOptions(int argc, const char* const* argv) {
   Options options;

@@ -11,6 +11,7 @@
 
 #include "base/session_keys.h"
 #include "handshake/config.h"
+#include "handshake/local_psks.h"
 #include "handshake/wire.h"
 
 namespace ktlsd::handshake {
@@ -26,6 +27,7 @@ struct Options {
   std::vector<NamedGroup> groups;
   std::vector<NamedGroup> share_groups;
   ClientAuth client_auth = ClientAuth::kNone;
+  LocalPsks psks;      // with any, certificates are not used
   std::string send;    // application data for the peer
   std::string expect;  // application data that the peer must send
   std::chrono::milliseconds timeout{20'000};

@@ -59,6 +59,8 @@ void PrintOutcome(Role role, const Outcome& outcome) {
   Print("our_scheme", NameOf(info.our_scheme));
   Print("peer_scheme", NameOf(info.peer_scheme));
   Print("peer_subject", outcome.peer_subject);
+  const Bytes psk = info.psk_identity.value_or(Bytes());
+  Print("psk", std::string(psk.begin(), psk.end()));
   Print("resumption", "none");
   Print("client_secret",
         Hex((client ? keys.send : keys.receive).traffic_secret));

@@ -1,8 +1,8 @@
 // A peer is accepted with a proof that it was verified, of no other kind.
 #include <utility>
 
-#include "handshake/client.h"
-#include "handshake/server.h"
+#include "handshake/client_start.h"
+#include "handshake/server_start.h"
 
 using namespace ktlsd::handshake;  // NOLINT(google-build-using-namespace)
 

@@ -68,8 +68,13 @@ LocalPeer LocalPeer::Client(LocalPeerSetup setup) {
   if (setup.credential != nullptr) {
     setup.client.certificate = CertificateOf(*setup.credential);
   }
+  if (setup.psks != nullptr) {
+    setup.client.psks = setup.psks->names();
+  }
   Engine engine = Engine::Client(setup.client);
-  return LocalPeer(std::move(engine), std::move(setup));
+  LocalPeer peer(std::move(engine), std::move(setup));
+  peer.Settle();  // binders come before the first byte
+  return peer;
 }
 
 LocalPeer LocalPeer::Server(LocalPeerSetup setup) {
@@ -111,6 +116,18 @@ bool LocalPeer::Resolve() {
           },
           [&](const NeedPeerVerdict& need) {
             engine_.Judge(Judge(*need.proof));
+            return true;
+          },
+          [&](const NeedPskChoice& need) {
+            engine_.ChoosePsk(setup_.psks->Choose(*need.offered));
+            return true;
+          },
+          [&](const NeedPskBinder& need) {
+            engine_.GivePskBinder(setup_.psks->Binder(*need.request));
+            return true;
+          },
+          [&](const NeedPskSecret& need) {
+            engine_.GivePskSecret(setup_.psks->HandshakeSecret(*need.request));
             return true;
           },
           [&](const auto&) { return false; },

@@ -15,6 +15,7 @@
 #include "handshake/config.h"
 #include "handshake/credential.h"
 #include "handshake/engine.h"
+#include "handshake/local_psks.h"
 #include "handshake/peer_verifier.h"
 
 namespace ktlsd::handshake {
@@ -26,6 +27,7 @@ struct LocalPeerSetup {
   PeerPolicy policy;  // of the other end
   ClientConfig client;
   ServerConfig server;  // its certificate comes from `credential`
+  const LocalPsks* psks = nullptr;  // a client offers them all
 };
 
 class LocalPeer {
@@ -36,8 +38,8 @@ class LocalPeer {
   Engine& engine() { return engine_; }
   const Engine& engine() const { return engine_; }
 
-  // Resolves one wait for a signature, configuration or verdict; false when
-  // the engine wants input, has output, or is over.
+  // Resolves one wait for a signature, configuration, verdict or PSK; false
+  // when the engine wants input, has output, or is over.
   bool Resolve();
   // Resolves all of them.
   void Settle();

@@ -1,7 +1,7 @@
 // A transition consumes its state.
 #include <utility>
 
-#include "handshake/client.h"
+#include "handshake/client_start.h"
 
 using namespace ktlsd::handshake;  // NOLINT(google-build-using-namespace)
 

@@ -1,8 +1,8 @@
 // A state has no way on but its own.
 #include <utility>
 
-#include "handshake/client.h"
-#include "handshake/server.h"
+#include "handshake/client_start.h"
+#include "handshake/server_start.h"
 
 using namespace ktlsd::handshake;  // NOLINT(google-build-using-namespace)
 using ktlsd::ByteView;

@@ -63,7 +63,7 @@ Bytes Walk::Carry(Channel& from, Channel& to) {
 
 template <>
 AwaitServerHello Walk::To() {
-  return StartClient(client_config, client).value();
+  return std::get<AwaitServerHello>(StartClient(client_config, client).value());
 }
 
 template <>

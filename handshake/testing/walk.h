@@ -16,9 +16,11 @@
 #include "base/result.h"
 #include "handshake/channel.h"
 #include "handshake/client.h"
+#include "handshake/client_start.h"
 #include "handshake/codec/handshake_assembler.h"
 #include "handshake/config.h"
 #include "handshake/server.h"
+#include "handshake/server_start.h"
 #include "handshake/states.h"
 #include "handshake/wire.h"
 

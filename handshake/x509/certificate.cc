@@ -40,18 +40,6 @@ Result<X509Ptr> ParseDerCertificate(ByteView der) {
   return certificate;
 }
 
-Bytes CertificateDer(const X509* certificate) {
-  unsigned char* data = nullptr;
-  const int size = i2d_X509(certificate, &data);
-  if (size <= 0) {
-    ERR_clear_error();
-    return {};
-  }
-  Bytes der(data, data + size);
-  OPENSSL_free(data);
-  return der;
-}
-
 std::string SubjectText(const X509* certificate) {
   return NameText(X509_get_subject_name(certificate));
 }

@@ -19,9 +19,6 @@ inline constexpr std::size_t kMaxCertificateText = 255;
 // Parses exactly one certificate: bytes behind it are kCertificateMalformed.
 Result<X509Ptr> ParseDerCertificate(ByteView der);
 
-// The DER of `certificate`; empty when libcrypto is out of memory.
-Bytes CertificateDer(const X509* certificate);
-
 // The subject (issuer) as in RFC 2253: printable ASCII, everything else
 // escaped, at most kMaxCertificateText characters.
 std::string SubjectText(const X509* certificate);

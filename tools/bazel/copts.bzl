@@ -50,3 +50,9 @@ PROGRAM_LINKOPTS = [
     "-Wl,-z,relro,-z,now",
     "-Wl,-z,noexecstack",
 ]
+
+# Shared libraries. No -z defs: the sanitizers' symbols are the program's.
+LIBRARY_LINKOPTS = [
+    "-Wl,-z,relro,-z,now",
+    "-Wl,-z,noexecstack",
+]

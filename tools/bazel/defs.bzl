@@ -3,6 +3,7 @@
 Every C++ target of the tree is one of these:
 
   ktlsd_cc_library, ktlsd_cc_binary   the flags of copts.bzl (C flags for .c)
+  ktlsd_cc_shared_library             one shared object of static deps
   ktlsd_cc_test                       + gtest, gmock and their main()
   ktlsd_cc_benchmark                  + Google Benchmark and its main()
   ktlsd_cc_fuzz_target                a corpus replay test; libFuzzer with
@@ -12,7 +13,7 @@ Every C++ target of the tree is one of these:
 
 load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library", "cc_test")
 load(":compile_fail_test.bzl", "compile_fail_test")
-load(":copts.bzl", "CXX_COPTS", "CXX_WARNINGS", "C_COPTS", "PROGRAM_LINKOPTS")
+load(":copts.bzl", "CXX_COPTS", "CXX_WARNINGS", "C_COPTS", "LIBRARY_LINKOPTS", "PROGRAM_LINKOPTS")
 
 def _flags(srcs):
     is_c = type(srcs) == type([]) and srcs and all([s.endswith(".c") for s in srcs if not s.endswith(".h")])
@@ -27,6 +28,28 @@ def ktlsd_cc_binary(name, srcs = [], copts = [], linkopts = [], **kwargs):
         srcs = srcs,
         copts = _flags(srcs) + copts,
         linkopts = PROGRAM_LINKOPTS + linkopts,
+        **kwargs
+    )
+
+def ktlsd_cc_shared_library(name, version_script, deps, **kwargs):
+    """A shared object with everything in it but the system's libraries.
+
+    Args:
+      name: its SONAME too: "libfoo.so.0".
+      version_script: which symbols leave it.
+      deps: the libraries that are in it; their entries need alwayslink.
+      **kwargs: visibility and the like.
+    """
+    cc_binary(
+        name = name,
+        linkshared = True,
+        linkstatic = True,
+        additional_linker_inputs = [version_script],
+        linkopts = LIBRARY_LINKOPTS + [
+            "-Wl,-soname," + name,
+            "-Wl,--version-script=$(location %s)" % version_script,
+        ],
+        deps = deps,
         **kwargs
     )
 

@@ -1,0 +1,47 @@
+// What a ktlsd_config holds.
+//
+// Scope:     values; credential and trust store are immutable and shared by
+//            the configs and engines that use them, of which the C program
+//            frees each when it likes: hence shared_ptr.
+// Layer:     handshake/c.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "handshake/config.h"
+#include "handshake/credential.h"
+#include "handshake/local_psks.h"
+#include "handshake/peer_verifier.h"
+#include "handshake/server_name.h"
+#include "handshake/wire.h"
+
+struct ktlsd_config {
+  explicit ktlsd_config(ktlsd::handshake::Role config_role)
+      : role(config_role) {}
+
+  // Whether a handshake can begin with it.
+  // Errors: kNoCertificateConfigured, kTrustStoreUnusable, kNoPeerName,
+  //         kConfigUnusable.
+  ktlsd::Status Check() const;
+  ktlsd::handshake::ClientConfig Client() const;
+  ktlsd::handshake::ServerConfig Server() const;
+
+  ktlsd::handshake::Role role;
+  std::optional<ktlsd::handshake::LocalCertificate> certificate;
+  // The key of `certificate`; none when the program signs.
+  std::shared_ptr<const ktlsd::handshake::Credential> credential;
+  std::shared_ptr<const ktlsd::handshake::TrustStore> trust;
+  bool verifies_itself = true;  // else the program does
+  std::optional<ktlsd::handshake::ServerName> name;
+  ktlsd::handshake::LocalPsks psks;
+  std::vector<ktlsd::Bytes> alpn;
+  ktlsd::handshake::ClientAuth client_auth =
+      ktlsd::handshake::ClientAuth::kNone;
+  std::vector<ktlsd::CipherSuite> suites = ktlsd::handshake::DefaultSuites();
+  std::vector<ktlsd::handshake::NamedGroup> groups =
+      ktlsd::handshake::DefaultGroups();
+};

@@ -1,0 +1,65 @@
+#include "handshake/psk.h"
+
+#include <string_view>
+#include <utility>
+
+#include "base/key_access.h"
+#include "handshake/key_schedule.h"
+
+namespace ktlsd::handshake {
+namespace {
+
+// "NVMe", a version, a type, two digits of the hash, a space.
+constexpr std::size_t kNvmePrefixSize = 9;
+
+bool IsNvmeIdentity(std::string_view text) {
+  return text.size() >= kNvmePrefixSize && text.starts_with("NVMe") &&
+         (text[4] == '0' || text[4] == '1') &&
+         (text[5] == 'R' || text[5] == 'G') && text[8] == ' ';
+}
+
+}  // namespace
+
+Result<std::optional<HashAlgorithm>> NvmePskHash(ByteView identity,
+                                                 std::size_t key_size) {
+  const std::string text(identity.begin(), identity.end());
+  if (!IsNvmeIdentity(text)) {
+    return std::optional<HashAlgorithm>();
+  }
+  const std::string_view digits = std::string_view(text).substr(6, 2);
+  std::optional<HashAlgorithm> hash;
+  if (digits == "01") {
+    hash = HashAlgorithm::kSha256;
+  } else if (digits == "02") {
+    hash = HashAlgorithm::kSha384;
+  } else {
+    return Error{Code::kKeyRejected,
+                 "the NVMe identity of a PSK names no hash of TLS"};
+  }
+  if (key_size != HashSize(*hash)) {
+    return Error{Code::kKeyRejected,
+                 "a PSK is not as long as the hash in its NVMe identity"};
+  }
+  return hash;
+}
+
+Result<HashSecret> PskBinder(const PskKey& psk,
+                             const PskBinderRequest& request) {
+  ASSIGN_OR_RETURN(
+      const EarlySchedule early,
+      EarlySchedule::WithPsk(request.hash, psk.Reveal(KeyAccess())));
+  ASSIGN_OR_RETURN(const HashSecret key, early.ExternalBinderKey());
+  return FinishedMac(request.hash, key, request.transcript_hash);
+}
+
+Result<HashSecret> PskHandshakeSecret(const PskKey& psk,
+                                      const PskSecretRequest& request) {
+  ASSIGN_OR_RETURN(
+      EarlySchedule early,
+      EarlySchedule::WithPsk(request.hash, psk.Reveal(KeyAccess())));
+  ASSIGN_OR_RETURN(HandshakeSchedule schedule,
+                   std::move(early).Advance(request.ecdhe));
+  return std::move(schedule).Release();
+}
+
+}  // namespace ktlsd::handshake
