@@ -92,10 +92,7 @@ TEST_P(EveryKind, IsTheSameFromDer) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Credential, EveryKind,
-                         testing::Values(KeyKind::kEcdsaP256,
-                                         KeyKind::kEcdsaP384, KeyKind::kRsa2048,
-                                         KeyKind::kRsaPss2048,
-                                         KeyKind::kEd25519));
+                         testing::ValuesIn(UsableKeyKinds()));
 
 TEST(Credential, TakesACertificateAndItsKeyFromOneFile) {
   const std::string both = Pki().server.key_pem() + Pki().server.pem();

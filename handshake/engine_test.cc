@@ -53,8 +53,7 @@ TEST_P(EveryParameter, MutualHandshakeGivesBothEndsTheSameKeys) {
   const World world(parameters.key);
   LocalPeerSetup client = world.Client();
   client.client.suites = {parameters.suite};
-  client.client.groups = {NamedGroup::kX25519, NamedGroup::kSecp256r1,
-                          NamedGroup::kSecp384r1};
+  client.client.groups = DefaultGroups();
   client.client.share_groups = {!parameters.retry ? parameters.group
                                 : parameters.group == NamedGroup::kX25519
                                     ? NamedGroup::kSecp256r1
@@ -88,10 +87,15 @@ std::vector<Parameters> AllParameters() {
       }
     }
   }
-  for (const auto key :
-       {KeyKind::kEcdsaP384, KeyKind::kRsa2048, KeyKind::kRsaPss2048}) {
+  for (const auto key : UsableKeyKinds()) {
     all.push_back(
         {CipherSuite::kAes256GcmSha384, NamedGroup::kX25519, key, false});
+  }
+  for (const NamedGroup group : SupportedGroups()) {
+    for (const bool retry : {false, true}) {
+      all.push_back({CipherSuite::kAes128CcmSha256, group, KeyKind::kEcdsaP256,
+                     retry && group != NamedGroup::kX25519});
+    }
   }
   return all;
 }

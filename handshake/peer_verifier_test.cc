@@ -47,10 +47,7 @@ TEST_P(EveryUsableKey, IsAcceptedAtEachPlaceOfThePath) {
 }
 
 INSTANTIATE_TEST_SUITE_P(PeerVerifier, EveryUsableKey,
-                         testing::Values(KeyKind::kEcdsaP256,
-                                         KeyKind::kEcdsaP384, KeyKind::kRsa2048,
-                                         KeyKind::kRsaPss2048,
-                                         KeyKind::kEd25519));
+                         testing::ValuesIn(UsableKeyKinds()));
 
 TEST(PeerVerifier, AcceptsIntermediatesInAnyOrderAmongOthers) {
   const auto second =

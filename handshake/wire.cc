@@ -57,6 +57,12 @@ std::string_view SchemeName(SignatureScheme scheme) {
       return "rsa_pss_pss_sha384";
     case SignatureScheme::kRsaPssPssSha512:
       return "rsa_pss_pss_sha512";
+    case SignatureScheme::kMlDsa44:
+      return "mldsa44";
+    case SignatureScheme::kMlDsa65:
+      return "mldsa65";
+    case SignatureScheme::kMlDsa87:
+      return "mldsa87";
   }
   return "unknown";
 }

@@ -85,6 +85,9 @@ enum class SignatureScheme : uint16_t {
   kRsaPssPssSha256 = 0x0809,
   kRsaPssPssSha384 = 0x080a,
   kRsaPssPssSha512 = 0x080b,
+  kMlDsa44 = 0x0904,  // draft-ietf-tls-mldsa
+  kMlDsa65 = 0x0905,
+  kMlDsa87 = 0x0906,
 };
 
 // The RFC's name ("x25519", "ecdsa_secp256r1_sha256"), or "unknown".

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <string_view>
 
 #include "base/libcrypto.h"
@@ -27,7 +28,13 @@ struct SchemeTraits {
 };
 
 // Best first; those of a CertificateVerify before those for certificates only.
-constexpr std::array<SchemeTraits, 14> kSchemes = {{
+constexpr std::array<SchemeTraits, 17> kSchemes = {{
+    {SignatureScheme::kMlDsa65, "ML-DSA-65", nullptr, nullptr, 0,
+     Padding::kNone},
+    {SignatureScheme::kMlDsa87, "ML-DSA-87", nullptr, nullptr, 0,
+     Padding::kNone},
+    {SignatureScheme::kMlDsa44, "ML-DSA-44", nullptr, nullptr, 0,
+     Padding::kNone},
     {SignatureScheme::kEcdsaSecp256r1Sha256, "EC", "prime256v1", "SHA2-256", 32,
      Padding::kNone},
     {SignatureScheme::kEcdsaSecp384r1Sha384, "EC", "secp384r1", "SHA2-384", 48,
@@ -55,7 +62,7 @@ constexpr std::array<SchemeTraits, 14> kSchemes = {{
     {SignatureScheme::kRsaPkcs1Sha512, "RSA", nullptr, "SHA2-512", 64,
      Padding::kPkcs1},
 }};
-constexpr std::size_t kHandshakeSchemeCount = 11;
+constexpr std::size_t kHandshakeSchemeCount = 14;
 
 constexpr bool Pkcs1RowsAreLast() {
   for (std::size_t i = 0; i < kSchemes.size(); ++i) {
@@ -69,11 +76,38 @@ constexpr bool Pkcs1RowsAreLast() {
 static_assert(Pkcs1RowsAreLast(),
               "RFC 8446 section 4.2.3: no PKCS#1 in CertificateVerify");
 
-constexpr std::array<SignatureScheme, kSchemes.size()> kSchemeNumbers = [] {
-  std::array<SignatureScheme, kSchemes.size()> numbers{};
-  std::ranges::transform(kSchemes, numbers.begin(), &SchemeTraits::scheme);
-  return numbers;
-}();
+// The schemes of kSchemes that the running libcrypto has.
+struct Offered {
+  std::array<SignatureScheme, kSchemes.size()> schemes{};
+  std::size_t in_handshake = 0;
+  std::size_t count = 0;
+};
+
+// ML-DSA came with OpenSSL 3.5, and a provider may leave out others.
+bool IsThere(const SchemeTraits& traits) {
+  const std::unique_ptr<EVP_KEYMGMT, FnDeleter<EVP_KEYMGMT_free>> keys(
+      EVP_KEYMGMT_fetch(nullptr, traits.key_type, nullptr));
+  return keys != nullptr;
+}
+
+Offered ProbeSchemes() {
+  Offered offered;
+  for (std::size_t i = 0; i < kSchemes.size(); ++i) {
+    if (IsThere(kSchemes[i])) {
+      offered.schemes[offered.count++] = kSchemes[i].scheme;
+      if (i < kHandshakeSchemeCount) {
+        ++offered.in_handshake;
+      }
+    }
+  }
+  ERR_clear_error();
+  return offered;
+}
+
+const Offered& OfferedSchemes() {
+  static const Offered kOffered = ProbeSchemes();
+  return kOffered;
+}
 
 // The row of a scheme that may stand in a CertificateVerify, or null.
 const SchemeTraits* HandshakeTraits(SignatureScheme scheme) {
@@ -147,10 +181,14 @@ std::string_view ContextString(Role signer) {
 }  // namespace
 
 std::span<const SignatureScheme> HandshakeSchemes() {
-  return std::span(kSchemeNumbers).first(kHandshakeSchemeCount);
+  const Offered& offered = OfferedSchemes();
+  return std::span(offered.schemes).first(offered.in_handshake);
 }
 
-std::span<const SignatureScheme> CertificateSchemes() { return kSchemeNumbers; }
+std::span<const SignatureScheme> CertificateSchemes() {
+  const Offered& offered = OfferedSchemes();
+  return std::span(offered.schemes).first(offered.count);
+}
 
 std::vector<SignatureScheme> SchemesOfKey(evp_pkey_st* key) {
   std::vector<SignatureScheme> schemes;

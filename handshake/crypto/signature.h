@@ -17,7 +17,9 @@ struct evp_pkey_st;
 
 namespace ktlsd::handshake {
 
-// The schemes we sign and verify CertificateVerify with, best first.
+// The schemes we sign and verify CertificateVerify with, best first: those of
+// the list in wire.h that the running libcrypto has. ML-DSA, where it has it,
+// comes before the others.
 std::span<const SignatureScheme> HandshakeSchemes();
 // Those and the PKCS#1 ones that certificates may be signed with: what we
 // send in signature_algorithms. Chain signatures by SHA-1 or MD5 are never
@@ -25,7 +27,7 @@ std::span<const SignatureScheme> HandshakeSchemes();
 std::span<const SignatureScheme> CertificateSchemes();
 
 // The schemes that `key` can sign with in TLS 1.3, best first (an ECDSA key
-// has one, fixed by its curve; RSA has three; EdDSA one).
+// has one, fixed by its curve; RSA has three; EdDSA and ML-DSA one).
 std::vector<SignatureScheme> SchemesOfKey(evp_pkey_st* key);
 
 // The content covered by a CertificateVerify: 64 spaces, the context string of

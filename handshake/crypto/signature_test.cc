@@ -53,8 +53,8 @@ struct Kind {
   Schemes schemes;
 };
 
-const std::vector<Kind>& Kinds() {
-  static const std::vector<Kind> kKinds = {
+std::vector<Kind> ClassicKinds() {
+  return {
       {"p256", [] { return EcKey("P-256"); }, {kEcdsaSecp256r1Sha256}},
       {"p384", [] { return EcKey("P-384"); }, {kEcdsaSecp384r1Sha384}},
       {"ed25519", Ed25519Key, {kEd25519}},
@@ -76,6 +76,29 @@ const std::vector<Kind>& Kinds() {
        [] { return Key(EVP_PKEY_Q_keygen(nullptr, nullptr, "X25519")); },
        {}},
   };
+}
+
+Key MlDsaKey(const char* name) {
+  return Key(EVP_PKEY_Q_keygen(nullptr, nullptr, name));
+}
+
+bool HasMlDsa() { return MlDsaKey("ML-DSA-44") != nullptr; }
+
+// ML-DSA where this libcrypto has it.
+const std::vector<Kind>& Kinds() {
+  static const std::vector<Kind> kKinds = [] {
+    std::vector<Kind> kinds = ClassicKinds();
+    if (HasMlDsa()) {
+      kinds.push_back(
+          {"mldsa44", [] { return MlDsaKey("ML-DSA-44"); }, {kMlDsa44}});
+      kinds.push_back(
+          {"mldsa65", [] { return MlDsaKey("ML-DSA-65"); }, {kMlDsa65}});
+      kinds.push_back(
+          {"mldsa87", [] { return MlDsaKey("ML-DSA-87"); }, {kMlDsa87}});
+    }
+    ERR_clear_error();
+    return kinds;
+  }();
   return kKinds;
 }
 
@@ -178,6 +201,17 @@ TEST(Signature, SmallRsaKeysHaveNoRoomForALongHash) {
 
 TEST(Signature, NoKeyHasNoScheme) {
   EXPECT_TRUE(SchemesOfKey(nullptr).empty());
+}
+
+// Offered first where libcrypto has it, and not at all where it has not.
+TEST(Signature, OffersMlDsaWhereItIsThere) {
+  Schemes first(HandshakeSchemes().begin(), HandshakeSchemes().begin() + 3);
+  EXPECT_EQ(first == (Schemes{kMlDsa65, kMlDsa87, kMlDsa44}), HasMlDsa());
+  for (const SignatureScheme scheme : {kMlDsa44, kMlDsa65, kMlDsa87}) {
+    EXPECT_EQ(std::ranges::count(CertificateSchemes(), scheme) == 1,
+              HasMlDsa());
+  }
+  EXPECT_EQ(HandshakeSchemes().size(), HasMlDsa() ? 14U : 11U);
 }
 
 // RFC 8446 section 4.2.3: PKCS#1 v1.5 "MUST NOT be used in signed TLS

@@ -65,6 +65,12 @@ SharedKey GenerateNew(KeyKind kind) {
       return Generate("ED25519", 0, nullptr);
     case KeyKind::kEd448:
       return Generate("ED448", 0, nullptr);
+    case KeyKind::kMlDsa44:
+      return Generate("ML-DSA-44", 0, nullptr);
+    case KeyKind::kMlDsa65:
+      return Generate("ML-DSA-65", 0, nullptr);
+    case KeyKind::kMlDsa87:
+      return Generate("ML-DSA-87", 0, nullptr);
   }
   throw std::runtime_error("test PKI: no such kind of key");
 }
@@ -174,8 +180,11 @@ void AddExtensions(X509* certificate, X509* issuer,
 }
 
 const EVP_MD* DigestFor(EVP_PKEY* key, const std::string& digest) {
-  if (EVP_PKEY_is_a(key, "ED25519") == 1 || EVP_PKEY_is_a(key, "ED448") == 1) {
-    return nullptr;
+  for (const char* type :
+       {"ED25519", "ED448", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"}) {
+    if (EVP_PKEY_is_a(key, type) == 1) {
+      return nullptr;  // part of the algorithm
+    }
   }
   return EVP_get_digestbyname(digest.c_str());
 }
@@ -239,6 +248,21 @@ TestCertificate TestCertificate::Make(const CertificateSpec& spec,
   Check(X509_sign(raw, signing_key, DigestFor(signing_key, spec.digest)) > 0,
         "signature");
   return {certificate, key};
+}
+
+std::vector<KeyKind> UsableKeyKinds() {
+  std::vector<KeyKind> kinds = {KeyKind::kEcdsaP256,  KeyKind::kEcdsaP384,
+                                KeyKind::kEcdsaP521,  KeyKind::kRsa2048,
+                                KeyKind::kRsaPss2048, KeyKind::kEd25519,
+                                KeyKind::kEd448};
+  EVP_KEYMGMT* const ml_dsa = EVP_KEYMGMT_fetch(nullptr, "ML-DSA-65", nullptr);
+  if (ml_dsa != nullptr) {
+    EVP_KEYMGMT_free(ml_dsa);
+    kinds.insert(kinds.end(),
+                 {KeyKind::kMlDsa44, KeyKind::kMlDsa65, KeyKind::kMlDsa87});
+  }
+  ERR_clear_error();
+  return kinds;
 }
 
 TestCertificate TestCertificate::SelfSigned(const CertificateSpec& spec) {

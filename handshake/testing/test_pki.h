@@ -33,7 +33,14 @@ enum class KeyKind : uint8_t {
   kRsaPss2048,
   kEd25519,
   kEd448,
+  kMlDsa44,
+  kMlDsa65,
+  kMlDsa87,
 };
+
+// Those that are strong enough for a peer and that the running libcrypto has:
+// ML-DSA came with OpenSSL 3.5.
+std::vector<KeyKind> UsableKeyKinds();
 
 // Certificates are valid from 2020 to 2045 unless a test says otherwise; this
 // is a time in between.
