@@ -153,6 +153,8 @@ Result<AwaitServerHello::Next> AwaitServerHello::OnRetry(
   if (retry_) {
     return Error{Code::kUnexpectedMessage, "a second HelloRetryRequest"};
   }
+  // The server has nothing to say before our second hello.
+  RETURN_IF_ERROR(channel.CheckRecordEnd());
   // Section 4.1.4: "if the HelloRetryRequest would not result in any change
   // in the ClientHello", it is illegal.
   if (!retry.key_share && !retry.cookie) {

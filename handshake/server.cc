@@ -189,6 +189,8 @@ Result<AwaitServerConfig::Next> AwaitServerConfig::Configure(
                          /*retried=*/false, std::move(transcript), channel));
     return Next(std::move(next));
   }
+  // The client could not know yet what its second hello is to say.
+  RETURN_IF_ERROR(channel.CheckRecordEnd());
   RETURN_IF_ERROR(transcript.ReplaceByMessageHash());
   RETURN_IF_ERROR(SendRetry(choice, hello_, transcript, channel));
   return Next(AwaitSecondHello(std::move(choice), std::move(hello_.unchanging),
