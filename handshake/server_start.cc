@@ -247,6 +247,8 @@ class ServerAnswer {
       return std::visit(
           [](auto& state) { return ServerStart(std::move(state)); }, next);
     }
+    // As at a change of keys: a second hello cannot come before our retry.
+    RETURN_IF_ERROR(channel.CheckRecordEnd());
     RETURN_IF_ERROR(transcript.Add(received.bytes));
     RETURN_IF_ERROR(transcript.ReplaceByMessageHash());
     RETURN_IF_ERROR(SendRetry(choice, received.hello, transcript, channel));
