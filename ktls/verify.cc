@@ -67,7 +67,7 @@ Status CheckSendLimit(SocketOps& ops, BorrowedFd socket, uint16_t limit) {
   }
   uint16_t found = 0;
   std::memcpy(&found, bytes.data(), sizeof(found));
-  if (*size != bytes.size() || found != limit) {
+  if (*size != sizeof(found) || found != limit) {
     return NotConfirmed("TLS_TX_MAX_PAYLOAD_LEN is not the peer's limit");
   }
   return Ok{};
