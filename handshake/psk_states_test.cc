@@ -155,6 +155,25 @@ TEST(PskStates, ARequiredPskIsNotReplacedByACertificate) {
       "unknown_psk_identity");
 }
 
+// Section 4.2.11: without an acceptable PSK the server goes on without one.
+TEST(PskStates, AnAllowedPskIsReplacedByACertificate) {
+  PskWalk walk;
+  const auto client = walk.To<AwaitServerHello>();
+  const Bytes hello = walk.HelloWith([](auto& offer) {
+    offer.signature_algorithms = {SignatureScheme::kEd25519};
+  });
+  auto server = Give(AwaitClientHello(), hello, walk.server);
+  ASSERT_EQ(Outcome(server), "accepted");
+  ServerConfig config = Requiring(/*certificate=*/true);
+  config.psk = PskPolicy::kAllow;
+  auto choice = std::move(*server).Configure(std::move(config), walk.server);
+  ASSERT_EQ(Outcome(choice), "accepted");
+  auto next = std::get<AwaitPskChoice>(std::move(*choice))
+                  .Choose(std::nullopt, walk.server);
+  ASSERT_EQ(Outcome(next), "accepted");
+  EXPECT_TRUE(std::holds_alternative<AwaitServerSignature>(*next));
+}
+
 TEST(PskStates, APskAloneIsRefused) {
   EXPECT_EQ(OutcomeOfConfig(
                 [](auto& hello) {
