@@ -81,6 +81,10 @@ Result<AwaitEncryptedExtensions::Next> AwaitEncryptedExtensions::Receive(
                    ParseEncryptedExtensions(message.body));
   RETURN_IF_ERROR(CheckEncryptedExtensions(answer, progress_.offer));
   progress_.info.alpn_protocol = std::move(answer.alpn_protocol);
+  if (progress_.require_alpn && !progress_.info.alpn_protocol) {
+    return Error{Code::kNoApplicationProtocol,
+                 "the server chose no protocol of ours"};
+  }
   progress_.info.send_limit = SendLimit(answer.record_size_limit);
   // RFC 8449 section 4: it binds the protected records of the handshake too.
   channel.LimitContent(progress_.info.send_limit.value_or(kMaxPlaintext));
@@ -106,10 +110,11 @@ Result<AwaitServerCertificate::Next> AwaitServerCertificate::Receive(
   if (certificate.entries.empty()) {
     return Error{Code::kDecodeError, "the server sent no certificate"};
   }
-  ASSIGN_OR_RETURN(std::vector<Bytes> chain, TakeChain(certificate));
+  ASSIGN_OR_RETURN(PeerProof proof,
+                   TakeChain(certificate, progress_.offer.status_request));
   RETURN_IF_ERROR(progress_.transcript.Add(message.whole));
   return Next(AwaitServerProof(std::move(progress_), std::move(keys_),
-                               std::move(request_), std::move(chain)));
+                               std::move(request_), std::move(proof)));
 }
 
 Result<AwaitServerCertificate::Next> AwaitServerCertificate::OnRequest(
@@ -133,13 +138,13 @@ Result<AwaitServerVerdict> AwaitServerProof::Receive(
   if (!Contains(progress_.offer.signature_algorithms, verify.scheme)) {
     return Illegal("the server signed with a scheme we did not offer");
   }
-  ASSIGN_OR_RETURN(const HashValue hash, progress_.transcript.Current());
+  ASSIGN_OR_RETURN(proof_.transcript_hash, progress_.transcript.Current());
   RETURN_IF_ERROR(progress_.transcript.Add(message.whole));
+  proof_.scheme = verify.scheme;
+  proof_.signature = std::move(verify.signature);
   progress_.info.peer_scheme = verify.scheme;
   return AwaitServerVerdict(std::move(progress_), std::move(keys_),
-                            std::move(request_),
-                            PeerProof{std::move(chain_), verify.scheme, hash,
-                                      std::move(verify.signature)});
+                            std::move(request_), std::move(proof_));
 }
 
 AwaitServerFinished AwaitServerVerdict::Accept(PeerVerified verified) && {
@@ -209,8 +214,8 @@ std::optional<SignatureScheme> AwaitServerFinished::ChooseScheme() const {
 Status AwaitServerFinished::SendCertificate(Channel& channel) {
   ASSIGN_OR_RETURN(
       const Bytes message,
-      SerializeChain(progress_.certificate ? &*progress_.certificate
-                                           : nullptr));
+      SerializeChain(progress_.certificate ? &*progress_.certificate : nullptr,
+                     request_->status_request));
   RETURN_IF_ERROR(progress_.transcript.Add(message));
   channel.Send(message);
   return Ok{};

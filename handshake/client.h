@@ -41,6 +41,7 @@ struct ClientProgress {
   ClientHello offer;  // to check answers against
   HandshakeInfo info;
   Transcript transcript;
+  bool require_alpn = false;
 };
 
 class AwaitEncryptedExtensions {
@@ -92,17 +93,16 @@ class AwaitServerProof {
  private:
   friend class AwaitServerCertificate;
   AwaitServerProof(ClientProgress progress, HandshakeKeys keys,
-                   std::optional<CertificateRequest> request,
-                   std::vector<Bytes> chain)
+                   std::optional<CertificateRequest> request, PeerProof proof)
       : progress_(std::move(progress)),
         keys_(std::move(keys)),
         request_(std::move(request)),
-        chain_(std::move(chain)) {}
+        proof_(std::move(proof)) {}
 
   ClientProgress progress_;
   HandshakeKeys keys_;
   std::optional<CertificateRequest> request_;
-  std::vector<Bytes> chain_;
+  PeerProof proof_;  // without signature
 };
 
 class AwaitServerVerdict {

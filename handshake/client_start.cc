@@ -94,6 +94,7 @@ Status AwaitServerHello::PrepareHello() {
   }
   if (config_.psks.empty()) {
     OfferCertificates(hello_);
+    hello_.status_request = config_.request_ocsp;
   } else {
     OfferPsks();
   }
@@ -319,7 +320,8 @@ Result<AwaitServerHello::Next> AwaitServerHello::OnHello(
   Transcript transcript = std::move(retry_->transcript);
   RETURN_IF_ERROR(transcript.Add(whole));
   ClientProgress progress{std::move(config_.certificate), std::move(hello_),
-                          std::move(info), std::move(transcript)};
+                          std::move(info), std::move(transcript),
+                          config_.require_alpn};
   if (answer.selected_psk) {
     PskName& psk = config_.psks[*answer.selected_psk];
     progress.info.psk_identity = psk.identity;

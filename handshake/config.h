@@ -24,6 +24,9 @@ struct LocalCertificate {
   std::vector<Bytes> chain;  // DER, end entity first
   std::vector<SignatureScheme>
       schemes;  // that the key can sign with, best first
+  // A DER OCSP response about the end entity, for peers that ask for one (RFC
+  // 8446 section 4.4.2.1); not looked into.
+  std::optional<Bytes> ocsp_response = std::nullopt;
 };
 
 // Suites by preference: the kernel's fastest first.
@@ -68,6 +71,10 @@ struct ClientConfig {
   // Of `groups`, those a key share is sent for at once; must not be empty.
   std::vector<NamedGroup> share_groups = DefaultShares(groups);
   std::vector<Bytes> alpn_protocols;
+  bool require_alpn = false;  // refuse a server that chooses none of them
+  // Ask the server for an OCSP response; PeerPolicy::stapling says what it must
+  // be like.
+  bool request_ocsp = false;
   std::optional<LocalCertificate> certificate;
   // External PSKs to offer, best first, only with (EC)DHE. With any, the server
   // must choose one: no certificate is asked for or shown, and the suites are
@@ -106,6 +113,7 @@ struct ServerConfig {
   // Protocols we speak, best first; the client's offer decides. Empty: ALPN is
   // ignored. With an offer and no match: no_application_protocol.
   std::vector<Bytes> alpn_protocols;
+  bool require_alpn = false;  // refuse a client that offers none at all
 };
 
 // What was agreed on.

@@ -32,26 +32,35 @@ Status SendHandshake(Result<Bytes> message, Transcript& transcript,
   return Ok{};
 }
 
-Result<Bytes> SerializeChain(const LocalCertificate* certificate) {
+Result<Bytes> SerializeChain(const LocalCertificate* certificate, bool staple) {
   Certificate message;
   if (certificate != nullptr) {
     for (const Bytes& der : certificate->chain) {
       message.entries.push_back({der, std::nullopt, {}});
     }
+    if (staple && !message.entries.empty()) {
+      message.entries.front().ocsp_response = certificate->ocsp_response;
+    }
   }
   return Serialize(message);
 }
 
-Result<std::vector<Bytes>> TakeChain(Certificate& certificate) {
-  std::vector<Bytes> chain;
+Result<PeerProof> TakeChain(Certificate& certificate, bool ocsp_requested) {
+  PeerProof proof;
   for (CertificateEntry& entry : certificate.entries) {
-    if (!entry.extension_types.empty()) {
-      return Error{Code::kUnsupportedExtension,
-                   "a certificate extension that we did not offer"};
+    for (const uint16_t type : entry.extension_types) {
+      if (!ocsp_requested ||
+          type != static_cast<uint16_t>(ExtensionType::kStatusRequest)) {
+        return Error{Code::kUnsupportedExtension,
+                     "a certificate extension that we did not offer"};
+      }
     }
-    chain.push_back(std::move(entry.der));
+    if (proof.chain.empty()) {
+      proof.ocsp_response = std::move(entry.ocsp_response);
+    }
+    proof.chain.push_back(std::move(entry.der));
   }
-  return chain;
+  return proof;
 }
 
 Bytes ToSend(const HashSecret& mac) {

@@ -17,6 +17,7 @@
 #include "handshake/crypto/digest.h"
 #include "handshake/crypto/signature.h"
 #include "handshake/key_schedule.h"
+#include "handshake/peer_proof.h"
 #include "handshake/wire.h"
 
 namespace ktlsd::handshake {
@@ -51,12 +52,14 @@ std::optional<uint16_t> SendLimit(std::optional<uint16_t> record_size_limit);
 Status SendHandshake(Result<Bytes> message, Transcript& transcript,
                      Channel& channel);
 
-// A Certificate message with our chain, empty for nullptr, and no extensions.
-Result<Bytes> SerializeChain(const LocalCertificate* certificate);
+// A Certificate message with our chain, empty for nullptr. With `staple` our
+// OCSP response goes with the end entity, if there is one.
+Result<Bytes> SerializeChain(const LocalCertificate* certificate, bool staple);
 
-// Moves the DER chain out of a peer's Certificate.
-// Errors: kUnsupportedExtension for an extension, since we offer none.
-Result<std::vector<Bytes>> TakeChain(Certificate& certificate);
+// Moves chain and OCSP response out of a peer's Certificate; the rest of the
+// proof comes with its CertificateVerify.
+// Errors: kUnsupportedExtension for an extension that we did not ask for.
+Result<PeerProof> TakeChain(Certificate& certificate, bool ocsp_requested);
 
 // A binder or verify_data of ours, which is sent: from here on no secret.
 Bytes ToSend(const HashSecret& mac);

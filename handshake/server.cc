@@ -74,8 +74,9 @@ Result<AwaitClientCertificate::Next> AwaitClientCertificate::Receive(
   }
   RETURN_IF_ERROR(progress_.transcript.Add(message.whole));
   if (!certificate.entries.empty()) {
-    ASSIGN_OR_RETURN(std::vector<Bytes> chain, TakeChain(certificate));
-    return Next(AwaitClientProof(std::move(progress_), std::move(chain)));
+    ASSIGN_OR_RETURN(PeerProof proof,
+                     TakeChain(certificate, /*ocsp_requested=*/false));
+    return Next(AwaitClientProof(std::move(progress_), std::move(proof)));
   }
   if (client_auth_ == ClientAuth::kRequire) {
     return Error{Code::kCertificateRequired, "the client has no certificate"};
@@ -93,12 +94,12 @@ Result<AwaitClientVerdict> AwaitClientProof::Receive(
       HandshakeSchemes().end()) {
     return Illegal("the client signed with a scheme we did not ask for");
   }
-  ASSIGN_OR_RETURN(const HashValue hash, progress_.transcript.Current());
+  ASSIGN_OR_RETURN(proof_.transcript_hash, progress_.transcript.Current());
   RETURN_IF_ERROR(progress_.transcript.Add(message.whole));
+  proof_.scheme = verify.scheme;
+  proof_.signature = std::move(verify.signature);
   progress_.session.info.peer_scheme = verify.scheme;
-  return AwaitClientVerdict(std::move(progress_),
-                            PeerProof{std::move(chain_), verify.scheme, hash,
-                                      std::move(verify.signature)});
+  return AwaitClientVerdict(std::move(progress_), std::move(proof_));
 }
 
 AwaitClientFinished AwaitClientVerdict::Accept(PeerVerified verified) && {

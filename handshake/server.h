@@ -95,11 +95,11 @@ class AwaitClientProof {
 
  private:
   friend class AwaitClientCertificate;
-  AwaitClientProof(ServerProgress progress, std::vector<Bytes> chain)
-      : progress_(std::move(progress)), chain_(std::move(chain)) {}
+  AwaitClientProof(ServerProgress progress, PeerProof proof)
+      : progress_(std::move(progress)), proof_(std::move(proof)) {}
 
   ServerProgress progress_;
-  std::vector<Bytes> chain_;
+  PeerProof proof_;  // without signature
 };
 
 class AwaitClientVerdict {

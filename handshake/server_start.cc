@@ -74,6 +74,10 @@ std::optional<NamedGroup> ChooseGroup(const ServerConfig& config,
 
 Result<std::optional<Bytes>> ChooseProtocol(const ServerConfig& config,
                                             const ClientHello& hello) {
+  if (config.require_alpn && hello.alpn_protocols.empty()) {
+    return Error{Code::kNoApplicationProtocol,
+                 "the client offers no application protocol"};
+  }
   if (config.alpn_protocols.empty() || hello.alpn_protocols.empty()) {
     return std::optional<Bytes>();
   }
@@ -129,6 +133,7 @@ Result<ServerChoice> Choose(ServerConfig config, const ClientHello& hello,
   if (config.record_size_limit) {
     choice.record_size_limit = hello.record_size_limit;
   }
+  choice.staple = hello.status_request;
   choice.suite = *suite;
   choice.group = *group;
   choice.psk = std::move(psk);
@@ -226,8 +231,9 @@ Status SendCertificates(const ServerChoice& choice, Transcript& transcript,
                                              certificate_schemes.end());
     RETURN_IF_ERROR(SendHandshake(Serialize(request), transcript, channel));
   }
-  return SendHandshake(SerializeChain(&choice.config.certificate), transcript,
-                       channel);
+  return SendHandshake(
+      SerializeChain(&choice.config.certificate, choice.staple), transcript,
+      channel);
 }
 
 }  // namespace

@@ -80,6 +80,7 @@ LocalPeer LocalPeer::Client(LocalPeerSetup setup) {
 LocalPeer LocalPeer::Server(LocalPeerSetup setup) {
   if (setup.credential != nullptr) {
     setup.server.certificate = CertificateOf(*setup.credential);
+    setup.server.certificate.ocsp_response = setup.ocsp_response;
   }
   return LocalPeer(Engine::Server(), std::move(setup));
 }

@@ -26,8 +26,9 @@ struct LocalPeerSetup {
   const TrustStore* trust = nullptr;
   PeerPolicy policy;  // of the other end
   ClientConfig client;
-  ServerConfig server;              // its certificate comes from `credential`
-  const LocalPsks* psks = nullptr;  // a client offers them all
+  ServerConfig server;  // its certificate comes from `credential`
+  std::optional<Bytes> ocsp_response;  // goes with `credential`
+  const LocalPsks* psks = nullptr;     // a client offers them all
 };
 
 class LocalPeer {

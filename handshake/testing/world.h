@@ -27,6 +27,7 @@ class World {
 
   const Credential& server_credential() const { return server_; }
   const TrustStore& trust() const { return trust_; }
+  const TestPki& pki() const { return pki_; }
 
  private:
   TestPki pki_;
