@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 
-from cases import SCHEMES, Case
+from cases import DEFAULT, SCHEMES, Case
 from peers import NAME, OURS, THEIRS, Peer
 from pki import Pki
 
@@ -72,7 +72,7 @@ class Meeting:
         other = "client" if role == "server" else "server"
         theirs = role == "client" or self.case.mutual
         wanted = {
-            "exit": "0", "suite": self.case.suite, "group": self.case.group,
+            "exit": "0", "suite": self.case.suite, "group": self._group(),
             "hello_retry": self.case.retry, "resumption": "none",
             "peer_subject": f"CN={self.case.kind}-{other}" if theirs else ""}
         for name, value in wanted.items():
@@ -85,6 +85,11 @@ class Meeting:
                 raise Failed(f"{name} is {report[name]}, not {wanted_scheme}")
         if self.peer.no_key_log is None:
             self._check_secrets(report)
+
+    def _group(self) -> str:
+        """The group that must come out."""
+        return (self.peer.best_group if self.case.group == DEFAULT
+                else self.case.group)
 
     def _check_secrets(self, report: dict[str, str]) -> None:
         text = self.key_log.read_text()
@@ -126,7 +131,8 @@ class Meeting:
     def _driver(self, role: str, options: dict) -> list[str]:
         options = {"role": role, "authorities": self.pki.authorities,
                    "timeout-ms": DEADLINE * 1000, **options}
-        return [self.driver, *(f"--{k}={v}" for k, v in options.items())]
+        return [self.driver, *(f"--{k}={v}" for k, v in options.items()
+                               if v != DEFAULT)]
 
     def _start(self, command: list[str]) -> subprocess.Popen:
         environment = {**os.environ, "HOME": str(self.folder),
