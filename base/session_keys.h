@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "base/secret.h"
@@ -48,6 +49,10 @@ struct SessionKeys {
   CipherSuite suite;
   DirectionKeys send;
   DirectionKeys receive;
+  // The most content of a record that the peer takes, in bytes, 63 to 16383;
+  // none for the protocol's own limit (RFC 8449 section 4, less the byte of the
+  // content type).
+  std::optional<uint16_t> send_limit{};
 };
 
 // Proof that the peer's Finished was verified, and ours was made. Only the

@@ -159,7 +159,7 @@ void Channel::Send(ByteView message) {
 Status Channel::Pack() {
   ByteView rest = unpacked_;
   while (!rest.empty()) {
-    const std::size_t size = std::min(rest.size(), kMaxPlaintext);
+    const std::size_t size = std::min(rest.size(), max_content_);
     RETURN_IF_ERROR(Seal(ContentType::kHandshake, rest.first(size)));
     rest = rest.subspan(size);
   }

@@ -10,6 +10,7 @@
 // Design:    docs/design/exact-reads.md
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 
@@ -70,6 +71,11 @@ class Channel {
   Status SendAlert(Alert alert);
   // From now on records are sealed with `sealer`.
   Status StartSealing(RecordSealer sealer);
+  // No record carries more than `bytes` of content from now on; more than
+  // kMaxPlaintext changes nothing.
+  void LimitContent(std::size_t bytes) {
+    max_content_ = std::min(bytes, kMaxPlaintext);
+  }
   // Turns queued messages into records; output() then holds all there is.
   Status Pack();
 
@@ -102,6 +108,7 @@ class Channel {
   bool change_cipher_spec_allowed_ = false;
 
   Bytes unpacked_;
+  std::size_t max_content_ = kMaxPlaintext;
   std::optional<RecordSealer> sealer_;
   OutputQueue output_;
 };

@@ -34,7 +34,9 @@ Status CheckEncryptedExtensions(const EncryptedExtensions& answer,
         (type == static_cast<uint16_t>(ExtensionType::kServerName) &&
          offer.server_name) ||
         (type == static_cast<uint16_t>(ExtensionType::kAlpn) &&
-         !offer.alpn_protocols.empty());
+         !offer.alpn_protocols.empty()) ||
+        (type == static_cast<uint16_t>(ExtensionType::kRecordSizeLimit) &&
+         offer.record_size_limit);
     if (!offered) {
       return Error{Code::kUnsupportedExtension,
                    "the server answers an extension we did not offer"};
@@ -73,12 +75,15 @@ Result<AwaitEncryptedExtensions> AwaitEncryptedExtensions::Start(
 }
 
 Result<AwaitEncryptedExtensions::Next> AwaitEncryptedExtensions::Receive(
-    const HandshakeMessage& message) && {
+    const HandshakeMessage& message, Channel& channel) && {
   RETURN_IF_ERROR(Expect(HandshakeType::kEncryptedExtensions, message));
   ASSIGN_OR_RETURN(EncryptedExtensions answer,
                    ParseEncryptedExtensions(message.body));
   RETURN_IF_ERROR(CheckEncryptedExtensions(answer, progress_.offer));
   progress_.info.alpn_protocol = std::move(answer.alpn_protocol);
+  progress_.info.send_limit = SendLimit(answer.record_size_limit);
+  // RFC 8449 section 4: it binds the protected records of the handshake too.
+  channel.LimitContent(progress_.info.send_limit.value_or(kMaxPlaintext));
   RETURN_IF_ERROR(progress_.transcript.Add(message.whole));
   if (psk_) {
     return Next(AwaitServerFinished(std::move(progress_), std::move(keys_),
@@ -186,7 +191,8 @@ Result<Session> AwaitServerFinished::Keys() {
   ASSIGN_OR_RETURN(HashSecret exporter, application.ExporterMaster(hash));
   return Session{SessionKeys{progress_.info.suite,
                              DirectionKeys{std::move(secrets.client)},
-                             DirectionKeys{std::move(secrets.server)}},
+                             DirectionKeys{std::move(secrets.server)},
+                             progress_.info.send_limit},
                  progress_.info, std::move(exporter)};
 }
 

@@ -47,7 +47,7 @@ class AwaitEncryptedExtensions {
  public:
   const HandshakeInfo& info() const { return progress_.info; }
   using Next = std::variant<AwaitServerCertificate, AwaitServerFinished>;
-  Result<Next> Receive(const HandshakeMessage& message) &&;
+  Result<Next> Receive(const HandshakeMessage& message, Channel& channel) &&;
 
  private:
   friend class AwaitServerHello;

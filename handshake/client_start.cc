@@ -89,6 +89,9 @@ Status AwaitServerHello::PrepareHello() {
     hello_.server_name = config_.server_name;
   }
   hello_.alpn_protocols = config_.alpn_protocols;
+  if (config_.record_size_limit) {
+    hello_.record_size_limit = kFullRecordSizeLimit;
+  }
   if (config_.psks.empty()) {
     OfferCertificates(hello_);
   } else {
@@ -239,6 +242,8 @@ Status AwaitServerHello::CheckRetry(const ServerHello& retry) const {
 Result<AwaitServerHello::Next> AwaitServerHello::OnRetry(
     const ServerHello& retry, ByteView whole, Channel& channel) {
   RETURN_IF_ERROR(CheckRetry(retry));
+  // As at a change of keys: what comes behind it answers no hello of ours.
+  RETURN_IF_ERROR(channel.CheckRecordEnd());
   const HashAlgorithm hash = HashOf(retry.cipher_suite);
   ASSIGN_OR_RETURN(Transcript transcript, Transcript::Create(hash));
   RETURN_IF_ERROR(transcript.Add(hello_bytes_));

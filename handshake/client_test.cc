@@ -156,6 +156,15 @@ TEST(Client, RefusesARetryForAShareItSentOrCannotSend) {
   }
 }
 
+TEST(Client, RefusesBytesBehindTheRetryInItsRecord) {
+  Walk walk;
+  auto server = walk.To<AwaitSecondHello>();
+  Channel channel = ChannelWithLeftOver();
+  EXPECT_EQ(
+      Outcome(Give(*std::move(walk.waiting_client), walk.ToClient(), channel)),
+      "unexpected_message");
+}
+
 ClientHello SecondHello(Walk& walk) {
   return ParseClientHello(MessageOf(walk.ToServer()).body).value();
 }

@@ -76,6 +76,10 @@ struct ClientConfig {
   // RFC 8446 section D.4: session id and change_cipher_spec, so that old
   // middleboxes take the connection for TLS 1.2.
   bool middlebox_compatibility = true;
+  // Whether to negotiate the size of records (RFC 8449): only where the kernel
+  // will keep to the peer's limit (ktls::Capabilities::payload_limit). Ours is
+  // the protocol's own: kernels do not enforce a smaller one.
+  bool record_size_limit = false;
 };
 
 enum class ClientAuth : uint8_t {
@@ -98,6 +102,7 @@ struct ServerConfig {
   // Has no effect on a handshake with a PSK, which asks for no certificate.
   ClientAuth client_auth = ClientAuth::kNone;
   PskPolicy psk = PskPolicy::kIgnore;
+  bool record_size_limit = false;  // as ClientConfig's
   // Protocols we speak, best first; the client's offer decides. Empty: ALPN is
   // ignored. With an offer and no match: no_application_protocol.
   std::vector<Bytes> alpn_protocols;
@@ -112,7 +117,8 @@ struct HandshakeInfo {
   std::optional<SignatureScheme> our_scheme;   // we showed a certificate
   std::optional<SignatureScheme> peer_scheme;  // the peer did, and it holds
   std::optional<Bytes> alpn_protocol;
-  std::optional<Bytes> psk_identity;  // of the PSK that was agreed on
+  std::optional<Bytes> psk_identity;   // of the PSK that was agreed on
+  std::optional<uint16_t> send_limit;  // bytes; as SessionKeys has it
 };
 
 // The end of a successful handshake.

@@ -15,6 +15,13 @@ const KeyShareEntry* FindShare(const ClientHello& hello, NamedGroup group) {
   return found == hello.key_shares->end() ? nullptr : &*found;
 }
 
+std::optional<uint16_t> SendLimit(std::optional<uint16_t> record_size_limit) {
+  if (!record_size_limit || *record_size_limit >= kFullRecordSizeLimit) {
+    return std::nullopt;
+  }
+  return static_cast<uint16_t>(*record_size_limit - 1);
+}
+
 Status SendHandshake(Result<Bytes> message, Transcript& transcript,
                      Channel& channel) {
   if (!message.ok()) {

@@ -42,6 +42,11 @@ std::optional<T> FirstCommon(const std::vector<T>& preferred,
 // The key share of `group` in a hello, or nullptr.
 const KeyShareEntry* FindShare(const ClientHello& hello, NamedGroup group);
 
+// The most content of a record for a peer with this record_size_limit, in
+// bytes: one byte goes to the content type (RFC 8449 section 4). None when that
+// is no less than the protocol's own limit.
+std::optional<uint16_t> SendLimit(std::optional<uint16_t> record_size_limit);
+
 // Adds `message` to `transcript` and queues it; passes its error on.
 Status SendHandshake(Result<Bytes> message, Transcript& transcript,
                      Channel& channel);

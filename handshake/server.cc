@@ -23,7 +23,7 @@ Result<Session> ApplicationKeys(HandshakeInfo info,
   ASSIGN_OR_RETURN(TrafficSecrets secrets, application.Traffic(hash));
   ASSIGN_OR_RETURN(HashSecret exporter, application.ExporterMaster(hash));
   SessionKeys keys{info.suite, DirectionKeys{std::move(secrets.server)},
-                   DirectionKeys{std::move(secrets.client)}};
+                   DirectionKeys{std::move(secrets.client)}, info.send_limit};
   return Session{std::move(keys), std::move(info), std::move(exporter)};
 }
 

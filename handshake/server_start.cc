@@ -126,6 +126,9 @@ Result<ServerChoice> Choose(ServerConfig config, const ClientHello& hello,
     return Error{Code::kNoCommonGroup, "no group in common"};
   }
   ASSIGN_OR_RETURN(choice.alpn_protocol, ChooseProtocol(config, hello));
+  if (config.record_size_limit) {
+    choice.record_size_limit = hello.record_size_limit;
+  }
   choice.suite = *suite;
   choice.group = *group;
   choice.psk = std::move(psk);
@@ -139,6 +142,7 @@ HandshakeInfo InfoOf(const ServerChoice& choice, bool retried) {
   info.group = choice.group;
   info.hello_retry = retried;
   info.alpn_protocol = choice.alpn_protocol;
+  info.send_limit = SendLimit(choice.record_size_limit);
   if (choice.psk) {
     info.psk_identity = choice.psk->identity;
   } else {
@@ -201,6 +205,12 @@ Status SendExtensions(const ServerChoice& choice, Transcript& transcript,
                       Channel& channel) {
   EncryptedExtensions extensions;
   extensions.alpn_protocol = choice.alpn_protocol;
+  if (choice.record_size_limit) {
+    extensions.record_size_limit = kFullRecordSizeLimit;
+    // RFC 8449 section 4: it binds the protected records of the handshake too.
+    channel.LimitContent(
+        SendLimit(choice.record_size_limit).value_or(kMaxPlaintext));
+  }
   return SendHandshake(Serialize(extensions), transcript, channel);
 }
 
@@ -237,6 +247,8 @@ class ServerAnswer {
       return std::visit(
           [](auto& state) { return ServerStart(std::move(state)); }, next);
     }
+    // As at a change of keys: a second hello cannot come before our retry.
+    RETURN_IF_ERROR(channel.CheckRecordEnd());
     RETURN_IF_ERROR(transcript.Add(received.bytes));
     RETURN_IF_ERROR(transcript.ReplaceByMessageHash());
     RETURN_IF_ERROR(SendRetry(choice, received.hello, transcript, channel));

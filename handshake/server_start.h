@@ -109,8 +109,9 @@ struct ServerChoice {
   ServerConfig config;
   CipherSuite suite{};
   NamedGroup group{};
-  std::optional<PskName> psk;  // else a certificate
-  SignatureScheme scheme{};    // of the certificate
+  std::optional<PskName> psk;                 // else a certificate
+  std::optional<uint16_t> record_size_limit;  // the client's, negotiated
+  SignatureScheme scheme{};                   // of the certificate
   std::optional<Bytes> alpn_protocol;
 };
 

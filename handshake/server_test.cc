@@ -163,6 +163,17 @@ TEST(Server, RefusesAShareThatIsNoPoint) {
   EXPECT_TRUE(walk.server.ProveFlushed());  // nothing was sent before
 }
 
+TEST(Server, RefusesBytesBehindTheHelloBeforeARetry) {
+  Walk walk;
+  const auto client = walk.To<AwaitServerHello>();
+  walk.server_config.groups = {NamedGroup::kSecp256r1};
+  Channel channel = ChannelWithLeftOver();
+  auto state = Give(AwaitClientHello(), walk.ToServer(), channel).value();
+  EXPECT_EQ(Outcome(std::move(state).Configure(walk.server_config, channel)),
+            "unexpected_message");
+  EXPECT_TRUE(channel.ProveFlushed());  // no HelloRetryRequest went out
+}
+
 // --- The second ClientHello ---
 
 std::string_view OutcomeOfSecond(const ChangeHello& change) {

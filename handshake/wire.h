@@ -102,6 +102,9 @@ inline constexpr uint16_t kVersionTls13 = 0x0304;
 
 inline constexpr std::size_t kRecordHeaderSize = 5;     // bytes; section 5.1
 inline constexpr std::size_t kMaxPlaintext = 1U << 14;  // bytes; section 5.1
+// The record_size_limit that a peer may use to the full (RFC 8449 section 4):
+// the content and the byte of its type.
+inline constexpr uint16_t kFullRecordSizeLimit = kMaxPlaintext + 1;
 inline constexpr std::size_t kMaxCiphertext = kMaxPlaintext + 256;  // 5.2
 inline constexpr std::size_t kHandshakeHeaderSize = 4;  // bytes; section 4
 inline constexpr std::size_t kRandomSize = 32;          // bytes; section 4.1.2

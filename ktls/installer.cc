@@ -18,7 +18,12 @@ Status Install(SocketOps& ops, BorrowedFd socket, SessionKeys&& keys,
                    MakeCryptoInfo(consumed.suite, consumed.send));
   RETURN_IF_ERROR(AttachTls(ops, socket));
   RETURN_IF_ERROR(SetKeys(ops, socket, Direction::kReceive, receive));
-  return SetKeys(ops, socket, Direction::kSend, send);
+  RETURN_IF_ERROR(SetKeys(ops, socket, Direction::kSend, send));
+  // Last: the kernel's minimum of 63 bytes holds once TLS 1.3 is set.
+  if (consumed.send_limit) {
+    return LimitPayload(ops, socket, *consumed.send_limit);
+  }
+  return Ok{};
 }
 
 }  // namespace ktlsd::ktls

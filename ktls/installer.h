@@ -1,7 +1,8 @@
 // Hands a finished handshake's keys to the kernel (kernel TLS).
 //
-// Scope:     TCP_ULP "tls", TLS_RX, TLS_TX, in this order. That they took hold
-//            is not said here but by Verify (ktls/verify.h).
+// Scope:     TCP_ULP "tls", TLS_RX, TLS_TX, and TLS_TX_MAX_PAYLOAD_LEN where a
+//            limit was negotiated, in this order. That they took hold is not
+//            said here but by Verify (ktls/verify.h).
 // Layer:     ktls, over base/; knows no handshake and no netlink.
 // Threads:   as SocketOps.
 // Privilege: none beyond holding the socket; the tls module must be loaded.
@@ -29,7 +30,7 @@ namespace ktlsd::ktls {
 // The kernel takes up what the peer sent already during the call. When that is
 // no record the call succeeds all the same, and Verify sees it: nobody may read
 // SO_ERROR before, which would clear the error while reading stays stopped.
-// Cost:     three system calls, never blocks.
+// Cost:     three or four system calls, never blocks.
 Status Install(SocketOps& ops, BorrowedFd socket, SessionKeys&& keys,
                Finished finished, Drained drained, Flushed flushed);
 

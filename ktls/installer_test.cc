@@ -63,6 +63,23 @@ TEST(KeyInstaller, KeysBothDirectionsReceiveFirst) {
             "0000000000000001");
 }
 
+TEST(KeyInstaller, LimitsRecordsLastOfAll) {
+  FakeSocketOps ops;
+  SessionKeys keys = ClientKeys();
+  keys.send_limit = 511;
+  ASSERT_TRUE(InstallOn(ops, std::move(keys)).ok());
+  EXPECT_EQ(ops.calls(),
+            (std::vector<std::string>{"set TCP_ULP", "set TLS_RX", "set TLS_TX",
+                                      "set TLS_TX_MAX_PAYLOAD_LEN"}));
+}
+
+TEST(KeyInstaller, FailsWhereTheKernelCannotKeepToTheLimit) {
+  FakeSocketOps ops({.payload_limit = false});
+  SessionKeys keys = ClientKeys();
+  keys.send_limit = 511;
+  EXPECT_EQ(InstallOn(ops, std::move(keys)).error().code, Code::kOffloadFailed);
+}
+
 TEST(KeyInstaller, WipesTheKeysItWasGiven) {
   for (const bool works : {true, false}) {
     FakeSocketOps ops;

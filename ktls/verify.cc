@@ -57,6 +57,22 @@ Result<CipherSuite> ReadSuite(SocketOps& ops, BorrowedFd socket, int option,
   return *suite;
 }
 
+Status CheckSendLimit(SocketOps& ops, BorrowedFd socket, uint16_t limit) {
+  std::array<uint8_t, sizeof(uint16_t)> bytes{};
+  const Result<std::size_t> size =
+      ops.GetOption(socket, SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, bytes);
+  if (!size.ok()) {
+    return NotConfirmed("TLS_TX_MAX_PAYLOAD_LEN cannot be read",
+                        size.error().os_error);
+  }
+  uint16_t found = 0;
+  std::memcpy(&found, bytes.data(), sizeof(found));
+  if (*size != sizeof(found) || found != limit) {
+    return NotConfirmed("TLS_TX_MAX_PAYLOAD_LEN is not the peer's limit");
+  }
+  return Ok{};
+}
+
 Status CheckNoError(SocketOps& ops, BorrowedFd socket) {
   const Result<short> events = ops.Poll(socket, 0);
   if (!events.ok()) {
@@ -89,6 +105,9 @@ Result<Offloaded> Verify(SocketOps& ops, BorrowedFd socket,
   }
   if (std::ranges::find(expected.allowed, send) == expected.allowed.end()) {
     return NotConfirmed("a suite that was not allowed");
+  }
+  if (expected.send_limit) {
+    RETURN_IF_ERROR(CheckSendLimit(ops, socket, *expected.send_limit));
   }
   RETURN_IF_ERROR(CheckNoError(ops, socket));
   return Offloaded(send);

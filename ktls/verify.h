@@ -8,6 +8,8 @@
 // Design:    docs/design/ktls-offload.md
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <span>
 
 #include "base/owned_fd.h"
@@ -20,6 +22,7 @@ namespace ktlsd::ktls {
 // What a socket must be found to be.
 struct ExpectedOffload {
   std::span<const CipherSuite> allowed;  // by the job; must outlive the call
+  std::optional<uint16_t> send_limit{};  // bytes; as SessionKeys has it
 };
 
 // Proof that the kernel encrypts and decrypts one socket, with which suite.
@@ -44,10 +47,11 @@ class [[nodiscard]] Offloaded {
 bool MayBeAttached(SocketOps& ops, BorrowedFd socket);
 
 // Reads `socket` back: the ULP is "tls"; both directions have TLS 1.3 and the
-// same cipher, of a suite that `expected` allows; no error is pending.
+// same cipher, of a suite that `expected` allows; the limit of records that
+// are sent, where one is expected; no error is pending.
 //
 // Errors: kOffloadNotConfirmed, with what was found wrong.
-// Cost:   four system calls, never blocks.
+// Cost:   four or five system calls, never blocks.
 Result<Offloaded> Verify(SocketOps& ops, BorrowedFd socket,
                          const ExpectedOffload& expected);
 

@@ -30,15 +30,16 @@ constexpr CipherSuite kSuite = CipherSuite::kChaCha20Poly1305Sha256;
 constexpr CipherSuite kAllowed[] = {CipherSuite::kAes128GcmSha256, kSuite};
 const BorrowedFd kSocket(7);
 
-void InstallOn(FakeSocketOps& ops) {
+void InstallOn(FakeSocketOps& ops,
+               std::optional<uint16_t> send_limit = std::nullopt) {
   const auto keys = [] {
     return DirectionKeys{HashSecret(KeyAccess(), Bytes(32, 1)), 0};
   };
-  ASSERT_TRUE(Install(ops, kSocket, SessionKeys{kSuite, keys(), keys()},
-                      ProofsForTest::MakeFinished(),
-                      ProofsForTest::MakeDrained(),
-                      ProofsForTest::MakeFlushed())
-                  .ok());
+  ASSERT_TRUE(
+      Install(ops, kSocket, SessionKeys{kSuite, keys(), keys(), send_limit},
+              ProofsForTest::MakeFinished(), ProofsForTest::MakeDrained(),
+              ProofsForTest::MakeFlushed())
+          .ok());
 }
 
 Bytes Head(uint16_t version, uint16_t cipher) {
@@ -60,6 +61,23 @@ void ExpectRefused(FakeSocketOps& ops,
   ASSERT_FALSE(offloaded.ok());
   EXPECT_EQ(offloaded.error().code, Code::kOffloadNotConfirmed);
   EXPECT_FALSE(offloaded.error().what.empty());
+}
+
+TEST(Verify, ReadsTheLimitOfRecordsBack) {
+  FakeSocketOps ops;
+  InstallOn(ops, 511);
+  EXPECT_TRUE(Verify(ops, kSocket, {kAllowed, 511}).ok());
+  for (const uint16_t other : {uint16_t{510}, uint16_t{512}}) {
+    EXPECT_EQ(Verify(ops, kSocket, {kAllowed, other}).error().code,
+              Code::kOffloadNotConfirmed);
+  }
+}
+
+TEST(Verify, RefusesASocketWithoutTheLimit) {
+  FakeSocketOps ops;
+  InstallOn(ops);
+  EXPECT_EQ(Verify(ops, kSocket, {kAllowed, 511}).error().code,
+            Code::kOffloadNotConfirmed);
 }
 
 TEST(Verify, ProvesAnInstalledSocketWithItsSuite) {

@@ -155,6 +155,7 @@ ClientConfig ktlsd_config::Client() const {
   config.alpn_protocols = alpn;
   config.certificate = certificate;
   config.psks = psks.names();
+  config.record_size_limit = record_size_limit;
   return config;
 }
 
@@ -164,6 +165,7 @@ ServerConfig ktlsd_config::Server() const {
   config.suites = suites;
   config.groups = groups;
   config.client_auth = client_auth;
+  config.record_size_limit = record_size_limit;
   if (!psks.empty()) {
     config.psk = certificate ? PskPolicy::kAllow : PskPolicy::kRequire;
   }
@@ -343,6 +345,16 @@ int ktlsd_config_set_client_auth(ktlsd_config* config,
       default:
         return Error{Code::kApiMisuse, "no such policy"};
     }
+  });
+}
+
+int ktlsd_config_set_record_size_limit(ktlsd_config* config, int on) noexcept {
+  return Guarded([&]() -> Status {
+    if (AnyNull(config)) {
+      return kNullArgument;
+    }
+    config->record_size_limit = on != 0;
+    return Ok{};
   });
 }
 

@@ -38,6 +38,7 @@ struct ktlsd_config {
   bool verifies_itself = true;  // else the program does
   std::optional<ktlsd::handshake::ServerName> name;
   ktlsd::handshake::LocalPsks psks;
+  bool record_size_limit = false;
   std::vector<ktlsd::Bytes> alpn;
   ktlsd::handshake::ClientAuth client_auth =
       ktlsd::handshake::ClientAuth::kNone;

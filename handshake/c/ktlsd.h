@@ -148,6 +148,12 @@ enum ktlsd_client_auth {
 KTLSD_API int ktlsd_config_set_client_auth(ktlsd_config* config,
                                            int client_auth) KTLSD_NOEXCEPT;
 
+/* Whether the size of records is negotiated (RFC 8449); not unless set. For
+ * kernels with TLS_TX_MAX_PAYLOAD_LEN only, which keeps to the peer's limit:
+ * without it ktlsd_engine_install fails when the peer has one. */
+KTLSD_API int ktlsd_config_set_record_size_limit(ktlsd_config* config,
+                                                 int on) KTLSD_NOEXCEPT;
+
 /* Cipher suites (RFC 8446 appendix B.4) and groups (section 4.2.7) by number,
  * best first. KTLSD_CONFIG_UNUSABLE for one that is not supported, or none. */
 KTLSD_API int ktlsd_config_set_suites(ktlsd_config* config,

@@ -71,6 +71,7 @@ TEST_F(Nulls, AreRefusedByConfigs) {
   CALL_WITH_NULLS(ktlsd_config_add_psk, config, "x", 1, "x", 1, 0);
   CALL_WITH_NULLS(ktlsd_config_add_alpn, config, "x", 0);
   CALL_WITH_NULLS(ktlsd_config_set_client_auth, config, 0);
+  CALL_WITH_NULLS(ktlsd_config_set_record_size_limit, config, 1);
   CALL_WITH_NULLS(ktlsd_config_set_suites, config, &number_, 0);
   CALL_WITH_NULLS(ktlsd_config_set_groups, config, &number_, 0);
   ktlsd_config_free(nullptr);

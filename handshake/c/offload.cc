@@ -114,11 +114,12 @@ Result<ktlsd_wait> Exchange(ktlsd_engine& engine, BorrowedFd socket) {
 Status InstallAndVerify(EstablishedSession& established, BorrowedFd socket,
                         ktls::SocketOps& ops) {
   const std::array<CipherSuite, 1> suite = {established.session.info.suite};
+  const std::optional<uint16_t> limit = established.session.info.send_limit;
   RETURN_IF_ERROR(ktls::Install(
       ops, socket, std::move(established.session.keys),
       std::move(established.finished), std::move(established.drained),
       std::move(established.flushed)));
-  RETURN_IF_ERROR(ktls::Verify(ops, socket, {suite}));
+  RETURN_IF_ERROR(ktls::Verify(ops, socket, {suite, limit}));
   return Ok{};
 }
 

@@ -14,6 +14,7 @@
 //            others as named at each parser
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -45,8 +46,8 @@ struct OfferedPsks {
   std::size_t truncated_size = 0;
 };
 
-// Bytes of the list of binders, its length field included: it ends a ClientHello
-// that offers `psks`.
+// Bytes of the list of binders, its length field included: it ends a
+// ClientHello that offers `psks`.
 std::size_t BindersSize(const OfferedPsks& psks);
 
 // RFC 8446 section 4.1.2. In a parsed hello `offers_tls13` tells whether

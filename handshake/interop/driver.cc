@@ -1,5 +1,6 @@
 #include "handshake/interop/driver.h"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 
@@ -29,6 +30,22 @@ LocalCertificate PublicPart(const Credential& credential) {
   return {credential.chain(), credential.schemes()};
 }
 
+// The content of the longest protected record of `stream`, with the byte of its
+// type (RFC 8446 section 5.2), in bytes.
+std::size_t LongestRecord(ByteView stream) {
+  constexpr std::size_t kTag = 16;
+  std::size_t longest = 0;
+  while (stream.size() > kRecordHeaderSize) {
+    const std::size_t length = std::size_t{stream[3]} << 8 | stream[4];
+    if (stream[0] == static_cast<uint8_t>(ContentType::kApplicationData)) {
+      longest = std::max(longest, length - kTag);
+    }
+    stream =
+        stream.subspan(std::min(stream.size(), kRecordHeaderSize + length));
+  }
+  return longest;
+}
+
 }  // namespace
 
 Result<Driver> Driver::Create(Options options) {
@@ -54,7 +71,8 @@ Result<Outcome> Driver::Handshake(LoopbackStream& stream) {
   }
   ASSIGN_OR_RETURN(EstablishedSession established,
                    std::move(engine).TakeSession());
-  return Outcome{std::move(established.session), peer_subject_};
+  return Outcome{std::move(established.session), peer_subject_,
+                 LongestRecord(written_)};
 }
 
 Engine Driver::MakeEngine() const {
@@ -77,6 +95,7 @@ Engine Driver::MakeEngine() const {
     config.certificate = PublicPart(*ours_);
   }
   config.psks = options_.psks.names();
+  config.record_size_limit = options_.record_size_limit;
   return Engine::Client(std::move(config));
 }
 
@@ -123,12 +142,15 @@ Status Driver::Read(Engine& engine, std::size_t limit, LoopbackStream& stream) {
 }
 
 Status Driver::Write(Engine& engine, LoopbackStream& stream) {
-  const Result<std::size_t> count = stream.Write(engine.output());
+  const ByteView output = engine.output();
+  const Result<std::size_t> count = stream.Write(output);
   if (!count.ok()) {
     // The reason of a failure is worth more than that its alert got lost.
     return engine.failure() != nullptr ? engine.failure()->error
                                        : count.error();
   }
+  written_.insert(written_.end(), output.begin(),
+                  output.begin() + static_cast<std::ptrdiff_t>(*count));
   engine.Written(*count);
   return Ok{};
 }
@@ -149,6 +171,7 @@ Result<ServerConfig> Driver::Configuration() const {
     config.groups = options_.groups;
   }
   config.client_auth = options_.client_auth;
+  config.record_size_limit = options_.record_size_limit;
   return config;
 }
 

@@ -23,6 +23,8 @@ namespace ktlsd::handshake {
 struct Outcome {
   Session session;
   std::string peer_subject;  // empty: the peer showed no certificate
+  // The content and type of our longest protected record, in bytes.
+  std::size_t longest_record = 0;
 };
 
 class Driver {
@@ -53,6 +55,7 @@ class Driver {
   std::optional<TrustStore> trust_;  // none with PSKs
   std::optional<Credential> ours_;
   std::string peer_subject_;
+  Bytes written_;  // all that the handshake sent
 };
 
 }  // namespace ktlsd::handshake

@@ -143,6 +143,10 @@ bool Read(std::string_view name, std::string_view value, Options& options) {
   if (name == "client-auth") {
     return ReadClientAuth(value, options.client_auth);
   }
+  if (name == "record-size-limit") {
+    options.record_size_limit = value == "on";
+    return value == "on" || value == "off";
+  }
   if (name == "psk") {
     return AddPsk(value, options.psks);
   }
@@ -156,6 +160,7 @@ const char kUsage[] =
     "  --port=N --name=NAME --certificate=PEM --key=PEM\n"
     "  --suites=NAME,... --groups=NAME,... --shares=NAME,...\n"
     "  --client-auth=none|require --send=TEXT --expect=TEXT --timeout-ms=N\n"
+    "  --record-size-limit=on|off\n"
     "  --psk=default|sha256|sha384:HEXKEY:IDENTITY, which may come again\n";
 
 std::optional<Options> ParseOptions(int argc, const char* const* argv) {

@@ -27,7 +27,8 @@ struct Options {
   std::vector<NamedGroup> groups;
   std::vector<NamedGroup> share_groups;
   ClientAuth client_auth = ClientAuth::kNone;
-  LocalPsks psks;      // with any, certificates are not used
+  LocalPsks psks;  // with any, certificates are not used
+  bool record_size_limit = false;
   std::string send;    // application data for the peer
   std::string expect;  // application data that the peer must send
   std::chrono::milliseconds timeout{20'000};

@@ -59,6 +59,8 @@ void PrintOutcome(Role role, const Outcome& outcome) {
   Print("our_scheme", NameOf(info.our_scheme));
   Print("peer_scheme", NameOf(info.peer_scheme));
   Print("peer_subject", outcome.peer_subject);
+  Print("send_limit", std::to_string(info.send_limit.value_or(0)));
+  Print("longest_record", std::to_string(outcome.longest_record));
   const Bytes psk = info.psk_identity.value_or(Bytes());
   Print("psk", std::string(psk.begin(), psk.end()));
   Print("resumption", "none");

@@ -26,7 +26,7 @@ struct LocalPeerSetup {
   const TrustStore* trust = nullptr;
   PeerPolicy policy;  // of the other end
   ClientConfig client;
-  ServerConfig server;  // its certificate comes from `credential`
+  ServerConfig server;              // its certificate comes from `credential`
   const LocalPsks* psks = nullptr;  // a client offers them all
 };
 

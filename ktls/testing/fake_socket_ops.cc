@@ -19,6 +19,9 @@ std::string OptionName(int level, int name) {
   if (level == SOL_TLS && (name == TLS_TX || name == TLS_RX)) {
     return name == TLS_TX ? "TLS_TX" : "TLS_RX";
   }
+  if (level == SOL_TLS && name == TLS_TX_MAX_PAYLOAD_LEN) {
+    return "TLS_TX_MAX_PAYLOAD_LEN";
+  }
   return std::to_string(level) + "/" + std::to_string(name);
 }
 
@@ -55,6 +58,7 @@ Status Outcome(int os_error, std::string_view call) {
 void FakeSocketOps::Reset() {
   is_tls_ = false;
   keys_.clear();
+  payload_limit_.clear();
   events_ = 0;
 }
 
@@ -113,11 +117,15 @@ int FakeSocketOps::SetKeys(int name, ByteView value) {
   return 0;
 }
 
-int FakeSocketOps::LimitPayload(ByteView value) const {
+int FakeSocketOps::LimitPayload(ByteView value) {
   if (!kernel_.payload_limit) {
     return ENOPROTOOPT;
   }
-  return value.size() == sizeof(uint16_t) ? 0 : EINVAL;
+  if (value.size() != sizeof(uint16_t)) {
+    return EINVAL;
+  }
+  payload_limit_.assign(value.begin(), value.end());
+  return 0;
 }
 
 int FakeSocketOps::SetTlsOption(int name, ByteView value) {
@@ -148,6 +156,9 @@ Result<Bytes> FakeSocketOps::Read(int level, int name, std::size_t size) {
   }
   if (!is_tls_) {
     return Error{Code::kSocketFailed, "getsockopt", ENOPROTOOPT};
+  }
+  if (name == TLS_TX_MAX_PAYLOAD_LEN) {
+    return payload_limit_;
   }
   if (keys(name).empty()) {
     return Error{Code::kSocketFailed, "getsockopt", EBUSY};

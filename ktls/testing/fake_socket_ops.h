@@ -69,7 +69,7 @@ class FakeSocketOps : public SocketOps {
   int Begin(std::string call);
   int AttachTls(ByteView value);
   int SetKeys(int name, ByteView value);
-  int LimitPayload(ByteView value) const;
+  int LimitPayload(ByteView value);
   int SetTlsOption(int name, ByteView value);
   Result<Bytes> Read(int level, int name, std::size_t size);
 
@@ -79,6 +79,7 @@ class FakeSocketOps : public SocketOps {
   std::map<std::pair<int, int>, Bytes> lies_;
   bool is_tls_ = false;
   std::map<int, Bytes> keys_;
+  Bytes payload_limit_;
   short events_ = 0;
   bool keys_were_read_ = false;
   bool error_was_read_ = false;

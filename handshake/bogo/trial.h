@@ -1,0 +1,53 @@
+// One connection of the shim: a handshake as the flags want it, checked
+// against what they expect.
+//
+// Layer:     handshake/bogo: tests only.
+#pragma once
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/session_keys.h"
+#include "handshake/bogo/flags.h"
+#include "handshake/bogo/socket.h"
+#include "handshake/config.h"
+#include "handshake/credential.h"
+#include "handshake/engine.h"
+#include "handshake/peer_proof.h"
+#include "handshake/proofs.h"
+
+namespace ktlsd::handshake {
+
+class Trial {
+ public:
+  // Reads the files that `flags` names.
+  static Result<Trial> Create(Flags flags);
+
+  // Handshakes over `socket`, and checks the expectations: kInternal, naming
+  // the first that does not hold.
+  Result<Session> Handshake(Socket& socket);
+
+ private:
+  Trial(Flags flags, std::optional<Credential> ours)
+      : flags_(std::move(flags)), ours_(std::move(ours)) {}
+
+  Engine MakeEngine() const;
+  Result<bool> Answer(Engine& engine, const Wait& wait, Socket& socket);
+  Status Read(Engine& engine, std::size_t limit, Socket& socket);
+  Status Write(Engine& engine, Socket& socket);
+  Result<ServerConfig> Configuration(const ClientHello& hello) const;
+  Result<Bytes> Sign(const SignatureRequest& request) const;
+  Result<PeerVerified> Judge(const PeerProof& proof);
+  Status CheckHello(const ClientHello& hello) const;
+  Status CheckOutcome(const Session& session) const;
+  LocalCertificate PublicPart() const;
+
+  Flags flags_;
+  std::optional<Credential> ours_;
+  std::vector<Bytes> peer_chain_;
+};
+
+}  // namespace ktlsd::handshake
