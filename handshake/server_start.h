@@ -111,7 +111,7 @@ struct ServerChoice {
   NamedGroup group{};
   std::optional<PskName> psk;                 // else a certificate
   std::optional<uint16_t> record_size_limit;  // the client's, negotiated
-  SignatureScheme scheme{};                   // of the certificate
+  SigningChoice signing;                      // with a certificate
   std::optional<Bytes> alpn_protocol;
 };
 

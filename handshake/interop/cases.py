@@ -27,6 +27,9 @@ ML_DSA = ("mldsa44", "mldsa65", "mldsa87")
 # combination, which would double the time.
 RARE = ("secp521r1", "ecdsa-p521", "ed448", *HYBRIDS, *ML_DSA)
 AUTHS = ("server", "mutual")
+# Not among AUTHS: mutual, and we have a certificate of each kind in DUAL_KINDS
+# of the peer, of which it verifies none but those of the case's kind.
+DUAL = "dual"
 RETRIES = ("no", "yes")
 
 
@@ -41,7 +44,7 @@ class Case:
 
     @property
     def mutual(self) -> bool:
-        return self.auth == "mutual"
+        return self.auth in ("mutual", DUAL)
 
     @property
     def first_group(self) -> str:

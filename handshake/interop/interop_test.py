@@ -84,11 +84,16 @@ def plan(peer: Peer, arguments: argparse.Namespace
 
 
 def defaults(peer: Peer) -> list[cases.Case]:
-    """Neither side is told which groups to use: the best must come out."""
+    """Neither side is told which groups to use: the best must come out.
+
+    And of our two certificates, the better that the peer can verify.
+    """
     if peer.best_group is None:
         return []
-    kind = "ecdsa-p256" if "mldsa65" in peer.unable else "mldsa65"
-    return [cases.Case(cases.DEFAULT, cases.SUITES[1], kind, "mutual", "no")]
+    return [cases.Case(cases.DEFAULT, cases.SUITES[1], kind, auth, "no")
+            for kind, auth in ((peer.dual_kinds[0], "mutual"),
+                               (peer.dual_kinds[0], cases.DUAL),
+                               (peer.dual_kinds[1], cases.DUAL))]
 
 
 def meet(driver: str, pki: Pki, folder: pathlib.Path, peer: Peer, role: str,

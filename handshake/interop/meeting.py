@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 
-from cases import DEFAULT, SCHEMES, Case
+from cases import DEFAULT, DUAL, SCHEMES, Case
 from peers import NAME, OURS, THEIRS, Peer
 from pki import Pki
 
@@ -50,9 +50,7 @@ class Meeting:
             self._driver("server", {
                 "suites": self.case.suite, "groups": self.case.group,
                 "client-auth": "require" if self.case.mutual else "none",
-                "certificate": self.pki.chain(self.case.kind, "server"),
-                "key": self.pki.key(self.case.kind, "server"),
-                "send": OURS, "expect": THEIRS, **changes}),
+                **self._ours("server"), "send": OURS, "expect": THEIRS, **changes}),
             stdout=subprocess.PIPE, text=True)
         try:
             port = int(driver.stdout.readline().strip().removeprefix("port="))
@@ -103,8 +101,7 @@ class Meeting:
     def _client(self, command, port: int, changes) -> dict[str, str]:
         mine = {}
         if self.case.mutual:
-            mine = {"certificate": self.pki.chain(self.case.kind, "client"),
-                    "key": self.pki.key(self.case.kind, "client")}
+            mine = self._ours("client")
         arguments = self._driver("client", {
             "port": port, "name": NAME, "suites": self.case.suite,
             "groups": ",".join(self.case.client_groups),
@@ -127,6 +124,14 @@ class Meeting:
                     raise Failed("our data did not arrive\n" + self._said())
                 pause(client)
         return report
+
+    def _ours(self, role: str) -> dict[str, str]:
+        kinds = (self.peer.dual_kinds if self.case.auth == DUAL
+                 else (self.case.kind,))
+        return {
+            "certificate": ",".join(str(self.pki.chain(k, role))
+                                    for k in kinds),
+            "key": ",".join(str(self.pki.key(k, role)) for k in kinds)}
 
     def _driver(self, role: str, options: dict) -> list[str]:
         options = {"role": role, "authorities": self.pki.authorities,

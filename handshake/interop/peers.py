@@ -6,7 +6,7 @@ import pathlib
 import re
 import subprocess
 
-from cases import DEFAULT, HYBRIDS, ML_DSA, SCHEMES, Case
+from cases import DEFAULT, DUAL, HYBRIDS, ML_DSA, SCHEMES, Case
 from pki import Pki, openssl_lists
 
 NAME = "server.example"  # in every server's certificate
@@ -34,6 +34,8 @@ class Peer:
     # What it and we agree on when neither is told which groups to use; None
     # where that is not tried.
     best_group: str | None = None
+    # Of our two certificates, the kinds, best first.
+    dual_kinds: tuple[str, str] = ("ed25519", "ecdsa-p256")
 
     def __init__(self, pki: Pki):
         self.pki = pki
@@ -70,7 +72,9 @@ class OpenSsl(Peer):
             self.best_group = "X25519MLKEM768"
         else:
             self.unable |= dict.fromkeys(HYBRIDS, f"{lacks} ML-KEM")
-        if not openssl_lists("signature-algorithms", "ML-DSA-65"):
+        if openssl_lists("signature-algorithms", "ML-DSA-65"):
+            self.dual_kinds = ("mldsa65", "ecdsa-p256")
+        else:
             self.unable |= dict.fromkeys(ML_DSA, f"{lacks} ML-DSA")
 
     def version(self) -> str:
@@ -84,8 +88,13 @@ class OpenSsl(Peer):
     def _common(self, case: Case, log: pathlib.Path) -> list[str]:
         return ["-tls1_3", "-keylogfile", str(log), "-verify_return_error",
                 # CCM is not among its defaults.
-                "-ciphersuites", case.suite,
+                "-ciphersuites", case.suite, *self._schemes(case),
                 "-CAfile", str(self.pki.authorities)]
+
+    def _schemes(self, case: Case) -> list[str]:
+        """To a peer that verifies both, we must show the better one."""
+        old = case.auth == DUAL and case.kind == self.dual_kinds[1]
+        return ["-sigalgs", SCHEMES[case.kind]] if old else []
 
     def _groups(self, groups: list[str]) -> list[str]:
         return ([] if DEFAULT in groups else

@@ -52,7 +52,8 @@ def print_table(peers: list, results: list) -> None:
         if result.case.group == DEFAULT and not result.failure:
             print(f"| by default: {result.peer.name} "
                   f"{result.peer.version()} as {result.role}: "
-                  f"{result.peer.best_group}, {result.case.kind}")
+                  f"{result.peer.best_group}, {result.case.kind}, "
+                  f"{result.case.auth}")
     print("| Cells are handshakes that passed of those that ran. `data`: a "
           "line each way;")
     print("| `secrets`: equal to the peer's key log; `refusals`: wrong "

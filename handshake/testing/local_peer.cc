@@ -65,8 +65,8 @@ LocalCertificate CertificateOf(const Credential& credential) {
 }
 
 LocalPeer LocalPeer::Client(LocalPeerSetup setup) {
-  if (setup.credential != nullptr) {
-    setup.client.certificate = CertificateOf(*setup.credential);
+  for (const Credential* credential : setup.credentials) {
+    setup.client.certificates.push_back(CertificateOf(*credential));
   }
   if (setup.psks != nullptr) {
     setup.client.psks = setup.psks->names();
@@ -78,8 +78,8 @@ LocalPeer LocalPeer::Client(LocalPeerSetup setup) {
 }
 
 LocalPeer LocalPeer::Server(LocalPeerSetup setup) {
-  if (setup.credential != nullptr) {
-    setup.server.certificate = CertificateOf(*setup.credential);
+  for (const Credential* credential : setup.credentials) {
+    setup.server.certificates.push_back(CertificateOf(*credential));
   }
   return LocalPeer(Engine::Server(), std::move(setup));
 }
@@ -110,8 +110,9 @@ bool LocalPeer::Resolve() {
           },
           [&](const NeedSignature& need) {
             const SignatureRequest& request = need.request;
-            engine_.Sign(setup_.credential->Sign(request.scheme, request.signer,
-                                                 request.transcript_hash));
+            engine_.Sign(setup_.credentials.at(request.certificate)
+                             ->Sign(request.scheme, request.signer,
+                                    request.transcript_hash));
             return true;
           },
           [&](const NeedPeerVerdict& need) {

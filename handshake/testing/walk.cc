@@ -38,8 +38,8 @@ void AddToLength(Bytes& whole, std::size_t at, std::size_t width,
 
 Walk::Walk() {
   client_config.server_name = "server.example";
-  client_config.certificate = AnyCertificate();
-  server_config.certificate = AnyCertificate();
+  client_config.certificates = {AnyCertificate()};
+  server_config.certificates = {AnyCertificate()};
   server_config.client_auth = ClientAuth::kRequest;
 }
 
