@@ -287,8 +287,9 @@ Bytes CertificateWith(const std::vector<CertificateEntry>& entries,
 const CertificateEntry kEntry = {{0x30, 0}, std::nullopt, {}};
 
 TEST(Client, RefusesARequestWithAContext) {
-  const CertificateRequest request = {
-      {1}, {SignatureScheme::kEd25519}, {}, false};
+  CertificateRequest request;
+  request.context = {1};
+  request.signature_algorithms = {SignatureScheme::kEd25519};
   EXPECT_EQ(OutcomeOfCertificate(Serialize(request).value()),
             "illegal_parameter");
 }

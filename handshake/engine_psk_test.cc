@@ -13,8 +13,11 @@
 #include "gtest/gtest.h"
 #include "handshake/codec/messages.h"
 #include "handshake/config.h"
+#include "handshake/crypto/digest.h"
+#include "handshake/crypto/key_share.h"
 #include "handshake/engine.h"
 #include "handshake/local_psks.h"
+#include "handshake/psk_wait.h"
 #include "handshake/testing/local_peer.h"
 #include "handshake/testing/world.h"
 #include "handshake/wire.h"
@@ -394,6 +397,36 @@ TEST(LocalPsks, RefusesWhatCannotBeUsed) {
       Code::kKeyRejected);
   EXPECT_TRUE(psks.Add(Bytes{1}, KeyOf(1)).ok());
   EXPECT_EQ(psks.Add(Bytes{1}, KeyOf(2)).error().code, Code::kConfigUnusable);
+}
+
+// A key is for one hash (RFC 8446 section 4.2.11).
+TEST(LocalPsks, GivesNothingForAnotherHashOrIdentity) {
+  const LocalPsks psks = OnePsk("name", 1);
+  const HashValue hash(Bytes(48, 1));
+  EXPECT_EQ(psks.Binder({BytesFrom("name"), HashAlgorithm::kSha384, hash})
+                .error()
+                .code,
+            Code::kKeyUnavailable);
+  EXPECT_EQ(psks.Binder({BytesFrom("names"), HashAlgorithm::kSha256,
+                         HashValue(Bytes(32, 1))})
+                .error()
+                .code,
+            Code::kKeyUnavailable);
+  EXPECT_EQ(psks.HandshakeSecret({BytesFrom("name"), HashAlgorithm::kSha384,
+                                  SharedSecret(KeyAccess(), Bytes(32, 1))})
+                .error()
+                .code,
+            Code::kKeyUnavailable);
+}
+
+TEST(EnginePsk, AnIdentityMustFitItsField) {
+  for (const std::size_t size : {0U, 65536U}) {
+    ClientConfig config;
+    config.psks = {{Bytes(size, 1), HashAlgorithm::kSha256}};
+    const Engine engine = Engine::Client(std::move(config));
+    ASSERT_NE(engine.failure(), nullptr) << size;
+    EXPECT_EQ(engine.failure()->error.code, Code::kApiMisuse) << size;
+  }
 }
 
 }  // namespace

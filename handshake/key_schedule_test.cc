@@ -185,6 +185,17 @@ TEST(KeySchedule, RefusesAHashOfAnotherAlgorithm) {
             Code::kApiMisuse);
 }
 
+TEST(KeySchedule, RefusesASecretOfAnotherHash) {
+  const auto other =
+      EarlySchedule::WithPsk(HashAlgorithm::kSha384, Bytes{1}).value();
+  EXPECT_EQ(
+      HandshakeSchedule::FromSecret(kSha256, other.ExternalBinderKey().value())
+          .error()
+          .code,
+      Code::kApiMisuse);
+  EXPECT_FALSE(HandshakeSchedule::FromSecret(kSha256, HashSecret()).ok());
+}
+
 TEST(KeySchedule, ConsumesTheStageItLeaves) {
   const SharedSecret ecdhe(KeyAccess(), Bytes(32, 1));
   EarlySchedule early = EarlySchedule::WithoutPsk(kSha256).value();

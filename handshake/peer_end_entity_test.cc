@@ -50,6 +50,65 @@ TEST(PeerVerifier, KnowsThePurposesOfRpcWithTls) {
   EXPECT_EQ(ServerWithUsage("1.3.6.1.5.5.7.3.33"), "certificate_wrong_purpose");
 }
 
+constexpr const char* kRpcClient = "1.3.6.1.5.5.7.3.33";
+constexpr const char* kRpcServer = "1.3.6.1.5.5.7.3.34";
+
+PeerPolicy Rpc(PeerPolicy policy) {
+  policy.profile = CertificateProfile::kRpcWithTls;
+  return policy;
+}
+
+TEST(RpcProfile, WantsThePurposeOfRpcServers) {
+  const auto verdict = [](const std::string& usage) {
+    return Verdict(VerifyServer({.extended_key_usage = usage}, Rpc(Server())));
+  };
+  EXPECT_EQ(verdict(kRpcServer), "ok");
+  EXPECT_EQ(verdict("serverAuth," + std::string(kRpcServer)), "ok");
+  EXPECT_EQ(verdict(""), "certificate_wrong_purpose");
+  EXPECT_EQ(verdict("serverAuth"), "certificate_wrong_purpose");
+  EXPECT_EQ(verdict(kRpcClient), "certificate_wrong_purpose");
+  EXPECT_EQ(verdict("anyExtendedKeyUsage"), "certificate_wrong_purpose");
+}
+
+TEST(RpcProfile, WantsThePurposeOfRpcClients) {
+  const auto verdict = [](const std::string& usage) {
+    const auto end = Pki().intermediate.Issue({.extended_key_usage = usage});
+    return Verdict(Store(), Rpc(Client()),
+                   Prove(end, {&Pki().intermediate}, Role::kClient));
+  };
+  EXPECT_EQ(verdict(kRpcClient), "ok");
+  EXPECT_EQ(verdict(""), "certificate_wrong_purpose");
+  EXPECT_EQ(verdict("clientAuth"), "certificate_wrong_purpose");
+  EXPECT_EQ(verdict(kRpcServer), "certificate_wrong_purpose");
+}
+
+// An authority without extendedKeyUsage is for everything; one with it must
+// name the purpose of RPC.
+TEST(RpcProfile, HoldsAuthoritiesToTheirPurposes) {
+  const auto under = [](const std::string& usage) {
+    const auto middle = Pki().root.Issue(
+        {.common_name = "i", .authority = true, .extended_key_usage = usage});
+    const auto end = middle.Issue(
+        {.dns = {"server.example"}, .extended_key_usage = kRpcServer});
+    return Verdict(Store(), Rpc(Server()), Prove(end, {&middle}));
+  };
+  EXPECT_EQ(under(""), "ok");
+  EXPECT_EQ(under(kRpcServer), "ok");
+  EXPECT_EQ(under("anyExtendedKeyUsage"), "ok");
+  EXPECT_EQ(under("serverAuth"), "certificate_wrong_purpose");
+}
+
+TEST(RpcProfile, TakesNoWildcard) {
+  PeerPolicy policy = Rpc(Server("a.nfs.example"));
+  const auto verdict = [&](const std::string& name) {
+    return Verdict(VerifyServer(
+        {.dns = {name}, .extended_key_usage = kRpcServer}, policy));
+  };
+  ASSERT_EQ(policy.wildcards, Wildcards::kLeftmostLabel);
+  EXPECT_EQ(verdict("a.nfs.example"), "ok");
+  EXPECT_EQ(verdict("*.nfs.example"), "certificate_name_mismatch");
+}
+
 TEST(PeerVerifier, TakesAnyPurposeFromAuthoritiesOnly) {
   const auto under = [](const std::string& usage) {
     const auto middle = Pki().root.Issue(

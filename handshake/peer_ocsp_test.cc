@@ -149,6 +149,15 @@ TEST(PeerOcsp, RefusesAnExpiredResponder) {
   EXPECT_EQ(Stapled(By(responder, AboutServer())), "ocsp_response_invalid");
 }
 
+// The policy's time is the responder's as well, whatever the clock says.
+TEST(PeerOcsp, AcceptsAResponderThatIsValidAtTheTimeOfThePolicy) {
+  const auto responder =
+      Pki().intermediate.Issue({.common_name = "responder",
+                                .extended_key_usage = "OCSPSigning",
+                                .not_after = kTestNow + kHour});
+  EXPECT_EQ(Stapled(By(responder, AboutServer())), "ok");
+}
+
 TEST(PeerOcsp, RefusesAResponderWithAShortKey) {
   const auto responder =
       Pki().intermediate.Issue({.common_name = "responder",

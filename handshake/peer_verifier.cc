@@ -47,9 +47,12 @@ Result<std::vector<X509Ptr>> Parse(const std::vector<Bytes>& chain) {
 }
 
 Status CheckNames(const PeerPolicy& policy, X509* end_entity) {
+  const Wildcards wildcards = policy.profile == CertificateProfile::kRpcWithTls
+                                  ? Wildcards::kRefused
+                                  : policy.wildcards;
   Status last = Ok{};
   for (const ServerName& name : policy.names) {
-    last = CheckIdentity(end_entity, name, policy.wildcards);
+    last = CheckIdentity(end_entity, name, wildcards);
     if (last.ok()) {
       break;
     }
@@ -83,7 +86,10 @@ Status CheckStaple(const PeerPolicy& policy, const PeerProof& proof,
 Status CheckEndEntity(const PeerPolicy& policy, const PeerProof& proof,
                       const STACK_OF(X509) * path) {
   X509* const end_entity = sk_X509_value(path, 0);
-  RETURN_IF_ERROR(CheckPurpose(path, policy.peer));
+  RETURN_IF_ERROR(CheckPurpose(path, policy.peer,
+                               policy.profile == CertificateProfile::kRpcWithTls
+                                   ? KeyPurposes::kRpcOnly
+                                   : KeyPurposes::kTlsOrRpc));
   RETURN_IF_ERROR(CheckSigningAllowed(end_entity));
   RETURN_IF_ERROR(CheckNames(policy, end_entity));
   RETURN_IF_ERROR(CheckStaple(policy, proof, path));

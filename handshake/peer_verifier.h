@@ -35,6 +35,14 @@ enum class Stapling : uint8_t {
   kRequired,  // every peer needs one
 };
 
+// Rules for certificates beyond those of TLS.
+enum class CertificateProfile : uint8_t {
+  kTls,
+  // RFC 9289 section 5.2.1: the end entity names id-kp-rpcTLSServer (or Client)
+  // among its key purposes, and no wildcard matches, whatever `wildcards` says.
+  kRpcWithTls,
+};
+
 // What one handshake asks of its peer's certificate.
 struct PeerPolicy {
   Role peer;  // kServer: EKU serverAuth; kClient: EKU clientAuth
@@ -44,6 +52,7 @@ struct PeerPolicy {
   CalendarTime now;
   Wildcards wildcards = Wildcards::kLeftmostLabel;
   Stapling stapling = Stapling::kNotAsked;
+  CertificateProfile profile = CertificateProfile::kTls;
 };
 
 // What can be said of a verified peer. Text from the certificate is escaped
@@ -83,8 +92,8 @@ class TrustStore {
   // path (signatures, time, CRLs, name constraints, strength: at least 112
   // bits, so RSA 2048), EKU and keyUsage of the end certificate, name, OCSP
   // response (handshake/x509/ocsp.h), CertificateVerify. Partial chains are not
-  // accepted. What an EKU allows: handshake/x509/usage.h. Cost:   independent
-  // of the number of anchors; at most kMaxChainLength
+  // accepted. What an EKU allows: handshake/x509/usage.h.
+  // Cost:   independent of the number of anchors; at most kMaxChainLength
   //         certificates of kMaxCertificateMessage bytes are looked at.
   std::variant<VerifiedPeer, Refusal> Verify(const PeerPolicy& policy,
                                              const PeerProof& proof) const;

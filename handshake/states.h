@@ -27,9 +27,9 @@
 //
 // Server (server_start.h, server.h)
 //   AwaitClientHello        ClientHello         AwaitServerConfig
-//   AwaitServerConfig       ServerConfig        AwaitPskChoice, or as from
-//   there AwaitPskChoice          choice              AwaitServerSignature
-//   without,
+//   AwaitServerConfig       ServerConfig        AwaitPskChoice, or what a
+//                                               choice leads to
+//   AwaitPskChoice          choice              AwaitServerSignature,
 //                                               AwaitPeerBinder with a PSK, or
 //                                               AwaitSecondHello
 //   AwaitSecondHello        ClientHello         AwaitServerSignature, or

@@ -14,9 +14,11 @@
 #include "gtest/gtest.h"
 #include "handshake/channel.h"
 #include "handshake/client.h"
+#include "handshake/client_start.h"
 #include "handshake/config.h"
 #include "handshake/record_protection.h"
 #include "handshake/server.h"
+#include "handshake/server_start.h"
 #include "handshake/testing/walk.h"
 #include "handshake/wire.h"
 
@@ -88,6 +90,9 @@ static_assert(kReads<AwaitServerHello> && kReads<AwaitServerProof>);
 static_assert(!kReads<AwaitServerVerdict> && !kReads<AwaitClientSignature>);
 static_assert(!kReads<AwaitServerConfig> && !kReads<AwaitServerSignature>);
 static_assert(!kReads<AwaitClientVerdict> && !kReads<Completed>);
+static_assert(!kReads<AwaitOwnBinder> && !kReads<AwaitClientPskSecret>);
+static_assert(!kReads<AwaitPskChoice> && !kReads<AwaitPeerBinder>);
+static_assert(!kReads<AwaitServerPskSecret>);
 
 void ExpectSameKeys(const SessionKeys& client, const SessionKeys& server) {
   EXPECT_FALSE(client.send.traffic_secret.empty());

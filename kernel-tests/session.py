@@ -15,6 +15,7 @@ TESTS = pathlib.Path(__file__).resolve().parent
 # Made beside the agent, for cases of their own.
 BROKEN_READBACK = "ktlsd_broken_readback"
 KERNEL_TEST = "kernel_test"
+EXAMPLES = ("serve_file", "fetch_file")
 
 _PROGRAMS = ("mount", "unshare", "setpriv", "chroot", "openssl")
 
@@ -68,8 +69,10 @@ def _stage(agent: pathlib.Path, session: Session) -> None:
     if not agent.is_file():
         raise SetupError(f"no agent at {agent} (build it, or see --agent)")
     shutil.copy2(agent, session.agent_dir / "ktlsd")
+    built = agent.parent.parent
     others = {BROKEN_READBACK: agent.with_name(BROKEN_READBACK),
-              KERNEL_TEST: agent.parent.parent / "ktls" / KERNEL_TEST}
+              KERNEL_TEST: built / "ktls" / KERNEL_TEST,
+              **{name: built / "tools/examples" / name for name in EXAMPLES}}
     for name, place in others.items():
         if place.is_file():
             shutil.copy2(place, session.agent_dir / name)

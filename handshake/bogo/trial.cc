@@ -54,6 +54,8 @@ bool Met(const std::optional<uint16_t>& expected, const T& actual) {
   return !expected || *expected == static_cast<uint16_t>(actual);
 }
 
+constexpr Error kNoPsk = {Code::kInternal, "a PSK in a trial without any"};
+
 }  // namespace
 
 Result<Trial> Trial::Create(Flags flags) {
@@ -128,6 +130,11 @@ Result<bool> Trial::Answer(Engine& engine, const Wait& wait, Socket& socket) {
           },
           [&](const NeedSignature& need) { engine.Sign(Sign(need.request)); },
           [&](NeedPeerVerdict need) { engine.Judge(Judge(*need.proof)); },
+          // The runner has no external PSKs, and no configuration here allows
+          // one.
+          [&](NeedPskChoice) { engine.ChoosePsk(kNoPsk); },
+          [&](NeedPskBinder) { engine.GivePskBinder(kNoPsk); },
+          [&](NeedPskSecret) { engine.GivePskSecret(kNoPsk); },
           [&](Done) { waiting = false; },
           [&](const Failed& failed) { io = failed.error; },
       },

@@ -16,12 +16,13 @@ using ktlsd::Result;
 using ktlsd::Status;
 using namespace ktlsd::handshake;  // NOLINT(google-build-using-namespace)
 
-ktlsd_engine::ktlsd_engine(std::optional<ktlsd_config> engine_config)
-    : config(std::move(engine_config)) {
+ktlsd_engine::ktlsd_engine(const ktlsd_config* chosen)
+    : config(chosen == nullptr ? nullptr
+                               : std::make_unique<ktlsd_config>(*chosen)) {
   if (config && config->role == Role::kClient) {
-    core.emplace(Engine::Client(config->Client()));
+    core = std::make_unique<Engine>(Engine::Client(config->Client()));
   } else {
-    core.emplace(Engine::Server());
+    core = std::make_unique<Engine>(Engine::Server());
   }
 }
 
@@ -38,7 +39,7 @@ Result<Engine*> ktlsd_engine::Running() {
   if (!core) {
     return Error{Code::kApiMisuse, "the handshake is over"};
   }
-  return &*core;
+  return core.get();
 }
 
 Result<ktlsd_engine::Step> ktlsd_engine::Advance() {
@@ -74,7 +75,7 @@ bool ktlsd_engine::Answer(const Wait& wait, Step& step) {
             if (config) {
               core->Configure(config->Server());
             }
-            return config.has_value();
+            return config != nullptr;
           },
           [&](const NeedSignature& need) {
             step = {KTLSD_WANT_SIGNATURE, 0};
@@ -175,7 +176,7 @@ Status ktlsd_engine::Configure(const ktlsd_config& chosen) {
     return Error{Code::kApiMisuse, "a client's config for a server"};
   }
   RETURN_IF_ERROR(chosen.Check());
-  config = chosen;
+  config = std::make_unique<ktlsd_config>(chosen);
   core->Configure(config->Server());
   return Ok{};
 }
@@ -187,7 +188,8 @@ Status ktlsd_engine::TakeSession() {
     failure = session.error();
     return session.error();
   }
-  established.emplace(std::move(session).value());
+  established =
+      std::make_unique<EstablishedSession>(std::move(session).value());
   return Ok{};
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,8 +25,8 @@
 #include "handshake/peer_proof.h"
 
 struct ktlsd_engine {
-  // With a checked config, or none for an acceptor.
-  explicit ktlsd_engine(std::optional<ktlsd_config> engine_config);
+  // With a copy of a checked config, or none for an acceptor.
+  explicit ktlsd_engine(const ktlsd_config* chosen);
 
   struct Step {
     ktlsd_wait wait;
@@ -52,9 +53,9 @@ struct ktlsd_engine {
   // The session, once the handshake is done; else kApiMisuse.
   ktlsd::Result<const ktlsd::handshake::Session*> Finished() const;
 
-  std::optional<ktlsd_config> config;
-  std::optional<ktlsd::handshake::Engine> core;
-  std::optional<ktlsd::handshake::EstablishedSession> established;
+  std::unique_ptr<const ktlsd_config> config;
+  std::unique_ptr<ktlsd::handshake::Engine> core;
+  std::unique_ptr<ktlsd::handshake::EstablishedSession> established;
   std::optional<ktlsd::Error> failure;
   bool installed = false;  // its keys were given to the kernel, or lost
   bool ended = false;      // a failure over a socket was dealt with

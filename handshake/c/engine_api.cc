@@ -64,7 +64,7 @@ int ktlsd_engine_new(const ktlsd_config* config, ktlsd_engine** out) noexcept {
       return kNullArgument;
     }
     RETURN_IF_ERROR(config->Check());
-    *out = std::make_unique<ktlsd_engine>(*config).release();
+    *out = std::make_unique<ktlsd_engine>(config).release();
     return Ok{};
   });
 }
@@ -74,7 +74,7 @@ int ktlsd_engine_new_acceptor(ktlsd_engine** out) noexcept {
     if (AnyNull(out)) {
       return kNullArgument;
     }
-    *out = std::make_unique<ktlsd_engine>(std::nullopt).release();
+    *out = std::make_unique<ktlsd_engine>(nullptr).release();
     return Ok{};
   });
 }

@@ -67,6 +67,21 @@ namespace {
 
 constexpr std::size_t kRoom = 1U << 16;  // bytes of one direction
 
+// Every how many allocations one fails: each of them, but where the address
+// sanitizer, which looks for leaks, makes that take many minutes. A prime, so
+// that no pattern of the code's own hides behind it.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr long kStep = 31;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+constexpr long kStep = 31;
+#else
+constexpr long kStep = 1;
+#endif
+#else
+constexpr long kStep = 1;
+#endif
+
 // What `run` returns with the allocation number `failing` failing; 0: none.
 // `run` must not allocate but through libktlsd, nor keep anything.
 template <typename Run>
@@ -91,8 +106,10 @@ long CountAllocations(Run&& run) {
 }
 
 void Report(const char* what, long points, long failed) {
-  std::printf("%s: %ld allocations failed in turn, %ld ended in an error\n",
-              what, points, failed);
+  std::printf(
+      "%s: %ld of %ld allocations failed in turn, %ld ended in an "
+      "error\n",
+      what, (points + kStep - 1) / kStep, points, failed);
 }
 
 // libcrypto gets by without many of its allocations (a decoder that fails is
@@ -108,7 +125,7 @@ TEST(NoMemory, EndsLoadingInAnErrorOrSuccess) {
   const long points = CountAllocations(load);
   ASSERT_GT(points, 1000);
   long failed = 0;
-  for (long n = 1; n <= points; ++n) {
+  for (long n = 1; n <= points; n += kStep) {
     const bool loaded = WithFailure(n, load);
     failed += loaded ? 0 : 1;
     ASSERT_FALSE(loaded && allocations.ours_failed) << n;
@@ -174,7 +191,7 @@ TEST(NoMemory, EndsEveryHandshakeInAnErrorOrSuccess) {
   const long points = CountAllocations(handshake);
   ASSERT_GT(points, 500);
   long failed = 0;
-  for (long n = 1; n <= points; ++n) {
+  for (long n = 1; n <= points; n += kStep) {
     const Outcome outcome = WithFailure(n, handshake);
     failed += outcome.success() ? 0 : 1;
     ASSERT_FALSE(outcome.success() && allocations.ours_failed) << n;

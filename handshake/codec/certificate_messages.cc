@@ -1,6 +1,8 @@
 // CertificateRequest, Certificate, CertificateVerify and Finished, RFC 8446
 // sections 4.3.2 and 4.4.
 
+#include <algorithm>
+#include <iterator>
 #include <span>
 
 #include "handshake/codec/extensions.h"
@@ -11,6 +13,49 @@ namespace {
 
 constexpr uint8_t kOcspStatus = 1;  // RFC 6066 section 8
 
+// RFC 8446 section 4.2.4: one name or more.
+Result<std::vector<Bytes>> ParseAuthorities(ByteView data) {
+  ASSIGN_OR_RETURN(const ByteView list, ParseVector16(data));
+  std::vector<Bytes> names;
+  ByteReader reader(list);
+  while (!reader.done()) {
+    const auto name = reader.Prefixed16();
+    if (!name || name->empty()) {
+      return DecodeError("empty name of an authority, or one cut short");
+    }
+    names.emplace_back(name->begin(), name->end());
+  }
+  return names;
+}
+
+// RFC 8446 section 4.2.5. The list may be empty.
+Result<std::vector<OidFilter>> ParseOidFilters(ByteView data) {
+  ByteReader outer(data);
+  const auto list = outer.Prefixed16();
+  if (!list || !outer.done()) {
+    return DecodeError("malformed list of OID filters");
+  }
+  std::vector<OidFilter> filters;
+  ByteReader reader(*list);
+  while (!reader.done()) {
+    const auto oid = reader.Prefixed8();
+    const auto values = reader.Prefixed16();
+    if (!oid || oid->empty() || !values) {
+      return DecodeError("OID filter without OID, or cut short");
+    }
+    filters.push_back({Bytes(oid->begin(), oid->end()),
+                       Bytes(values->begin(), values->end())});
+  }
+  std::vector<Bytes> oids;
+  std::ranges::transform(filters, std::back_inserter(oids), &OidFilter::oid);
+  std::ranges::sort(oids);
+  // "Any given OID MUST NOT appear more than once in the filters list."
+  if (std::ranges::adjacent_find(oids) != oids.end()) {
+    return Error{Code::kIllegalParameter, "two filters for one OID"};
+  }
+  return filters;
+}
+
 Status ParseExtension(const Extension& extension, CertificateRequest& out) {
   const ByteView data = extension.data;
   if (extension.type == ExtensionType::kSignatureAlgorithms) {
@@ -20,6 +65,12 @@ Status ParseExtension(const Extension& extension, CertificateRequest& out) {
   if (extension.type == ExtensionType::kSignatureAlgorithmsCert) {
     return Store(ParseNumberList16<SignatureScheme>(data),
                  out.signature_algorithms_cert);
+  }
+  if (extension.type == ExtensionType::kCertificateAuthorities) {
+    return Store(ParseAuthorities(data), out.certificate_authorities);
+  }
+  if (extension.type == ExtensionType::kOidFilters) {
+    return Store(ParseOidFilters(data), out.oid_filters);
   }
   if (extension.type == ExtensionType::kStatusRequest) {
     // RFC 8446 section 4.4.2.1: 'an empty "status_request" extension in its
@@ -57,6 +108,33 @@ Result<CertificateEntry> ParseEntry(ByteReader& reader) {
         Store(ParseCertificateStatus(status->data), entry.ocsp_response));
   }
   return entry;
+}
+
+void WriteAuthorities(ByteWriter& out, const std::vector<Bytes>& names) {
+  if (names.empty()) {
+    return;
+  }
+  WriteExtension(out, ExtensionType::kCertificateAuthorities, [&] {
+    out.Prefixed(2, [&] {
+      for (const Bytes& name : names) {
+        out.Prefixed(2, [&] { out.Append(name); });
+      }
+    });
+  });
+}
+
+void WriteOidFilters(ByteWriter& out, const std::vector<OidFilter>& filters) {
+  if (filters.empty()) {
+    return;
+  }
+  WriteExtension(out, ExtensionType::kOidFilters, [&] {
+    out.Prefixed(2, [&] {
+      for (const OidFilter& filter : filters) {
+        out.Prefixed(1, [&] { out.Append(filter.oid); });
+        out.Prefixed(2, [&] { out.Append(filter.values); });
+      }
+    });
+  });
 }
 
 void WriteEntry(ByteWriter& out, const CertificateEntry& entry) {
@@ -136,6 +214,8 @@ Result<Bytes> Serialize(const CertificateRequest& request) {
                       request.signature_algorithms);
       WriteNumberList(out, ExtensionType::kSignatureAlgorithmsCert,
                       request.signature_algorithms_cert);
+      WriteAuthorities(out, request.certificate_authorities);
+      WriteOidFilters(out, request.oid_filters);
       if (request.status_request) {
         WriteExtension(out, ExtensionType::kStatusRequest, [] {});
       }

@@ -39,6 +39,12 @@ TEST(CertificateRequest, KeepsEverythingThroughARoundTrip) {
   EXPECT_EQ(got->context, sent.context);
   EXPECT_EQ(got->signature_algorithms, sent.signature_algorithms);
   EXPECT_EQ(got->signature_algorithms_cert, sent.signature_algorithms_cert);
+  EXPECT_EQ(got->certificate_authorities, sent.certificate_authorities);
+  ASSERT_EQ(got->oid_filters.size(), 2U);
+  EXPECT_EQ(got->oid_filters[0].oid, sent.oid_filters[0].oid);
+  EXPECT_EQ(got->oid_filters[0].values, sent.oid_filters[0].values);
+  EXPECT_EQ(got->oid_filters[1].oid, sent.oid_filters[1].oid);
+  EXPECT_THAT(got->oid_filters[1].values, IsEmpty());
   EXPECT_TRUE(got->status_request);
 }
 
@@ -76,12 +82,38 @@ TEST(CertificateRequest, RefusesKnownExtensionsOfOtherMessages) {
   }
 }
 
-TEST(CertificateRequest, IgnoresAuthoritiesFiltersAndUnknownExtensions) {
-  EXPECT_TRUE(
-      ParseCertificateRequest(
-          Request(
-              {kSchemes, {47, {0, 3, 0, 1, 0x30}}, {48, {0, 0}}, {0x0a0a, {}}}))
-          .ok());
+TEST(CertificateRequest, IgnoresUnknownExtensions) {
+  EXPECT_TRUE(ParseCertificateRequest(Request({kSchemes, {0x0a0a, {}}})).ok());
+}
+
+std::optional<Code> InRequest(const RawExtension& extension) {
+  return Failure(ParseCertificateRequest(Request({kSchemes, extension})));
+}
+
+// RFC 8446 section 4.2.4: authorities<3..2^16-1> of names<1..2^16-1>.
+TEST(CertificateRequest, RefusesMalformedAuthorities) {
+  EXPECT_EQ(InRequest({47, {0, 3, 0, 1, 0x30}}), std::nullopt);
+  EXPECT_EQ(InRequest({47, {}}), Code::kDecodeError);
+  EXPECT_EQ(InRequest({47, {0, 0}}), Code::kDecodeError);
+  EXPECT_EQ(InRequest({47, {0, 2, 0, 0}}), Code::kDecodeError);
+  EXPECT_EQ(InRequest({47, {0, 3, 0, 2, 0x30}}), Code::kDecodeError);
+  EXPECT_EQ(InRequest({47, {0, 3, 0, 1, 0x30, 0}}), Code::kDecodeError);
+}
+
+// RFC 8446 section 4.2.5.
+TEST(CertificateRequest, RefusesMalformedOidFilters) {
+  EXPECT_EQ(InRequest({48, {0, 0}}), std::nullopt);
+  EXPECT_EQ(InRequest({48, {0, 4, 1, 6, 0, 0}}), std::nullopt);
+  EXPECT_EQ(InRequest({48, {}}), Code::kDecodeError);
+  EXPECT_EQ(InRequest({48, {0, 3, 0, 0, 0}}), Code::kDecodeError);
+  EXPECT_EQ(InRequest({48, {0, 3, 1, 6, 0}}), Code::kDecodeError);
+  EXPECT_EQ(InRequest({48, {0, 4, 1, 6, 0, 0, 0}}), Code::kDecodeError);
+}
+
+// "Any given OID MUST NOT appear more than once in the filters list."
+TEST(CertificateRequest, RefusesTwoFiltersForOneOid) {
+  EXPECT_EQ(InRequest({48, {0, 8, 1, 6, 0, 0, 1, 6, 0, 0}}),
+            Code::kIllegalParameter);
 }
 
 TEST(CertificateRequest, RefusesDataInStatusRequest) {

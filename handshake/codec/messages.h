@@ -103,11 +103,19 @@ struct EncryptedExtensions {
   std::vector<uint16_t> extension_types;  // parsed only
 };
 
+// RFC 8446 section 4.2.5: a certificate extension, and what must be in it.
+struct OidFilter {
+  Bytes oid;     // DER, with tag and length
+  Bytes values;  // DER of the extension's value; empty: none are asked for
+};
+
 // RFC 8446 section 4.3.2.
 struct CertificateRequest {
   Bytes context;
   std::vector<SignatureScheme> signature_algorithms;
   std::vector<SignatureScheme> signature_algorithms_cert;
+  std::vector<Bytes> certificate_authorities;  // DER names; empty: any
+  std::vector<OidFilter> oid_filters;          // each OID once
   bool status_request = false;
 };
 

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <variant>
 
+#include "handshake/key_schedule.h"
 #include "handshake/verdict_source.h"
 
 namespace ktlsd::handshake {
 namespace {
 
 const Bytes kSignature = {1, 2, 3};
+constexpr PskChoice kFirstPsk = {0, HashAlgorithm::kSha256};
 
 LocalCertificate AnyCertificate() {
   return {{{0x30, 0x00}}, {SignatureScheme::kEd25519}};
@@ -43,6 +45,20 @@ Walk::Walk() {
   server_config.client_auth = ClientAuth::kRequest;
 }
 
+void Walk::UsePsk() {
+  client_config.certificates.clear();
+  client_config.psks = {{{1}, HashAlgorithm::kSha256}};
+  server_config.certificates.clear();
+  server_config.psk = PskPolicy::kRequire;
+}
+
+HashSecret Walk::AnySecret(HashAlgorithm hash) {
+  return EarlySchedule::WithPsk(hash, Bytes{1})
+      .value()
+      .ExternalBinderKey()
+      .value();
+}
+
 Bytes Walk::Carry(Channel& from, Channel& to) {
   for (;;) {
     const auto message = to.NextMessage().value();
@@ -62,8 +78,25 @@ Bytes Walk::Carry(Channel& from, Channel& to) {
 // --- Client ---
 
 template <>
+AwaitOwnBinder Walk::To() {
+  return std::get<AwaitOwnBinder>(StartClient(client_config, client).value());
+}
+
+template <>
 AwaitServerHello Walk::To() {
+  if (!client_config.psks.empty()) {
+    return std::get<AwaitServerHello>(
+        To<AwaitOwnBinder>().Bind(AnySecret(), client).value());
+  }
   return std::get<AwaitServerHello>(StartClient(client_config, client).value());
+}
+
+template <>
+AwaitClientPskSecret Walk::To() {
+  waiting_psk_server.emplace(
+      To<AwaitServerPskSecret>().Agree(AnySecret(), server).value());
+  return Step<AwaitClientPskSecret>(*std::move(waiting_client), ToClient(),
+                                    client);
 }
 
 template <>
@@ -122,8 +155,29 @@ AwaitSecondHello Walk::To() {
   client_config.groups = {NamedGroup::kX25519, NamedGroup::kSecp256r1};
   client_config.share_groups = {NamedGroup::kX25519};
   server_config.groups = {NamedGroup::kSecp256r1};
-  return std::get<AwaitSecondHello>(
+  auto next = To<AwaitServerConfig>().Configure(server_config, server).value();
+  if (auto* psks = std::get_if<AwaitPskChoice>(&next)) {
+    return std::get<AwaitSecondHello>(
+        std::move(*psks).Choose(kFirstPsk, server).value());
+  }
+  return std::get<AwaitSecondHello>(std::move(next));
+}
+
+template <>
+AwaitPskChoice Walk::To() {
+  return std::get<AwaitPskChoice>(
       To<AwaitServerConfig>().Configure(server_config, server).value());
+}
+
+template <>
+AwaitPeerBinder Walk::To() {
+  return std::get<AwaitPeerBinder>(
+      To<AwaitPskChoice>().Choose(kFirstPsk, server).value());
+}
+
+template <>
+AwaitServerPskSecret Walk::To() {
+  return To<AwaitPeerBinder>().Bind(AnySecret(), server).value();
 }
 
 template <>

@@ -19,6 +19,7 @@
 #include "handshake/client_start.h"
 #include "handshake/codec/handshake_assembler.h"
 #include "handshake/config.h"
+#include "handshake/crypto/digest.h"
 #include "handshake/server.h"
 #include "handshake/server_start.h"
 #include "handshake/states.h"
@@ -41,6 +42,11 @@ class Walk {
   Bytes ToServer() { return Carry(client, server); }
   Bytes ToClient() { return Carry(server, client); }
 
+  // Both ends use one PSK, of SHA-256, and no certificate. Binders and secrets
+  // of the walk are AnySecret(): no state computes them itself.
+  void UsePsk();
+  static HashSecret AnySecret(HashAlgorithm hash = HashAlgorithm::kSha256);
+
   // May be changed before the first step.
   ClientConfig client_config;
   ServerConfig server_config;
@@ -50,6 +56,7 @@ class Walk {
   // Where the other end waits, while it does.
   std::optional<AwaitServerHello> waiting_client;
   std::optional<AwaitClientCertificate> waiting_server;
+  std::optional<AwaitClientFinished> waiting_psk_server;
   std::optional<Completed> completed_client;
 
  private:
@@ -58,6 +65,10 @@ class Walk {
 
 template <>
 AwaitServerHello Walk::To();
+template <>
+AwaitOwnBinder Walk::To();  // this one and the next: behind UsePsk()
+template <>
+AwaitClientPskSecret Walk::To();
 template <>
 AwaitEncryptedExtensions Walk::To();
 template <>
@@ -77,6 +88,12 @@ template <>
 AwaitServerConfig Walk::To();
 template <>
 AwaitSecondHello Walk::To();  // makes the server want another group
+template <>
+AwaitPskChoice Walk::To();  // this one and the next two: behind UsePsk()
+template <>
+AwaitPeerBinder Walk::To();
+template <>
+AwaitServerPskSecret Walk::To();
 template <>
 AwaitServerSignature Walk::To();
 template <>

@@ -33,16 +33,24 @@ bool Is(const ASN1_OBJECT* object, ByteView purpose) {
   return SameBytes({OBJ_get0_data(object), OBJ_length(object)}, purpose);
 }
 
-bool Suits(const ASN1_OBJECT* object, Role peer) {
-  return peer == Role::kServer
-             ? Is(object, kServerAuth) || Is(object, kRpcTlsServer)
-             : Is(object, kClientAuth) || Is(object, kRpcTlsClient);
+// What is asked of each certificate of a path.
+struct Demand {
+  Role peer;
+  KeyPurposes accepted;
+};
+
+bool Suits(const ASN1_OBJECT* object, const Demand& demand) {
+  const bool server = demand.peer == Role::kServer;
+  return Is(object, server ? kRpcTlsServer : kRpcTlsClient) ||
+         (demand.accepted == KeyPurposes::kTlsOrRpc &&
+          Is(object, server ? kServerAuth : kClientAuth));
 }
 
-bool Allows(const EXTENDED_KEY_USAGE* usages, Role peer, bool end_entity) {
+bool Allows(const EXTENDED_KEY_USAGE* usages, const Demand& demand,
+            bool end_entity) {
   for (int i = 0; i < sk_ASN1_OBJECT_num(usages); ++i) {
     const ASN1_OBJECT* const usage = sk_ASN1_OBJECT_value(usages, i);
-    if (Suits(usage, peer) ||
+    if (Suits(usage, demand) ||
         (!end_entity && Is(usage, kAnyExtendedKeyUsage))) {
       return true;
     }
@@ -50,7 +58,16 @@ bool Allows(const EXTENDED_KEY_USAGE* usages, Role peer, bool end_entity) {
   return false;
 }
 
-Status CheckOne(const X509* certificate, Role peer, bool end_entity) {
+Status CheckAbsent(const Demand& demand, bool end_entity) {
+  if (end_entity && demand.accepted == KeyPurposes::kRpcOnly) {
+    return Error{Code::kCertificateWrongPurpose,
+                 "no extendedKeyUsage, and RPC with TLS is asked for"};
+  }
+  return Ok{};
+}
+
+Status CheckOne(const X509* certificate, const Demand& demand,
+                bool end_entity) {
   int critical = 0;
   const UsagesPtr usages(static_cast<EXTENDED_KEY_USAGE*>(
       X509_get_ext_d2i(certificate, NID_ext_key_usage, &critical, nullptr)));
@@ -58,12 +75,12 @@ Status CheckOne(const X509* certificate, Role peer, bool end_entity) {
     ERR_clear_error();
     constexpr int kAbsent = -1;
     if (critical == kAbsent) {
-      return Ok{};
+      return CheckAbsent(demand, end_entity);
     }
     return Error{Code::kCertificateMalformed,
                  "extendedKeyUsage is there twice, or does not parse"};
   }
-  if (!Allows(usages.get(), peer, end_entity)) {
+  if (!Allows(usages.get(), demand, end_entity)) {
     return Error{Code::kCertificateWrongPurpose,
                  end_entity
                      ? "extendedKeyUsage does not allow this role"
@@ -74,9 +91,10 @@ Status CheckOne(const X509* certificate, Role peer, bool end_entity) {
 
 }  // namespace
 
-Status CheckPurpose(const STACK_OF(X509) * path, Role peer) {
+Status CheckPurpose(const STACK_OF(X509) * path, Role peer,
+                    KeyPurposes accepted) {
   for (int i = 0; i < sk_X509_num(path); ++i) {
-    RETURN_IF_ERROR(CheckOne(sk_X509_value(path, i), peer, i == 0));
+    RETURN_IF_ERROR(CheckOne(sk_X509_value(path, i), {peer, accepted}, i == 0));
   }
   return Ok{};
 }

@@ -14,7 +14,7 @@ Status PurposeOf(const CertificateSpec& spec) {
   const TestCertificate certificate = TestCertificate::SelfSigned(spec);
   const X509StackPtr path(sk_X509_new_null());
   X509_add_cert(path.get(), certificate.x509(), X509_ADD_FLAG_UP_REF);
-  return CheckPurpose(path.get(), Role::kServer);
+  return CheckPurpose(path.get(), Role::kServer, KeyPurposes::kTlsOrRpc);
 }
 
 TEST(Usage, TakesACertificateForItsPurpose) {

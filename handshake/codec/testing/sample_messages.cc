@@ -84,6 +84,9 @@ CertificateRequest SampleCertificateRequest() {
   request.signature_algorithms = {SignatureScheme::kEd25519,
                                   SignatureScheme::kRsaPssRsaeSha256};
   request.signature_algorithms_cert = {SignatureScheme::kRsaPkcs1Sha384};
+  request.certificate_authorities = {Bytes(12, 0x30), {0x31}};
+  request.oid_filters = {{{0x06, 0x01, 0x2a}, {0x05, 0x00}},
+                         {{0x06, 0x01, 0x2b}, {}}};
   request.status_request = true;
   return request;
 }
