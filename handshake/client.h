@@ -20,7 +20,6 @@
 #include "handshake/codec/messages.h"
 #include "handshake/config.h"
 #include "handshake/crypto/digest.h"
-#include "handshake/crypto/key_share.h"
 #include "handshake/key_schedule.h"
 #include "handshake/peer_proof.h"
 #include "handshake/proofs.h"
