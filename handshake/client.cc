@@ -158,24 +158,24 @@ Result<AwaitServerFinished::Next> AwaitServerFinished::Receive(
   ASSIGN_OR_RETURN(Drained drained, channel.ProveDrained());
   ASSIGN_OR_RETURN(Session session, Keys());
 
-  const std::optional<SignatureScheme> scheme = ChooseScheme();
-  session.info.our_scheme = scheme;
+  const std::optional<SigningChoice> choice = ChooseCertificate();
   session.info.certificate_requested = request_.has_value();
-  if (!scheme) {
-    progress_.certificate.reset();  // not shown when we cannot sign for it
-  }
   if (request_) {
-    RETURN_IF_ERROR(SendCertificate(channel));
+    RETURN_IF_ERROR(SendCertificate(
+        choice ? &progress_.certificates[choice->certificate] : nullptr,
+        channel));
   }
-  if (!scheme) {
+  if (!choice) {
     RETURN_IF_ERROR(SendFinished(keys_.secrets.client, session.keys,
                                  progress_.transcript, channel));
     return Next(Completed{std::move(session), Finished(), std::move(drained)});
   }
+  session.info.our_scheme = choice->scheme;
   ASSIGN_OR_RETURN(const HashValue hash, progress_.transcript.Current());
   return Next(AwaitClientSignature(
       std::move(progress_.transcript), std::move(keys_.secrets.client),
-      SignatureRequest{*scheme, Role::kClient, hash},
+      SignatureRequest{choice->scheme, Role::kClient, hash,
+                       choice->certificate},
       Completed{std::move(session), Finished(), std::move(drained)}));
 }
 
@@ -201,21 +201,19 @@ Result<Session> AwaitServerFinished::Keys() {
                  progress_.info, std::move(exporter)};
 }
 
-// Our best scheme that the server takes; none without a request, a
-// certificate, or a common scheme (then we send an empty Certificate).
-std::optional<SignatureScheme> AwaitServerFinished::ChooseScheme() const {
-  if (!request_ || !progress_.certificate) {
+// Nothing without a request, a certificate, or a scheme in common (then we send
+// an empty Certificate: one that we cannot sign for is not shown).
+std::optional<SigningChoice> AwaitServerFinished::ChooseCertificate() const {
+  if (!request_) {
     return std::nullopt;
   }
-  return FirstCommon(progress_.certificate->schemes,
-                     request_->signature_algorithms);
+  return ChooseSigning(progress_.certificates, request_->signature_algorithms);
 }
 
-Status AwaitServerFinished::SendCertificate(Channel& channel) {
-  ASSIGN_OR_RETURN(
-      const Bytes message,
-      SerializeChain(progress_.certificate ? &*progress_.certificate : nullptr,
-                     request_->status_request));
+Status AwaitServerFinished::SendCertificate(const LocalCertificate* certificate,
+                                            Channel& channel) {
+  ASSIGN_OR_RETURN(const Bytes message,
+                   SerializeChain(certificate, request_->status_request));
   RETURN_IF_ERROR(progress_.transcript.Add(message));
   channel.Send(message);
   return Ok{};

@@ -20,7 +20,6 @@
 #include "handshake/codec/messages.h"
 #include "handshake/config.h"
 #include "handshake/crypto/digest.h"
-#include "handshake/crypto/key_share.h"
 #include "handshake/key_schedule.h"
 #include "handshake/peer_proof.h"
 #include "handshake/proofs.h"
@@ -37,7 +36,7 @@ class AwaitClientSignature;
 
 // What every client state after the ServerHello carries on.
 struct ClientProgress {
-  std::optional<LocalCertificate> certificate;
+  std::vector<LocalCertificate> certificates;
   ClientHello offer;  // to check answers against
   HandshakeInfo info;
   Transcript transcript;
@@ -141,8 +140,8 @@ class AwaitServerFinished {
         request_(std::move(request)) {}
   Status CheckFinished(const HandshakeMessage& message);
   Result<Session> Keys();
-  Status SendCertificate(Channel& channel);
-  std::optional<SignatureScheme> ChooseScheme() const;
+  std::optional<SigningChoice> ChooseCertificate() const;
+  Status SendCertificate(const LocalCertificate* certificate, Channel& channel);
 
   ClientProgress progress_;
   HandshakeKeys keys_;

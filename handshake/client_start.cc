@@ -27,7 +27,7 @@ std::vector<CipherSuite> SuitesFor(const std::vector<PskName>& psks,
 }
 
 Status CheckPsks(const ClientConfig& config) {
-  if (!config.psks.empty() && config.certificate) {
+  if (!config.psks.empty() && !config.certificates.empty()) {
     return Misuse("a certificate where PSKs are offered");
   }
   for (const PskName& psk : config.psks) {
@@ -319,7 +319,7 @@ Result<AwaitServerHello::Next> AwaitServerHello::OnHello(
   }
   Transcript transcript = std::move(retry_->transcript);
   RETURN_IF_ERROR(transcript.Add(whole));
-  ClientProgress progress{std::move(config_.certificate), std::move(hello_),
+  ClientProgress progress{std::move(config_.certificates), std::move(hello_),
                           std::move(info), std::move(transcript),
                           config_.require_alpn};
   if (answer.selected_psk) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,7 +20,10 @@
 
 namespace ktlsd::handshake {
 
-// Our certificate without its key.
+// A certificate of ours without its key. A side may have several, best first,
+// with keys of different kinds: it shows the first whose key can sign with a
+// scheme of the peer's signature_algorithms. With a post-quantum one before a
+// classic one, old peers still get what they can verify.
 struct LocalCertificate {
   std::vector<Bytes> chain;  // DER, end entity first
   std::vector<SignatureScheme>
@@ -27,6 +31,12 @@ struct LocalCertificate {
   // A DER OCSP response about the end entity, for peers that ask for one (RFC
   // 8446 section 4.4.2.1); not looked into.
   std::optional<Bytes> ocsp_response = std::nullopt;
+};
+
+// How we prove who we are.
+struct SigningChoice {
+  std::size_t certificate = 0;  // which of the configuration's, from 0
+  SignatureScheme scheme{};
 };
 
 // Suites by preference: the kernel's fastest first.
@@ -75,7 +85,7 @@ struct ClientConfig {
   // Ask the server for an OCSP response; PeerPolicy::stapling says what it must
   // be like.
   bool request_ocsp = false;
-  std::optional<LocalCertificate> certificate;
+  std::vector<LocalCertificate> certificates;  // empty: none to show
   // External PSKs to offer, best first, only with (EC)DHE. With any, the server
   // must choose one: no certificate is asked for or shown, and the suites are
   // narrowed to the hashes of the PSKs.
@@ -103,7 +113,7 @@ enum class PskPolicy : uint8_t {
 
 // Chosen by the caller from the ClientHello.
 struct ServerConfig {
-  LocalCertificate certificate;
+  std::vector<LocalCertificate> certificates;
   std::vector<CipherSuite> suites = DefaultSuites();  // by our preference
   std::vector<NamedGroup> groups = DefaultGroups();
   // Has no effect on a handshake with a PSK, which asks for no certificate.

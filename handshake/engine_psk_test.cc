@@ -242,7 +242,7 @@ TEST(EnginePsk, AClientWithPsksTakesNoCertificate) {
   const World world;
   const LocalPsks psks = OnePsk("name", 1);
   LocalPeerSetup client = PskClient(psks);
-  client.credential = &world.server_credential();
+  client.credentials = {&world.server_credential()};
   EXPECT_EQ(FailureOf(LocalPeer::Client(client)), "api_misuse");
 }
 

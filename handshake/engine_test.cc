@@ -116,7 +116,7 @@ TEST(Engine, AnySplitOfTheStreamGivesTheSameHandshake) {
 TEST(Engine, ServerOnlyAuthentication) {
   const World world;
   LocalPeerSetup client = world.Client();
-  client.credential = nullptr;
+  client.credentials.clear();
   LocalPeerSetup server = world.Server();
   server.server.client_auth = ClientAuth::kNone;
   Pair pair = Handshake(client, server);
@@ -127,7 +127,7 @@ TEST(Engine, ServerOnlyAuthentication) {
 TEST(Engine, RequestedCertificateMayBeMissing) {
   const World world;
   LocalPeerSetup client = world.Client();
-  client.credential = nullptr;
+  client.credentials.clear();
   Pair pair = Handshake(client, world.Server());
   EXPECT_TRUE(pair.client.engine().info().certificate_requested);
   EXPECT_FALSE(pair.client.engine().info().our_scheme);
@@ -138,7 +138,7 @@ TEST(Engine, RequestedCertificateMayBeMissing) {
 TEST(Engine, RequiredCertificateMayNotBeMissing) {
   const World world;
   LocalPeerSetup client = world.Client();
-  client.credential = nullptr;
+  client.credentials.clear();
   LocalPeerSetup server = world.Server();
   server.server.client_auth = ClientAuth::kRequire;
   const Pair pair = Handshake(client, server);
@@ -247,7 +247,7 @@ TEST(Engine, RefusesWithoutACommonGroup) {
 TEST(Engine, RefusesToServeWithoutACertificate) {
   const World world;
   LocalPeerSetup server = world.Server();
-  server.credential = nullptr;
+  server.credentials.clear();
   const Pair pair = Handshake(world.Client(), server);
   ExpectRefusal(pair.server, pair.client, Code::kNoCertificateConfigured);
 }
@@ -279,7 +279,7 @@ TEST(Engine, FailsWithTheErrorOfItsSigner) {
   LocalPeerSetup server = world.Server();
   LocalPeer client = LocalPeer::Client(world.Client());
   Engine engine = ServerWithHello(client);
-  server.server.certificate = CertificateOf(world.server_credential());
+  server.server.certificates = {CertificateOf(world.server_credential())};
   engine.Configure(server.server);
   while (std::holds_alternative<HaveOutput>(engine.wait())) {
     engine.Written(engine.output().size());

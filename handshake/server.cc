@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "handshake/crypto/key_share.h"
 #include "handshake/negotiation.h"
 
 namespace ktlsd::handshake {

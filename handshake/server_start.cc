@@ -90,9 +90,14 @@ Result<std::optional<Bytes>> ChooseProtocol(const ServerConfig& config,
   return common;
 }
 
-Result<SignatureScheme> ChooseScheme(const ServerConfig& config,
-                                     const ClientHello& hello) {
-  if (config.certificate.chain.empty()) {
+bool HasNoChain(const LocalCertificate& certificate) {
+  return certificate.chain.empty();
+}
+
+Result<SigningChoice> ChooseCertificate(const ServerConfig& config,
+                                        const ClientHello& hello) {
+  if (config.certificates.empty() ||
+      std::ranges::any_of(config.certificates, HasNoChain)) {
     return Error{Code::kNoCertificateConfigured,
                  "no certificate for this server"};
   }
@@ -100,13 +105,13 @@ Result<SignatureScheme> ChooseScheme(const ServerConfig& config,
     return Error{Code::kMissingExtension,
                  "a ClientHello for PSKs only, where a certificate is used"};
   }
-  const auto scheme =
-      FirstCommon(config.certificate.schemes, hello.signature_algorithms);
-  if (!scheme) {
+  const auto choice =
+      ChooseSigning(config.certificates, hello.signature_algorithms);
+  if (!choice) {
     return Error{Code::kNoCommonSignatureScheme,
                  "the client takes no signature of our certificate's kind"};
   }
-  return *scheme;
+  return *choice;
 }
 
 // What is chosen for a handshake with a certificate, or with `psk`.
@@ -119,7 +124,7 @@ Result<ServerChoice> Choose(ServerConfig config, const ClientHello& hello,
       return HashOf(suite) != psk->hash;
     });
   } else {
-    ASSIGN_OR_RETURN(choice.scheme, ChooseScheme(config, hello));
+    ASSIGN_OR_RETURN(choice.signing, ChooseCertificate(config, hello));
   }
   const auto suite = FirstCommon(config.suites, hello.cipher_suites);
   if (!suite) {
@@ -152,7 +157,7 @@ HandshakeInfo InfoOf(const ServerChoice& choice, bool retried) {
     info.psk_identity = choice.psk->identity;
   } else {
     info.certificate_requested = choice.config.client_auth != ClientAuth::kNone;
-    info.our_scheme = choice.scheme;
+    info.our_scheme = choice.signing.scheme;
   }
   return info;
 }
@@ -232,8 +237,9 @@ Status SendCertificates(const ServerChoice& choice, Transcript& transcript,
     RETURN_IF_ERROR(SendHandshake(Serialize(request), transcript, channel));
   }
   return SendHandshake(
-      SerializeChain(&choice.config.certificate, choice.staple), transcript,
-      channel);
+      SerializeChain(&choice.config.certificates[choice.signing.certificate],
+                     choice.staple),
+      transcript, channel);
 }
 
 }  // namespace
@@ -328,7 +334,8 @@ class ServerAnswer {
     return AwaitSecondHello::Next(AwaitServerSignature(
         choice.config.client_auth, InfoOf(choice, retried),
         std::move(transcript), std::move(keys),
-        SignatureRequest{choice.scheme, Role::kServer, hash}));
+        SignatureRequest{choice.signing.scheme, Role::kServer, hash,
+                         choice.signing.certificate}));
   }
 };
 

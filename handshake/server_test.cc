@@ -139,7 +139,7 @@ TEST(Server, RefusesWithoutSomethingInCommon) {
             }),
             "no_common_group");
   EXPECT_EQ(OutcomeOfConfig([](Walk& walk) {
-              walk.server_config.certificate.schemes = {
+              walk.server_config.certificates[0].schemes = {
                   SignatureScheme::kRsaPkcs1Sha256};
             }),
             "no_common_signature_scheme");

@@ -75,6 +75,7 @@ struct SignatureRequest {
   SignatureScheme scheme{};
   Role signer{};
   HashValue transcript_hash;
+  std::size_t certificate = 0;  // which of the configuration's, from 0
 };
 
 // kUnexpectedMessage unless `message` is of `type`.

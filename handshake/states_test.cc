@@ -127,7 +127,7 @@ TEST(States, RequestComesOnce) {
 
 // Completes a client that has no certificate.
 void CompleteClientUnsigned(Walk& walk) {
-  walk.client_config.certificate.reset();
+  walk.client_config.certificates.clear();
   auto state = walk.To<AwaitServerFinished>();
   auto next = Give(std::move(state), walk.ToClient(), walk.client);
   walk.completed_client.emplace(std::get<Completed>(std::move(*next)));

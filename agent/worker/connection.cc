@@ -109,7 +109,9 @@ handshake::Engine Connection::MakeEngine(
   config.server_name = ServerNameIndication(job_.server_name.view());
   config.suites = Suites(job_);
   config.alpn_protocols = Protocols(job_);
-  config.certificate = std::move(certificate);
+  if (certificate) {
+    config.certificates = {*std::move(certificate)};
+  }
   return handshake::Engine::Client(std::move(config));
 }
 
@@ -198,7 +200,7 @@ Connection::Step Connection::Configure() {
     return Step::kAgain;
   }
   handshake::ServerConfig config;
-  config.certificate = *std::move(certificate_);
+  config.certificates = {*std::move(certificate_)};
   config.suites = Suites(job_);
   config.alpn_protocols = Protocols(job_);
   if ((job_.flags & kRequestClientCertificate) != 0) {

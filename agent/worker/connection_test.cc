@@ -130,12 +130,12 @@ class ConnectionTest : public testing::Test {
     setup.trust = &trust_;
     setup.policy.now = handshake::kTestNow;
     if (side == Side::kServer) {
-      setup.credential = &server_;
+      setup.credentials = {&server_};
       setup.policy.peer = handshake::Role::kClient;
       setup.server.client_auth = handshake::ClientAuth::kRequest;
       return handshake::LocalPeer::Server(setup);
     }
-    setup.credential = &client_;
+    setup.credentials = {&client_};
     setup.policy.peer = handshake::Role::kServer;
     setup.policy.names = {*handshake::ServerName::Parse("server.example")};
     setup.client.server_name = "server.example";

@@ -99,7 +99,7 @@ Engine Trial::MakeEngine() const {
     }
   }
   if (ours_) {
-    config.certificate = PublicPart();
+    config.certificates = {PublicPart()};
   }
   return Engine::Client(std::move(config));
 }
@@ -198,7 +198,7 @@ Result<ServerConfig> Trial::Configuration(const ClientHello& hello) const {
     return Error{Code::kNoCertificateConfigured, "a server without a key"};
   }
   ServerConfig config;
-  config.certificate = PublicPart();
+  config.certificates = {PublicPart()};
   if (!flags_.curves.empty()) {
     config.groups = Groups(flags_.curves);
   }

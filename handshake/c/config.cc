@@ -153,7 +153,9 @@ ClientConfig ktlsd_config::Client() const {
   config.groups = groups;
   config.share_groups = DefaultShares(groups);
   config.alpn_protocols = alpn;
-  config.certificate = certificate;
+  if (certificate) {
+    config.certificates = {*certificate};
+  }
   config.psks = psks.names();
   config.record_size_limit = record_size_limit;
   return config;
@@ -161,7 +163,9 @@ ClientConfig ktlsd_config::Client() const {
 
 ServerConfig ktlsd_config::Server() const {
   ServerConfig config;
-  config.certificate = certificate.value_or(LocalCertificate());
+  if (certificate) {
+    config.certificates = {*certificate};
+  }
   config.suites = suites;
   config.groups = groups;
   config.client_auth = client_auth;

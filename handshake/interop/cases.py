@@ -3,7 +3,10 @@
 import dataclasses
 import itertools
 
-GROUPS = ("x25519", "secp256r1", "secp384r1", "secp521r1")
+HYBRIDS = ("X25519MLKEM768", "SecP256r1MLKEM768", "SecP384r1MLKEM1024")
+GROUPS = ("x25519", "secp256r1", "secp384r1", "secp521r1", *HYBRIDS)
+# Not a group: both sides are left to their own defaults.
+DEFAULT = "default"
 SUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384",
           "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_CCM_SHA256")
 # Kinds of keys, and how their signature schemes begin.
@@ -15,11 +18,18 @@ SCHEMES = {
     "ed25519": "ed25519",
     "ecdsa-p521": "ecdsa_secp521r1_sha512",
     "ed448": "ed448",
+    "mldsa44": "mldsa44",
+    "mldsa65": "mldsa65",
+    "mldsa87": "mldsa87",
 }
+ML_DSA = ("mldsa44", "mldsa65", "mldsa87")
 # Rare ones: tried with every value of each other parameter, but not in every
 # combination, which would double the time.
-RARE = ("secp521r1", "ecdsa-p521", "ed448")
+RARE = ("secp521r1", "ecdsa-p521", "ed448", *HYBRIDS, *ML_DSA)
 AUTHS = ("server", "mutual")
+# Not among AUTHS: mutual, and we have a certificate of each kind in DUAL_KINDS
+# of the peer, of which it verifies none but those of the case's kind.
+DUAL = "dual"
 RETRIES = ("no", "yes")
 
 
@@ -34,11 +44,13 @@ class Case:
 
     @property
     def mutual(self) -> bool:
-        return self.auth == "mutual"
+        return self.auth in ("mutual", DUAL)
 
     @property
     def first_group(self) -> str:
         """The group of the client's first key share."""
+        if self.group == DEFAULT:
+            return DEFAULT
         if self.retry == "no":
             return self.group
         return "secp256r1" if self.group == "x25519" else "x25519"

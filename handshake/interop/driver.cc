@@ -20,14 +20,28 @@ Result<Bytes> ReadFile(const std::string& path) {
   return Bytes(std::istreambuf_iterator<char>(file), {});
 }
 
-Result<Credential> ReadCredential(const Options& options) {
-  ASSIGN_OR_RETURN(const Bytes certificate, ReadFile(options.certificate));
-  ASSIGN_OR_RETURN(const Bytes key, ReadFile(options.key));
-  return Credential::FromPem(certificate, key);
+Result<std::vector<Credential>> ReadCredentials(const Options& options) {
+  if (options.certificates.size() != options.keys.size()) {
+    return Error{Code::kConfigUnusable, "not one key for each certificate"};
+  }
+  std::vector<Credential> all;
+  for (std::size_t i = 0; i < options.keys.size(); ++i) {
+    ASSIGN_OR_RETURN(const Bytes certificate,
+                     ReadFile(options.certificates[i]));
+    ASSIGN_OR_RETURN(const Bytes key, ReadFile(options.keys[i]));
+    ASSIGN_OR_RETURN(Credential one, Credential::FromPem(certificate, key));
+    all.push_back(std::move(one));
+  }
+  return all;
 }
 
-LocalCertificate PublicPart(const Credential& credential) {
-  return {credential.chain(), credential.schemes()};
+std::vector<LocalCertificate> PublicParts(
+    const std::vector<Credential>& credentials) {
+  std::vector<LocalCertificate> certificates;
+  for (const Credential& credential : credentials) {
+    certificates.push_back({credential.chain(), credential.schemes()});
+  }
+  return certificates;
 }
 
 // The content of the longest protected record of `stream`, with the byte of its
@@ -55,11 +69,7 @@ Result<Driver> Driver::Create(Options options) {
     ASSIGN_OR_RETURN(TrustStore store, TrustStore::FromPem(authorities, {}));
     trust = std::move(store);
   }
-  std::optional<Credential> ours;
-  if (!options.certificate.empty()) {
-    ASSIGN_OR_RETURN(Credential credential, ReadCredential(options));
-    ours = std::move(credential);
-  }
+  ASSIGN_OR_RETURN(std::vector<Credential> ours, ReadCredentials(options));
   return Driver(std::move(options), std::move(trust), std::move(ours));
 }
 
@@ -91,9 +101,7 @@ Engine Driver::MakeEngine() const {
   if (!options_.share_groups.empty()) {
     config.share_groups = options_.share_groups;
   }
-  if (ours_) {
-    config.certificate = PublicPart(*ours_);
-  }
+  config.certificates = PublicParts(ours_);
   config.psks = options_.psks.names();
   config.record_size_limit = options_.record_size_limit;
   return Engine::Client(std::move(config));
@@ -159,8 +167,8 @@ Result<ServerConfig> Driver::Configuration() const {
   ServerConfig config;
   if (!options_.psks.empty()) {
     config.psk = PskPolicy::kRequire;
-  } else if (ours_) {
-    config.certificate = PublicPart(*ours_);
+  } else if (!ours_.empty()) {
+    config.certificates = PublicParts(ours_);
   } else {
     return Error{Code::kNoCertificateConfigured, "a server without --key"};
   }
@@ -176,10 +184,8 @@ Result<ServerConfig> Driver::Configuration() const {
 }
 
 Result<Bytes> Driver::Sign(const SignatureRequest& request) const {
-  if (!ours_) {
-    return Error{Code::kInternal, "asked to sign without a key"};
-  }
-  return ours_->Sign(request.scheme, request.signer, request.transcript_hash);
+  return ours_.at(request.certificate)
+      .Sign(request.scheme, request.signer, request.transcript_hash);
 }
 
 Result<PeerVerified> Driver::Judge(const PeerProof& proof) {

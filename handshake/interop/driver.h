@@ -37,7 +37,7 @@ class Driver {
 
  private:
   Driver(Options options, std::optional<TrustStore> trust,
-         std::optional<Credential> ours)
+         std::vector<Credential> ours)
       : options_(std::move(options)),
         trust_(std::move(trust)),
         ours_(std::move(ours)) {}
@@ -53,7 +53,7 @@ class Driver {
 
   Options options_;
   std::optional<TrustStore> trust_;  // none with PSKs
-  std::optional<Credential> ours_;
+  std::vector<Credential> ours_;     // best first
   std::string peer_subject_;
   Bytes written_;  // all that the handshake sent
 };

@@ -56,23 +56,44 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("driver", help="the program peer_driver")
     parser.add_argument("--pairs", action="store_true",
                         help="fewer combinations, about 100 handshakes")
+    parser.add_argument("--defaults", action="store_true",
+                        help="only those with the groups left to both sides")
     parser.add_argument("--peer", choices=[p.name for p in PEERS],
                         help="only this one")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     return parser.parse_args()
 
 
-def plan(peer: Peer, pairs: bool) -> list[tuple[Peer, str, cases.Case, str]]:
+def plan(peer: Peer, arguments: argparse.Namespace
+         ) -> list[tuple[Peer, str, cases.Case, str]]:
+    by_default = [(peer, role, case, "") for role in ("server", "client")
+                  for case in defaults(peer)]
+    if arguments.defaults:
+        return by_default
     chosen = cases.covering_pairs(peer.unable)
-    if not pairs:
+    if not arguments.pairs:
         common = cases.full_product({*peer.unable, *cases.RARE})
         chosen = list(dict.fromkeys(common + chosen))
     planned = [(peer, role, case, "") for role in ("server", "client")
                for case in chosen]
     mutual = cases.Case("x25519", cases.SUITES[0], "ecdsa-p256", "mutual", "no")
+    planned += by_default
     planned += [(peer, role, mutual, "wrong authority")
                 for role in ("server", "client")]
     return planned + [(peer, "server", mutual, "wrong name")]
+
+
+def defaults(peer: Peer) -> list[cases.Case]:
+    """Neither side is told which groups to use: the best must come out.
+
+    And of our two certificates, the better that the peer can verify.
+    """
+    if peer.best_group is None:
+        return []
+    return [cases.Case(cases.DEFAULT, cases.SUITES[1], kind, auth, "no")
+            for kind, auth in ((peer.dual_kinds[0], "mutual"),
+                               (peer.dual_kinds[0], cases.DUAL),
+                               (peer.dual_kinds[1], cases.DUAL))]
 
 
 def meet(driver: str, pki: Pki, folder: pathlib.Path, peer: Peer, role: str,
@@ -99,9 +120,8 @@ def meet(driver: str, pki: Pki, folder: pathlib.Path, peer: Peer, role: str,
 
 def run_all(arguments: argparse.Namespace, folder: pathlib.Path):
     pki = Pki(folder)
-    peers = [kind(pki) for kind in PEERS
-             if arguments.peer in (None, kind.name)]
-    planned = [entry for peer in peers for entry in plan(peer, arguments.pairs)]
+    peers = [kind(pki) for kind in chosen_peers(arguments)]
+    planned = [entry for peer in peers for entry in plan(peer, arguments)]
     driver = str(pathlib.Path(arguments.driver).resolve())
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         futures = [pool.submit(meet, driver, pki, folder / str(i), *entry)
@@ -124,17 +144,20 @@ def write_xml(results: list[Result], path: str) -> None:
     ElementTree.ElementTree(root).write(path)
 
 
-def missing_programs() -> list[str]:
-    wanted = {program for peer in PEERS for program in peer.programs}
-    return sorted(p for p in wanted | {"certutil", "pk12util"}
-                  if shutil.which(p) is None)
+def chosen_peers(arguments: argparse.Namespace) -> list[type[Peer]]:
+    return [peer for peer in PEERS if arguments.peer in (None, peer.name)]
+
+
+def missing_programs(peers: list[type[Peer]]) -> list[str]:
+    wanted = {program for peer in peers for program in peer.programs}
+    return sorted(p for p in wanted | {"openssl"} if shutil.which(p) is None)
 
 
 def main() -> int:
     arguments = parse_arguments()
-    if missing_programs():
-        print(f"not installed: {', '.join(missing_programs())}: "
-              "run tools/setup")
+    missing = missing_programs(chosen_peers(arguments))
+    if missing:
+        print(f"not installed: {', '.join(missing)}: run tools/setup")
         return 1
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:

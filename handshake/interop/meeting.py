@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 
-from cases import SCHEMES, Case
+from cases import DEFAULT, DUAL, SCHEMES, Case
 from peers import NAME, OURS, THEIRS, Peer
 from pki import Pki
 
@@ -50,9 +50,7 @@ class Meeting:
             self._driver("server", {
                 "suites": self.case.suite, "groups": self.case.group,
                 "client-auth": "require" if self.case.mutual else "none",
-                "certificate": self.pki.chain(self.case.kind, "server"),
-                "key": self.pki.key(self.case.kind, "server"),
-                "send": OURS, "expect": THEIRS, **changes}),
+                **self._ours("server"), "send": OURS, "expect": THEIRS, **changes}),
             stdout=subprocess.PIPE, text=True)
         try:
             port = int(driver.stdout.readline().strip().removeprefix("port="))
@@ -72,7 +70,7 @@ class Meeting:
         other = "client" if role == "server" else "server"
         theirs = role == "client" or self.case.mutual
         wanted = {
-            "exit": "0", "suite": self.case.suite, "group": self.case.group,
+            "exit": "0", "suite": self.case.suite, "group": self._group(),
             "hello_retry": self.case.retry, "resumption": "none",
             "peer_subject": f"CN={self.case.kind}-{other}" if theirs else ""}
         for name, value in wanted.items():
@@ -86,6 +84,11 @@ class Meeting:
         if self.peer.no_key_log is None:
             self._check_secrets(report)
 
+    def _group(self) -> str:
+        """The group that must come out."""
+        return (self.peer.best_group if self.case.group == DEFAULT
+                else self.case.group)
+
     def _check_secrets(self, report: dict[str, str]) -> None:
         text = self.key_log.read_text()
         for name in ("client", "server"):
@@ -98,8 +101,7 @@ class Meeting:
     def _client(self, command, port: int, changes) -> dict[str, str]:
         mine = {}
         if self.case.mutual:
-            mine = {"certificate": self.pki.chain(self.case.kind, "client"),
-                    "key": self.pki.key(self.case.kind, "client")}
+            mine = self._ours("client")
         arguments = self._driver("client", {
             "port": port, "name": NAME, "suites": self.case.suite,
             "groups": ",".join(self.case.client_groups),
@@ -123,10 +125,19 @@ class Meeting:
                 pause(client)
         return report
 
+    def _ours(self, role: str) -> dict[str, str]:
+        kinds = (self.peer.dual_kinds if self.case.auth == DUAL
+                 else (self.case.kind,))
+        return {
+            "certificate": ",".join(str(self.pki.chain(k, role))
+                                    for k in kinds),
+            "key": ",".join(str(self.pki.key(k, role)) for k in kinds)}
+
     def _driver(self, role: str, options: dict) -> list[str]:
         options = {"role": role, "authorities": self.pki.authorities,
                    "timeout-ms": DEADLINE * 1000, **options}
-        return [self.driver, *(f"--{k}={v}" for k, v in options.items())]
+        return [self.driver, *(f"--{k}={v}" for k, v in options.items()
+                               if v != DEFAULT)]
 
     def _start(self, command: list[str]) -> subprocess.Popen:
         environment = {**os.environ, "HOME": str(self.folder),

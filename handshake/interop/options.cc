@@ -60,6 +60,10 @@ bool ReadNumber(std::string_view text, Number& out) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
+std::optional<std::string> FileNamed(std::string_view name) {
+  return name.empty() ? std::nullopt : std::optional(std::string(name));
+}
+
 bool ReadRole(std::string_view text, Role& role) {
   role = text == "server" ? Role::kServer : Role::kClient;
   return text == "server" || text == "client";
@@ -110,8 +114,6 @@ bool AddPsk(std::string_view text, LocalPsks& psks) {
 
 // Options that are any text.
 constexpr std::pair<std::string_view, std::string Options::*> kTexts[] = {
-    {"certificate", &Options::certificate},
-    {"key", &Options::key},
     {"authorities", &Options::authorities},
     {"name", &Options::name},
     {"send", &Options::send},
@@ -124,6 +126,12 @@ bool Read(std::string_view name, std::string_view value, Options& options) {
       options.*member = value;
       return true;
     }
+  }
+  if (name == "certificate") {
+    return ReadList(value, FileNamed, options.certificates);
+  }
+  if (name == "key") {
+    return ReadList(value, FileNamed, options.keys);
   }
   if (name == "role") {
     return ReadRole(value, options.role);
@@ -157,7 +165,7 @@ bool Read(std::string_view name, std::string_view value, Options& options) {
 
 const char kUsage[] =
     "peer_driver --role=client|server --authorities=PEM\n"
-    "  --port=N --name=NAME --certificate=PEM --key=PEM\n"
+    "  --port=N --name=NAME --certificate=PEM,... --key=PEM,...\n"
     "  --suites=NAME,... --groups=NAME,... --shares=NAME,...\n"
     "  --client-auth=none|require --send=TEXT --expect=TEXT --timeout-ms=N\n"
     "  --record-size-limit=on|off\n"

@@ -18,9 +18,9 @@ namespace ktlsd::handshake {
 
 struct Options {
   Role role = Role::kClient;
-  uint16_t port = 0;        // client: the server's; server: 0 takes a free one
-  std::string certificate;  // PEM files; empty: none
-  std::string key;
+  uint16_t port = 0;  // client: the server's; server: 0 takes a free one
+  std::vector<std::string> certificates;  // PEM files, best first
+  std::vector<std::string> keys;          // one for each
   std::string authorities;
   std::string name;  // client: the server's, sent and verified
   std::vector<CipherSuite> suites;

@@ -6,8 +6,8 @@ import pathlib
 import re
 import subprocess
 
-from cases import SCHEMES, Case
-from pki import Pki
+from cases import DEFAULT, DUAL, HYBRIDS, ML_DSA, SCHEMES, Case
+from pki import Pki, openssl_lists
 
 NAME = "server.example"  # in every server's certificate
 OURS = "hello from ktlsd"
@@ -31,6 +31,11 @@ class Peer:
     unable: dict[str, str] = {}
     # Why its traffic secrets cannot be seen; None when they can.
     no_key_log: str | None = None
+    # What it and we agree on when neither is told which groups to use; None
+    # where that is not tried.
+    best_group: str | None = None
+    # Of our two certificates, the kinds, best first.
+    dual_kinds: tuple[str, str] = ("ed25519", "ecdsa-p256")
 
     def __init__(self, pki: Pki):
         self.pki = pki
@@ -54,9 +59,23 @@ def first_match(pattern: str, command: list[str]) -> str:
 
 class OpenSsl(Peer):
     name = "OpenSSL"
-    programs = ("openssl", "openssl")
+    programs = ("openssl",)
     names = {"x25519": "X25519", "secp256r1": "P-256", "secp384r1": "P-384",
-             "secp521r1": "P-521"}
+             "secp521r1": "P-521", **{group: group for group in HYBRIDS}}
+
+    def __init__(self, pki: Pki):
+        super().__init__(pki)
+        self.best_group = "x25519"
+        self.unable = {}
+        lacks = f"OpenSSL {self.version()} has no"
+        if openssl_lists("kem-algorithms", "ML-KEM-768"):
+            self.best_group = "X25519MLKEM768"
+        else:
+            self.unable |= dict.fromkeys(HYBRIDS, f"{lacks} ML-KEM")
+        if openssl_lists("signature-algorithms", "ML-DSA-65"):
+            self.dual_kinds = ("mldsa65", "ecdsa-p256")
+        else:
+            self.unable |= dict.fromkeys(ML_DSA, f"{lacks} ML-DSA")
 
     def version(self) -> str:
         return first_match(r"OpenSSL (\S+)", ["openssl", "version"])
@@ -69,27 +88,40 @@ class OpenSsl(Peer):
     def _common(self, case: Case, log: pathlib.Path) -> list[str]:
         return ["-tls1_3", "-keylogfile", str(log), "-verify_return_error",
                 # CCM is not among its defaults.
-                "-ciphersuites", case.suite,
+                "-ciphersuites", case.suite, *self._schemes(case),
                 "-CAfile", str(self.pki.authorities)]
+
+    def _schemes(self, case: Case) -> list[str]:
+        """To a peer that verifies both, we must show the better one."""
+        old = case.auth == DUAL and case.kind == self.dual_kinds[1]
+        return ["-sigalgs", SCHEMES[case.kind]] if old else []
+
+    def _groups(self, groups: list[str]) -> list[str]:
+        return ([] if DEFAULT in groups else
+                ["-groups", ":".join(self.names[g] for g in groups)])
 
     def serve(self, case: Case, port: int, log: pathlib.Path) -> Command:
         return Command(["openssl", "s_server", "-accept", f"127.0.0.1:{port}",
-                        "-rev", "-groups", self.names[case.group],
+                        "-rev", *self._groups([case.group]),
                         *self._credential(case.kind, "server"),
                         *(["-Verify", "5"] if case.mutual else []),
                         *self._common(case, log)], expect=OURS[::-1])
 
     def connect(self, case: Case, port: int, log: pathlib.Path) -> Command:
-        groups = ":".join(self.names[g] for g in case.client_groups)
         return Command(["openssl", "s_client", "-connect", f"127.0.0.1:{port}",
                         "-servername", NAME, "-verify_hostname", NAME,
-                        "-groups", groups,
+                        *self._groups(case.client_groups),
                         *(self._credential(case.kind, "client")
                           if case.mutual else []), *self._common(case, log)])
 
 
+NOT_ASKED = dict.fromkeys(
+    (*HYBRIDS, *ML_DSA), "post-quantum groups and keys: with OpenSSL alone")
+
+
 class GnuTls(Peer):
     name = "GnuTLS"
+    unable = NOT_ASKED
     programs = ("gnutls-serv", "gnutls-cli")
     names = {"x25519": "X25519", "secp256r1": "SECP256R1",
              "secp384r1": "SECP384R1", "secp521r1": "SECP521R1"}
@@ -125,17 +157,19 @@ class GnuTls(Peer):
 
 class Nss(Peer):
     name = "NSS"
-    programs = ("selfserv", "tstclnt")
+    programs = ("selfserv", "tstclnt", "certutil", "pk12util")
     names = {"x25519": "x25519", "secp256r1": "P256", "secp384r1": "P384",
              "secp521r1": "P521"}
     unable = {"ed25519": "NSS cannot import an Ed25519 key, and its programs "
                          "know no such signature scheme",
               "ed448": "NSS has no Ed448",
-              "TLS_AES_128_CCM_SHA256": "NSS has no CCM suite of TLS 1.3"}
+              "TLS_AES_128_CCM_SHA256": "NSS has no CCM suite of TLS 1.3",
+              **NOT_ASKED}
     # rsa_pss_pss is off by default.
     schemes = ",".join((
         "ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384",
-        "ecdsa_secp521r1_sha512", *(f"rsa_pss_{kind}_sha{size}" for kind in ("rsae", "pss")
+        "ecdsa_secp521r1_sha512",
+        *(f"rsa_pss_{kind}_sha{size}" for kind in ("rsae", "pss")
           for size in (256, 384, 512)), "rsa_pkcs1_sha256"))
 
     def __init__(self, pki: Pki):

@@ -7,7 +7,7 @@ keys of that kind, so that the signatures in the chains vary too.
 import pathlib
 import subprocess
 
-from cases import SCHEMES
+from cases import ML_DSA, SCHEMES
 
 KEY_OPTIONS = {
     "ecdsa-p256": "-algorithm EC -pkeyopt ec_paramgen_curve:P-256",
@@ -17,6 +17,9 @@ KEY_OPTIONS = {
     "ed25519": "-algorithm ED25519",
     "ecdsa-p521": "-algorithm EC -pkeyopt ec_paramgen_curve:P-521",
     "ed448": "-algorithm ED448",
+    "mldsa44": "-algorithm ML-DSA-44",
+    "mldsa65": "-algorithm ML-DSA-65",
+    "mldsa87": "-algorithm ML-DSA-87",
 }
 # RFC 8446 section 4.2.3: the salt is as long as the digest.
 SIGN_OPTIONS = {"rsa-pss": "-sigopt rsa_pss_saltlen:digest"}
@@ -29,17 +32,29 @@ END = ("keyUsage=critical,digitalSignature{more}\nextendedKeyUsage={role}Auth\n"
 MORE_KEY_USAGE = {"rsa": ",keyEncipherment"}
 
 
+def openssl_lists(what: str, name: str) -> bool:
+    """Does `openssl list -what` have `name`?"""
+    listed = subprocess.run(["openssl", "list", f"-{what}"], check=True,
+                            stdout=subprocess.PIPE, text=True).stdout
+    return name in listed
+
+
 class Pki:
-    """The files, by kind and role; `authorities` holds every root."""
+    """The files, by kind and role; `authorities` holds every root.
+
+    `kinds` are those that the openssl program can make.
+    """
 
     def __init__(self, folder: pathlib.Path):
         self.folder = folder
+        ml_dsa = openssl_lists("signature-algorithms", "ML-DSA-65")
+        self.kinds = [k for k in SCHEMES if ml_dsa or k not in ML_DSA]
         self.authorities = folder / "authorities.pem"
         self.stranger = folder / "stranger.pem"  # a root that signed nothing
-        for kind in SCHEMES:
+        for kind in self.kinds:
             self._make_kind(kind)
         self.authorities.write_text("".join(
-            self.root(kind).read_text() for kind in SCHEMES))
+            self.root(kind).read_text() for kind in self.kinds))
         self._self_signed("ecdsa-p256", "stranger")
 
     def root(self, kind: str) -> pathlib.Path:

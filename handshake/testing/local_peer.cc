@@ -65,8 +65,8 @@ LocalCertificate CertificateOf(const Credential& credential) {
 }
 
 LocalPeer LocalPeer::Client(LocalPeerSetup setup) {
-  if (setup.credential != nullptr) {
-    setup.client.certificate = CertificateOf(*setup.credential);
+  for (const Credential* credential : setup.credentials) {
+    setup.client.certificates.push_back(CertificateOf(*credential));
   }
   if (setup.psks != nullptr) {
     setup.client.psks = setup.psks->names();
@@ -78,9 +78,10 @@ LocalPeer LocalPeer::Client(LocalPeerSetup setup) {
 }
 
 LocalPeer LocalPeer::Server(LocalPeerSetup setup) {
-  if (setup.credential != nullptr) {
-    setup.server.certificate = CertificateOf(*setup.credential);
-    setup.server.certificate.ocsp_response = setup.ocsp_response;
+  for (const Credential* credential : setup.credentials) {
+    LocalCertificate certificate = CertificateOf(*credential);
+    certificate.ocsp_response = setup.ocsp_response;
+    setup.server.certificates.push_back(std::move(certificate));
   }
   return LocalPeer(Engine::Server(), std::move(setup));
 }
@@ -111,8 +112,9 @@ bool LocalPeer::Resolve() {
           },
           [&](const NeedSignature& need) {
             const SignatureRequest& request = need.request;
-            engine_.Sign(setup_.credential->Sign(request.scheme, request.signer,
-                                                 request.transcript_hash));
+            engine_.Sign(setup_.credentials.at(request.certificate)
+                             ->Sign(request.scheme, request.signer,
+                                    request.transcript_hash));
             return true;
           },
           [&](const NeedPeerVerdict& need) {

@@ -22,12 +22,13 @@ namespace ktlsd::handshake {
 
 // What one end needs. Everything pointed to must outlive the peer.
 struct LocalPeerSetup {
-  const Credential* credential = nullptr;  // may be none for a client
+  // Best first; a client may have none.
+  std::vector<const Credential*> credentials;
   const TrustStore* trust = nullptr;
   PeerPolicy policy;  // of the other end
   ClientConfig client;
-  ServerConfig server;  // its certificate comes from `credential`
-  std::optional<Bytes> ocsp_response;  // goes with `credential`
+  ServerConfig server;                 // its certificates come from there
+  std::optional<Bytes> ocsp_response;  // goes with the server's certificates
   const LocalPsks* psks = nullptr;     // a client offers them all
 };
 

@@ -40,15 +40,15 @@ void AddToLength(Bytes& whole, std::size_t at, std::size_t width,
 
 Walk::Walk() {
   client_config.server_name = "server.example";
-  client_config.certificate = AnyCertificate();
-  server_config.certificate = AnyCertificate();
+  client_config.certificates = {AnyCertificate()};
+  server_config.certificates = {AnyCertificate()};
   server_config.client_auth = ClientAuth::kRequest;
 }
 
 void Walk::UsePsk() {
-  client_config.certificate.reset();
+  client_config.certificates.clear();
   client_config.psks = {{{1}, HashAlgorithm::kSha256}};
-  server_config.certificate = {};
+  server_config.certificates.clear();
   server_config.psk = PskPolicy::kRequire;
 }
 

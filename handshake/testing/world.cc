@@ -25,7 +25,7 @@ World::World(KeyKind kind)
 
 LocalPeerSetup World::Client() const {
   LocalPeerSetup setup;
-  setup.credential = &client_;
+  setup.credentials = {&client_};
   setup.trust = &trust_;
   setup.policy = {Role::kServer, {*ServerName::Parse(kServerName)}, kTestNow};
   setup.client.server_name = kServerName;
@@ -34,7 +34,7 @@ LocalPeerSetup World::Client() const {
 
 LocalPeerSetup World::Server() const {
   LocalPeerSetup setup;
-  setup.credential = &server_;
+  setup.credentials = {&server_};
   setup.trust = &trust_;
   setup.policy = {Role::kClient, {}, kTestNow};
   setup.server.client_auth = ClientAuth::kRequest;
