@@ -5,13 +5,16 @@
 
 As interop_test.py, but with PSKs instead of certificates: both hashes, each
 suite of a hash, with and without HelloRetryRequest, several identities in one
-ClientHello, and what must be refused. GnuTLS has PSKs for SHA-256 only, and
-takes the first identity for the only one, before version 3.8.11.
+ClientHello, and what must be refused. GnuTLS takes the first identity for the
+only one. Its own programs have PSKs for SHA-256 only: with --library its library
+(3.8.11 or newer) is the only peer, and has both hashes.
 """
 
 import argparse
 import base64
+import ctypes
 import dataclasses
+import itertools
 import os
 import pathlib
 import sys
@@ -113,9 +116,36 @@ class PskGnuTls(GnuTls):
     def _suites(self, case: Case, groups: list[str]) -> str:
         names = {"TLS_AES_128_GCM_SHA256": "AES-128-GCM",
                  "TLS_CHACHA20_POLY1305_SHA256": "CHACHA20-POLY1305",
-                 "TLS_AES_128_CCM_SHA256": "AES-128-CCM"}
+                 "TLS_AES_128_CCM_SHA256": "AES-128-CCM",
+                 "TLS_AES_256_GCM_SHA384": "AES-256-GCM"}
         return (self._priority(groups) + ":-CIPHER-ALL:+" +
                 names[case.suite])
+
+
+class PskGnuTlsLibrary(PskGnuTls):
+    """The same by a program of ours over its library."""
+
+    name = "GnuTLS library"
+
+    def version(self) -> str:
+        library = ctypes.CDLL("libgnutls.so.30")
+        library.gnutls_check_version.restype = ctypes.c_char_p
+        return library.gnutls_check_version(None).decode()
+
+    def serve(self, case: Case, port: int, log: pathlib.Path) -> Command:
+        return self._program("server", case, port, [case.group])
+
+    def connect(self, case: Case, port: int, log: pathlib.Path) -> Command:
+        return self._program("client", case, port, case.client_groups)
+
+    def _program(self, role: str, case: Case, port: int,
+                 groups: list[str]) -> Command:
+        psk = Psk.nvme(case.kind)
+        priority = self._suites(case, groups).removeprefix("--priority=")
+        program = pathlib.Path(__file__).resolve().with_name(
+            "gnutls_psk_peer.py")
+        return Command([str(program), role, str(port), psk.identity,
+                        psk.key.hex(), psk.hash, priority])
 
 
 class PskMeeting(Meeting):
@@ -185,22 +215,28 @@ class Trial:
         return ""
 
 
-def plan() -> list[Trial]:
-    openssl, gnutls = PskOpenSsl(NoPki()), PskGnuTls(NoPki())
+def plan(library: bool) -> list[Trial]:
+    both = ("sha256", "sha384")
+    if library:
+        return successes(PskGnuTlsLibrary(NoPki()), both)
+    openssl = PskOpenSsl(NoPki())
+    return (successes(openssl, both) +
+            successes(PskGnuTls(NoPki()), both[:1]) +
+            several_identities(openssl) + refusals(openssl))
+
+
+def successes(peer: Peer, hashes: tuple[str, ...]) -> list[Trial]:
     trials = []
-    for peer, hashes in ((openssl, ("sha256", "sha384")), (gnutls, ("sha256",))):
-        for name in hashes:
-            # OpenSSL's -psk knows one suite.
-            suites = SUITES[name] if peer is gnutls else SUITES[name][:1]
-            for suite in suites:
-                for retry in ("no", "yes"):
-                    for role in ("server", "client"):
-                        if (name, role, retry) == UNABLE:
-                            continue
-                        case = Case("secp256r1", suite, name, "psk", retry)
-                        trials.append(Trial(peer, role, case,
-                                            [Psk.nvme(name)]))
-    return trials + several_identities(openssl) + refusals(openssl)
+    openssl = isinstance(peer, PskOpenSsl)
+    for name, retry, role in itertools.product(hashes, ("no", "yes"),
+                                               ("server", "client")):
+        if openssl and (name, role, retry) == UNABLE:
+            continue
+        # OpenSSL's -psk knows one suite.
+        for suite in SUITES[name][:1] if openssl else SUITES[name]:
+            case = Case("secp256r1", suite, name, "psk", retry)
+            trials.append(Trial(peer, role, case, [Psk.nvme(name)]))
+    return trials
 
 
 def several_identities(openssl: Peer) -> list[Trial]:
@@ -247,10 +283,13 @@ def write_xml(results: list[tuple[Trial, str]], path: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("driver", help="the program peer_driver")
-    driver = str(pathlib.Path(parser.parse_args().driver).resolve())
+    parser.add_argument("--library", action="store_true",
+                        help="GnuTLS's library as the only peer")
+    arguments = parser.parse_args()
+    driver = str(pathlib.Path(arguments.driver).resolve())
     results = []
     with tempfile.TemporaryDirectory() as folder:
-        for number, trial in enumerate(plan()):
+        for number, trial in enumerate(plan(arguments.library)):
             where = pathlib.Path(folder) / str(number)
             results.append((trial, trial.run(driver, where)))
     for trial, failure in results:
@@ -264,8 +303,9 @@ def main() -> int:
                     if trial.peer is peer and trial.role == role]
             print(f"| PSK: {peer.name} {peer.version()} as {role}: "
                   f"{mine.count('')}/{len(mine)} as they must be |")
-    print("| n/a: SHA-384 and HelloRetryRequest with OpenSSL's client, which "
-          "drops its PSK then |")
+    if not arguments.library:
+        print("| n/a: SHA-384 and HelloRetryRequest with OpenSSL's client, "
+              "which drops its PSK then |")
     return 1 if any(failure for _, failure in results) else 0
 
 
