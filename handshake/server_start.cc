@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "handshake/certificate_choice.h"
 #include "handshake/crypto/key_share.h"
 #include "handshake/crypto/signature.h"
 #include "handshake/key_schedule.h"
@@ -94,8 +95,8 @@ bool HasNoChain(const LocalCertificate& certificate) {
   return certificate.chain.empty();
 }
 
-Result<SigningChoice> ChooseCertificate(const ServerConfig& config,
-                                        const ClientHello& hello) {
+Result<SigningChoice> ChooseOurs(const ServerConfig& config,
+                                 const ClientHello& hello) {
   if (config.certificates.empty() ||
       std::ranges::any_of(config.certificates, HasNoChain)) {
     return Error{Code::kNoCertificateConfigured,
@@ -105,8 +106,9 @@ Result<SigningChoice> ChooseCertificate(const ServerConfig& config,
     return Error{Code::kMissingExtension,
                  "a ClientHello for PSKs only, where a certificate is used"};
   }
-  const auto choice =
-      ChooseSigning(config.certificates, hello.signature_algorithms);
+  ASSIGN_OR_RETURN(
+      const auto choice,
+      ChooseCertificate(config.certificates, WishesOf(hello), Role::kServer));
   if (!choice) {
     return Error{Code::kNoCommonSignatureScheme,
                  "the client takes no signature of our certificate's kind"};
@@ -124,7 +126,7 @@ Result<ServerChoice> Choose(ServerConfig config, const ClientHello& hello,
       return HashOf(suite) != psk->hash;
     });
   } else {
-    ASSIGN_OR_RETURN(choice.signing, ChooseCertificate(config, hello));
+    ASSIGN_OR_RETURN(choice.signing, ChooseOurs(config, hello));
   }
   const auto suite = FirstCommon(config.suites, hello.cipher_suites);
   if (!suite) {

@@ -105,7 +105,7 @@ Engine Trial::MakeEngine() const {
 }
 
 LocalCertificate Trial::PublicPart() const {
-  LocalCertificate certificate{ours_->chain(), ours_->schemes()};
+  LocalCertificate certificate = ours_->certificate();
   if (!flags_.signing_prefs.empty()) {
     certificate.schemes.clear();
     for (const uint16_t number : flags_.signing_prefs) {

@@ -39,7 +39,7 @@ std::vector<LocalCertificate> PublicParts(
     const std::vector<Credential>& credentials) {
   std::vector<LocalCertificate> certificates;
   for (const Credential& credential : credentials) {
-    certificates.push_back({credential.chain(), credential.schemes()});
+    certificates.push_back(credential.certificate());
   }
   return certificates;
 }
