@@ -423,22 +423,5 @@ TEST(Engine, GivesItsSessionOnce) {
   // NOLINTEND(bugprone-use-after-move)
 }
 
-TEST(Engine, RefusesAShareOfAGroupThatItDoesNotOffer) {
-  ClientConfig config;
-  config.groups = {NamedGroup::kSecp384r1};
-  config.share_groups = {NamedGroup::kX25519};
-  const Engine engine = Engine::Client(config);
-  ASSERT_NE(engine.failure(), nullptr);
-  EXPECT_EQ(engine.failure()->error.code, Code::kApiMisuse);
-}
-
-TEST(Engine, RefusesAConfigurationWithNothingToOffer) {
-  ClientConfig config;
-  config.suites.clear();
-  const Engine engine = Engine::Client(config);
-  ASSERT_NE(engine.failure(), nullptr);
-  EXPECT_EQ(engine.failure()->error.code, Code::kApiMisuse);
-}
-
 }  // namespace
 }  // namespace ktlsd::handshake

@@ -124,9 +124,10 @@ Supported ProbeGroups() {
   for (const GroupTraits& traits : kGroups) {
     if (CanMake(traits)) {
       supported.groups[supported.count++] = traits.group;
+    } else if (TakeNoMemory()) {
+      throw std::bad_alloc();  // the next caller probes again
     }
   }
-  ERR_clear_error();
   return supported;
 }
 

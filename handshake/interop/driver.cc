@@ -119,7 +119,7 @@ Result<bool> Driver::Answer(Engine& engine, const Wait& wait,
           [&](const NeedSignature& need) { engine.Sign(Sign(need.request)); },
           [&](NeedPeerVerdict need) { engine.Judge(Judge(*need.proof)); },
           [&](const NeedPskChoice& need) {
-            engine.ChoosePsk(options_.psks.Choose(*need.offered));
+            engine.ChoosePsk(options_.psks.Choose(*need.offered, *need.hashes));
           },
           [&](const NeedPskBinder& need) {
             engine.GivePskBinder(options_.psks.Binder(*need.request));

@@ -118,7 +118,7 @@ bool LocalPeer::Resolve() {
             return true;
           },
           [&](const NeedPskChoice& need) {
-            engine_.ChoosePsk(setup_.psks->Choose(*need.offered));
+            engine_.ChoosePsk(setup_.psks->Choose(*need.offered, *need.hashes));
             return true;
           },
           [&](const NeedPskBinder& need) {
