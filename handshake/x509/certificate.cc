@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/libcrypto.h"
+
 namespace ktlsd::handshake {
 namespace {
 
