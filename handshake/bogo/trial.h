@@ -39,15 +39,18 @@ class Trial {
   Status Read(Engine& engine, std::size_t limit, Socket& socket);
   Status Write(Engine& engine, Socket& socket);
   Result<ServerConfig> Configuration(const ClientHello& hello) const;
+  Status CheckCallbacks() const;
   Result<Bytes> Sign(const SignatureRequest& request) const;
   Result<PeerVerified> Judge(const PeerProof& proof);
   Status CheckHello(const ClientHello& hello) const;
-  Status CheckOutcome(const Session& session) const;
+  Status CheckOutcome(const HandshakeInfo& info) const;
+  Status CheckPeer(const HandshakeInfo& info) const;
   LocalCertificate PublicPart() const;
 
   Flags flags_;
   std::optional<Credential> ours_;
   std::vector<Bytes> peer_chain_;
+  std::optional<Bytes> peer_ocsp_response_;
 };
 
 }  // namespace ktlsd::handshake
