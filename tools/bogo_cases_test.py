@@ -79,8 +79,13 @@ class Summary(unittest.TestCase):
             "bogo: 1 passed, 2 disabled, 1 unimplemented, 1 failed"])
 
     def test_lines_of_a_case(self):
-        self.assertEqual(bogo_cases.case_lines(Case("B", "PASSED", "")),
-                         ["ok B"])
+        # Behind the last case is what the runner prints at its end.
+        for output in ("", "PASS"):
+            self.assertEqual(bogo_cases.case_lines(
+                Case("B", "PASSED", output)), ["ok B"])
+        self.assertEqual(
+            bogo_cases.case_lines(Case("B", "PASSED", "otherwise: rule")),
+            ["ok B # otherwise: rule"])
         self.assertEqual(bogo_cases.case_lines(Case("B", "FAILED", "x\n\ny")),
                          ["not ok B", "  x", "  y"])
         self.assertIn("# SKIP", bogo_cases.case_lines(
