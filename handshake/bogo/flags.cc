@@ -59,6 +59,8 @@ const FieldTable& OfConnection() {
       {"-port", &Flags::port},
       {"-resume-count", &Flags::resume_count},
       {"-async", &Flags::async},
+      {"-no-ticket", &Flags::no_ticket},
+      {"-enable-early-data", &Flags::enable_early_data},
       {"-shim-writes-first", &Flags::shim_writes_first},
       {"-shim-shuts-down", &Flags::shim_shuts_down},
       {"-check-close-notify", &Flags::check_close_notify},
@@ -107,24 +109,41 @@ const Field* FindField(std::string_view name) {
 }
 
 // Asked for and always so here, or about other versions of the protocol.
+// Nothing is resumed or accepted early; an exporter without a context is the
+// same as with an empty one; certificate timestamps are neither asked for nor
+// sent.
 const std::set<std::string_view>& Granted() {
   static const std::set<std::string_view> granted = {
-      "-no-tls12", "-no-tls11", "-no-tls1", "-no-ticket", "-decline-alpn",
-      "-use-early-callback", "-install-ddos-callback",
-      "-use-old-client-cert-callback", "-use-ocsp-callback",
+      "-no-tls12",
+      "-no-tls11",
+      "-no-tls1",
+      "-decline-alpn",
+      "-use-early-callback",
+      "-install-ddos-callback",
+      "-use-old-client-cert-callback",
+      "-use-ocsp-callback",
       "-set-ocsp-in-callback",
-      // An exporter without a context is the same as with an empty one.
       "-use-export-context",
-      // There are none: the client asks for none, the server sends none.
       "-enable-signed-cert-timestamps",
-      // A second connection is never resumed here.
-      "-reverify-on-resume", "-expect-verify-result", "-implicit-handshake",
-      "-no-op-extra-handshake", "-handshake-twice", "-peek-then-read",
-      "-expect-no-session", "-expect-no-session-id", "-server-preference",
-      "-enforce-rsa-key-usage", "-expect-extended-master-secret",
-      "-expect-secure-renegotiation", "-expect-no-secure-renegotiation",
-      "-renegotiate-freely", "-renegotiate-once", "-renegotiate-ignore",
-      "-renegotiate-explicit", "-forbid-renegotiation-after-handshake"};
+      "-reverify-on-resume",
+      "-expect-verify-result",
+      "-implicit-handshake",
+      "-no-op-extra-handshake",
+      "-handshake-twice",
+      "-peek-then-read",
+      "-expect-no-session",
+      "-expect-no-session-id",
+      "-expect-reject-early-data",
+      "-server-preference",
+      "-enforce-rsa-key-usage",
+      "-expect-extended-master-secret",
+      "-expect-secure-renegotiation",
+      "-expect-no-secure-renegotiation",
+      "-renegotiate-freely",
+      "-renegotiate-once",
+      "-renegotiate-ignore",
+      "-renegotiate-explicit",
+      "-forbid-renegotiation-after-handshake"};
   return granted;
 }
 

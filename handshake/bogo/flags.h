@@ -22,6 +22,8 @@ struct Flags {
   unsigned resume_count = 0;  // connections after the first
   bool server = false;
   bool async = false;  // one byte a read and a write
+  bool no_ticket = false;
+  bool enable_early_data = false;  // a server's tickets allow it
   std::string key_file;
   std::string cert_file;
   std::string host_name;

@@ -59,6 +59,14 @@ TEST(ParseFlags, KnowsWhatIsGrantedAndTakesItsValue) {
   EXPECT_EQ(flags->port, 1);
 }
 
+// A flag that is granted would never be stored.
+TEST(ParseFlags, StoresWhatThisShimDoes) {
+  const auto flags = Parse({"-no-ticket", "-enable-early-data"});
+  ASSERT_TRUE(flags);
+  EXPECT_TRUE(flags->no_ticket);
+  EXPECT_TRUE(flags->enable_early_data);
+}
+
 TEST(ParseFlags, NamesAnUnknownFlag) {
   EXPECT_EQ(Refused({"-port", "1", "-false-start"}), "-false-start");
   EXPECT_EQ(Refused({"-on-resume-false-start"}), "-on-resume-false-start");

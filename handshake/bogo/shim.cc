@@ -112,11 +112,24 @@ Status ShutDown(const Flags& flags, RecordStream& stream) {
   return Ok{};
 }
 
-Status Exchange(const Flags& flags, const Session& session, Socket& socket) {
+Result<RecordStream> StartStream(const Flags& flags, const Trial& trial,
+                                 const Session& session, Socket& socket) {
   ASSIGN_OR_RETURN(
       RecordStream stream,
       RecordStream::Start(flags.server ? Role::kServer : Role::kClient,
                           session.keys, socket));
+  const bool sends_ticket = flags.server && flags.resume_count != 0 &&
+                            !flags.no_ticket && trial.peer_takes_tickets();
+  if (sends_ticket) {
+    constexpr uint16_t kEarlyDataSize = 14336;  // bytes; as BoringSSL's
+    RETURN_IF_ERROR(
+        stream.SendTicket(flags.enable_early_data ? kEarlyDataSize : 0));
+  }
+  return stream;
+}
+
+Status Exchange(const Flags& flags, const Session& session,
+                RecordStream& stream) {
   if (flags.export_keying_material != 0) {
     RETURN_IF_ERROR(WriteKeyingMaterial(flags, session, stream));
   }
@@ -145,8 +158,12 @@ Status Connect(const Flags& flags) {
   ASSIGN_OR_RETURN(Trial trial, Trial::Create(flags));
   ASSIGN_OR_RETURN(Socket socket, Socket::Connect(flags.port, flags.async));
   const Result<Session> session = trial.Handshake(socket);
-  const Status outcome = session.ok() ? Exchange(flags, *session, socket)
-                                      : Status(session.error());
+  const auto exchange = [&]() -> Status {
+    ASSIGN_OR_RETURN(RecordStream stream,
+                     StartStream(flags, trial, *session, socket));
+    return Exchange(flags, *session, stream);
+  };
+  const Status outcome = session.ok() ? exchange() : Status(session.error());
   socket.Finish();
   return outcome;
 }

@@ -228,7 +228,9 @@ Status Trial::CheckCallbacks() const {
   return Ok{};
 }
 
-Result<ServerConfig> Trial::Configuration(const ClientHello& hello) const {
+Result<ServerConfig> Trial::Configuration(const ClientHello& hello) {
+  peer_takes_tickets_ =
+      std::ranges::count(hello.psk_key_exchange_modes, kPskDheKe) != 0;
   RETURN_IF_ERROR(CheckHello(hello));
   RETURN_IF_ERROR(CheckCallbacks());
   if (!ours_) {
