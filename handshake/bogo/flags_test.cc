@@ -1,10 +1,13 @@
 #include "handshake/bogo/flags.h"
 
-#include <gtest/gtest.h>
-
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "base/bytes.h"
+#include "gtest/gtest.h"
+#include "handshake/wire.h"
 
 namespace ktlsd::handshake {
 namespace {

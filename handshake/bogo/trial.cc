@@ -8,6 +8,7 @@
 #include "handshake/crypto/key_share.h"
 #include "handshake/crypto/signature.h"
 #include "handshake/verdict_source.h"
+#include "handshake/wire.h"
 #include "handshake/x509/certificate.h"
 #include "handshake/x509/pem.h"
 #include "handshake/x509/usage.h"
