@@ -123,6 +123,9 @@ struct ServerConfig {
   std::vector<NamedGroup> groups = DefaultGroups();
   // Has no effect on a handshake with a PSK, which asks for no certificate.
   ClientAuth client_auth = ClientAuth::kNone;
+  // DER names that a CertificateRequest gives (RFC 8446 section 4.2.4), for
+  // clients with several certificates. Empty: none, any issuer will do.
+  std::vector<Bytes> certificate_authorities;
   PskPolicy psk = PskPolicy::kIgnore;
   bool record_size_limit = false;  // as ClientConfig's
   // Protocols we speak, best first; the client's offer decides. Empty: ALPN is

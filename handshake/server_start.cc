@@ -150,6 +150,7 @@ Status SendCertificates(const ServerChoice& choice, Transcript& transcript,
     const auto certificate_schemes = CertificateSchemes();
     request.signature_algorithms_cert.assign(certificate_schemes.begin(),
                                              certificate_schemes.end());
+    request.certificate_authorities = choice.config.certificate_authorities;
     RETURN_IF_ERROR(SendHandshake(Serialize(request), transcript, channel));
   }
   return SendHandshake(

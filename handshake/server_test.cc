@@ -271,7 +271,23 @@ TEST(Server, RefusesASecondHelloWithoutTheOneShare) {
   }
 }
 
-// --- Certificate, CertificateVerify ---
+// --- CertificateRequest, Certificate, CertificateVerify ---
+
+std::vector<Bytes> AuthoritiesAskedFor(std::vector<Bytes> configured) {
+  Walk walk;
+  walk.server_config.certificate_authorities = std::move(configured);
+  const auto client = walk.To<AwaitServerCertificate>();
+  const Bytes request = walk.ToClient();
+  return ParseCertificateRequest(MessageOf(request).body)
+      .value()
+      .certificate_authorities;
+}
+
+TEST(Server, NamesTheAuthoritiesThatAreConfigured) {
+  const std::vector<Bytes> names = {{0x30, 0}, {0x30, 1, 0}};
+  EXPECT_EQ(AuthoritiesAskedFor(names), names);
+  EXPECT_EQ(AuthoritiesAskedFor({}), std::vector<Bytes>());
+}
 
 TEST(Server, RefusesACertificateWithAContext) {
   Walk walk;
