@@ -21,6 +21,10 @@ void WarmUp(const World& world) {
   }
 }
 
+bool Bit(uint8_t bits, unsigned number) { return (bits >> number & 1U) != 0; }
+
+}  // namespace
+
 const World& FuzzWorld() {
   constexpr uint64_t kSeedOfKeys = 0;
   static const World kWorld = [] {
@@ -35,10 +39,6 @@ const World& FuzzWorld() {
   Require(kWarm);
   return kWorld;
 }
-
-bool Bit(uint8_t bits, unsigned number) { return (bits >> number & 1U) != 0; }
-
-}  // namespace
 
 FuzzRun::FuzzRun(uint64_t seed) : world_(FuzzWorld()), random_(seed) {}
 

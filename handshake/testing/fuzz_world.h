@@ -13,6 +13,9 @@
 
 namespace ktlsd::handshake {
 
+// With the same keys in every process.
+const World& FuzzWorld();
+
 // One input of a fuzz target, while it is tried: the engines send the same
 // bytes whenever they are given the same.
 class FuzzRun {
