@@ -221,6 +221,18 @@ TEST(ClientHello, RefusesMalformedAuthorities) {
   EXPECT_EQ(With({47, {0, 3, 0, 2, 0x30}}), Code::kDecodeError);
 }
 
+// RFC 8449 section 5: a server that knows record_size_limit "MUST ignore a
+// "max_fragment_length" that appears in a ClientHello if both extensions
+// appear".
+TEST(ClientHello, IgnoresMaxFragmentLengthBesideARecordSizeLimit) {
+  for (const Bytes& length : {Bytes{1}, Bytes{9}}) {
+    const auto got = ParseClientHello(
+        RawClientHello(Extensions{kVersionsOf13, {1, length}, {28, {2, 0}}}));
+    ASSERT_TRUE(got.ok());
+    EXPECT_EQ(got->record_size_limit, 512);
+  }
+}
+
 // RFC 8449 section 4: a value below 64 is answered with illegal_parameter.
 TEST(ClientHello, RefusesATinyRecordSizeLimit) {
   EXPECT_EQ(With({28, {0, 64}}), std::nullopt);
