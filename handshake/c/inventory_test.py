@@ -11,11 +11,11 @@ import re
 import sys
 
 HERE = pathlib.Path(__file__).parent
-# What may stand for a guard: those of guard.h and engine.h, and helpers of the
-# sources whose whole body is one (checked below).
-GUARDS = ("Guarded", "GuardedEngine")
+# What may stand for a guard: those of guard.h, engine.h and offload.cc, and
+# helpers of the sources whose whole body is one (checked below).
+GUARDS = ("Guarded", "GuardedEngine", "GuardedSocket")
 HELPERS = ("New", "HelloNumber", "HelloBytes", "PutPem", "PutFiles",
-           "PutExternal")
+           "PutExternal", "EngineInstall", "HandshakeFd")
 # Without a guard, and why that is right.
 UNGUARDED = {
     "ktlsd_config_free": "destructors only",
