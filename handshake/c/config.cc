@@ -125,6 +125,7 @@ Status ktlsd_config::Check() const {
 
 std::vector<LocalCertificate> ktlsd_config::ShownCertificates() const {
   std::vector<LocalCertificate> shown;
+  shown.reserve(certificates.size());
   for (const OwnCertificate& own : certificates) {
     shown.push_back(own.shown);
   }

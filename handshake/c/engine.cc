@@ -140,8 +140,9 @@ Result<PeerVerified> ktlsd_engine::Judge(const PeerProof& proof) {
   policy.now = today.value_or(ktlsd::SystemClock().Today());
   policy.stapling = config->stapling;
   policy.profile = config->profile;
-  if (policy.peer == Role::kServer && config->name) {
-    policy.names = {*config->name};
+  const std::optional<ServerName>& name = config->name;
+  if (policy.peer == Role::kServer && name) {
+    policy.names = {*name};
   }
   auto verdict = config->trust->Verify(policy, proof);
   if (auto* refusal = std::get_if<Refusal>(&verdict)) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -135,8 +136,9 @@ Bytes HelloWithout(uint16_t gone, const ktlsd_config* config) {
   auto at = std::ranges::search(hello, type).begin();
   for (; at != hello.end();
        at = std::search(at + 1, hello.end(), type.begin(), type.end())) {
-    const auto end = at + 6 + at[5] + 256 * at[4];
-    const bool whole = at[3] + 256 * at[2] == at[5] + 256 * at[4] + 2;
+    const std::ptrdiff_t list = at[4] << 8 | at[5];
+    const auto end = at + 6 + list;
+    const bool whole = (at[2] << 8 | at[3]) == list + 2;
     const auto found =
         whole ? std::search(at + 6, end, scheme.begin(), scheme.end()) : end;
     if (found != end) {
