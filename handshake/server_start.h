@@ -89,6 +89,9 @@ class AwaitPskChoice {
   AwaitPskChoice& operator=(AwaitPskChoice&&) noexcept = default;
 
   const OfferedPsks& offered() const {
+    // The state exists only where there are some
+    // (AwaitServerConfig::Configure).
+    // NOLINTNEXTLINE(bugprone-unchecked-optional-access)
     return *received_.hello.pre_shared_keys;
   }
   // Of the cipher suites in common, best first; a PSK for another hash cannot

@@ -1,17 +1,16 @@
 #include "handshake/c/config.h"
 
 #include <algorithm>
-#include <string_view>
+#include <initializer_list>
+#include <span>
 #include <utility>
 
 #include "base/session_keys.h"
 #include "handshake/c/guard.h"
 #include "handshake/c/ktlsd.h"
 #include "handshake/c/pem_file.h"
-#include "handshake/chain_facts.h"
+#include "handshake/config_check.h"
 #include "handshake/crypto/key_share.h"
-#include "handshake/crypto/signature.h"
-#include "handshake/x509/pem.h"
 
 namespace {
 
@@ -25,10 +24,6 @@ using ktlsd::Result;
 using ktlsd::Status;
 using namespace ktlsd::handshake;  // NOLINT(google-build-using-namespace)
 
-ByteView View(const void* data, std::size_t length) {
-  return ByteView(static_cast<const uint8_t*>(data), length);
-}
-
 int New(Role role, ktlsd_config** out) noexcept {
   return Guarded([&]() -> Status {
     if (AnyNull(out)) {
@@ -37,14 +32,6 @@ int New(Role role, ktlsd_config** out) noexcept {
     *out = std::make_unique<ktlsd_config>(role).release();
     return Ok{};
   });
-}
-
-Status SetCertificate(ktlsd_config& config, ByteView chain, ByteView key) {
-  ASSIGN_OR_RETURN(Credential credential, Credential::FromPem(chain, key));
-  auto shared = std::make_shared<const Credential>(std::move(credential));
-  config.certificate = shared->certificate();
-  config.credential = std::move(shared);
-  return Ok{};
 }
 
 Status SetTrust(ktlsd_config& config, ByteView anchors, ByteView crls) {
@@ -62,31 +49,6 @@ Status SetTrustWithCrls(ktlsd_config& config, ByteView anchors, ByteView crls) {
   return SetTrust(config, anchors, crls);
 }
 
-Status SetExternal(ktlsd_config& config, ByteView chain,
-                   std::span<const uint16_t> schemes) {
-  LocalCertificate certificate;
-  ASSIGN_OR_RETURN(
-      certificate.chain,
-      PemBlocksAmongOthers(chain, "CERTIFICATE", Code::kCertificateUnusable));
-  if (certificate.chain.empty() || certificate.chain.size() > kMaxChainLength) {
-    return Error{Code::kCertificateUnusable, "none or too many certificates"};
-  }
-  ASSIGN_OR_RETURN(certificate.facts, DescribeChain(certificate.chain));
-  for (const uint16_t number : schemes) {
-    certificate.schemes.push_back(static_cast<SignatureScheme>(number));
-    if (std::ranges::find(HandshakeSchemes(), certificate.schemes.back()) ==
-        HandshakeSchemes().end()) {
-      return Error{Code::kConfigUnusable, "a signature scheme not supported"};
-    }
-  }
-  if (certificate.schemes.empty()) {
-    return Error{Code::kConfigUnusable, "no signature scheme"};
-  }
-  config.certificate = std::move(certificate);
-  config.credential.reset();
-  return Ok{};
-}
-
 // A ktlsd_psk_hash; nothing for KTLSD_PSK_HASH_DEFAULT.
 Result<std::optional<HashAlgorithm>> PskHash(int hash) {
   switch (hash) {
@@ -99,6 +61,19 @@ Result<std::optional<HashAlgorithm>> PskHash(int hash) {
     default:
       return Error{Code::kApiMisuse, "no ktlsd_psk_hash"};
   }
+}
+
+// Sets `out` to what `number`, of an enum of ktlsd.h, stands for.
+template <typename T>
+Status Choose(int number, T& out,
+              std::initializer_list<std::pair<int, T>> meanings) {
+  for (const auto& [known, meaning] : meanings) {
+    if (number == known) {
+      out = meaning;
+      return Ok{};
+    }
+  }
+  return Error{Code::kApiMisuse, "a number that is not of its enum"};
 }
 
 // `numbers` as a list of T, each of which is one of `known`.
@@ -121,12 +96,19 @@ Result<std::vector<T>> ListOf(std::span<const uint16_t> numbers,
 }  // namespace
 
 Status ktlsd_config::Check() const {
-  if (role == Role::kClient && !psks.empty()) {
-    return certificate ? Status(Error{Code::kConfigUnusable,
-                                      "a client with PSKs and a certificate"})
-                       : Ok{};
+  RETURN_IF_ERROR(role == Role::kClient ? CheckConfig(Client())
+                                        : CheckConfig(Server()));
+  if (!verifies_itself && profile != CertificateProfile::kTls) {
+    return Error{Code::kConfigUnusable,
+                 "a profile for certificates that the program judges"};
   }
-  if (role == Role::kServer && !certificate) {
+  if (role == Role::kClient && !psks.empty()) {
+    return certificates.empty() && stapling == Stapling::kNotAsked
+               ? Status(Ok{})
+               : Error{Code::kConfigUnusable,
+                       "a client with PSKs and settings for certificates"};
+  }
+  if (role == Role::kServer && certificates.empty()) {
     return psks.empty() ? Status(Error{Code::kNoCertificateConfigured,
                                        "a server without certificate"})
                         : Ok{};
@@ -141,6 +123,15 @@ Status ktlsd_config::Check() const {
   return Ok{};
 }
 
+std::vector<LocalCertificate> ktlsd_config::ShownCertificates() const {
+  std::vector<LocalCertificate> shown;
+  shown.reserve(certificates.size());
+  for (const OwnCertificate& own : certificates) {
+    shown.push_back(own.shown);
+  }
+  return shown;
+}
+
 ClientConfig ktlsd_config::Client() const {
   ClientConfig config;
   config.server_name = name ? name->dns() : "";
@@ -148,9 +139,9 @@ ClientConfig ktlsd_config::Client() const {
   config.groups = groups;
   config.share_groups = DefaultShares(groups);
   config.alpn_protocols = alpn;
-  if (certificate) {
-    config.certificates = {*certificate};
-  }
+  config.require_alpn = require_alpn;
+  config.request_ocsp = stapling != Stapling::kNotAsked;
+  config.certificates = ShownCertificates();
   config.psks = psks.names();
   config.record_size_limit = record_size_limit;
   return config;
@@ -158,17 +149,16 @@ ClientConfig ktlsd_config::Client() const {
 
 ServerConfig ktlsd_config::Server() const {
   ServerConfig config;
-  if (certificate) {
-    config.certificates = {*certificate};
-  }
+  config.certificates = ShownCertificates();
   config.suites = suites;
   config.groups = groups;
   config.client_auth = client_auth;
   config.record_size_limit = record_size_limit;
   if (!psks.empty()) {
-    config.psk = certificate ? PskPolicy::kAllow : PskPolicy::kRequire;
+    config.psk = certificates.empty() ? PskPolicy::kRequire : PskPolicy::kAllow;
   }
   config.alpn_protocols = alpn;
+  config.require_alpn = require_alpn;
   return config;
 }
 
@@ -184,47 +174,6 @@ int ktlsd_config_new_server(ktlsd_config** out) noexcept {
 
 void ktlsd_config_free(ktlsd_config* config) noexcept {
   const std::unique_ptr<ktlsd_config> owner(config);
-}
-
-int ktlsd_config_set_certificate_pem(ktlsd_config* config, const void* chain,
-                                     size_t chain_length, const void* key,
-                                     size_t key_length) noexcept {
-  return Guarded([&]() -> Status {
-    if (AnyNull(config, chain, key)) {
-      return kNullArgument;
-    }
-    return SetCertificate(*config, View(chain, chain_length),
-                          View(key, key_length));
-  });
-}
-
-int ktlsd_config_set_certificate_files(ktlsd_config* config,
-                                       const char* chain_path,
-                                       const char* key_path) noexcept {
-  return Guarded([&]() -> Status {
-    if (AnyNull(config, chain_path, key_path)) {
-      return kNullArgument;
-    }
-    ASSIGN_OR_RETURN(const PemFile chain,
-                     PemFile::Read(chain_path, Code::kCertificateUnusable));
-    ASSIGN_OR_RETURN(const PemFile key,
-                     PemFile::Read(key_path, Code::kPrivateKeyUnusable));
-    return SetCertificate(*config, chain.view(), key.view());
-  });
-}
-
-int ktlsd_config_set_certificate_external(ktlsd_config* config,
-                                          const void* chain,
-                                          size_t chain_length,
-                                          const uint16_t* schemes,
-                                          size_t scheme_count) noexcept {
-  return Guarded([&]() -> Status {
-    if (AnyNull(config, chain, schemes)) {
-      return kNullArgument;
-    }
-    return SetExternal(*config, View(chain, chain_length),
-                       std::span(schemes, scheme_count));
-  });
 }
 
 int ktlsd_config_set_trust_pem(ktlsd_config* config, const void* anchors,
@@ -325,25 +274,52 @@ int ktlsd_config_add_alpn(ktlsd_config* config, const void* protocol,
   });
 }
 
+int ktlsd_config_require_alpn(ktlsd_config* config, int on) noexcept {
+  return Guarded([&]() -> Status {
+    if (AnyNull(config)) {
+      return kNullArgument;
+    }
+    config->require_alpn = on != 0;
+    return Ok{};
+  });
+}
+
+int ktlsd_config_request_ocsp(ktlsd_config* config, int level) noexcept {
+  return Guarded([&]() -> Status {
+    if (AnyNull(config)) {
+      return kNullArgument;
+    }
+    if (config->role != Role::kClient) {
+      return Error{Code::kApiMisuse, "a server asks for no OCSP response"};
+    }
+    return Choose(level, config->stapling,
+                  {{KTLSD_OCSP_NONE, Stapling::kNotAsked},
+                   {KTLSD_OCSP_ASK, Stapling::kAsked},
+                   {KTLSD_OCSP_REQUIRE, Stapling::kRequired}});
+  });
+}
+
+int ktlsd_config_set_profile(ktlsd_config* config, int profile) noexcept {
+  return Guarded([&]() -> Status {
+    if (AnyNull(config)) {
+      return kNullArgument;
+    }
+    return Choose(profile, config->profile,
+                  {{KTLSD_PROFILE_TLS, CertificateProfile::kTls},
+                   {KTLSD_PROFILE_RPC, CertificateProfile::kRpcWithTls}});
+  });
+}
+
 int ktlsd_config_set_client_auth(ktlsd_config* config,
                                  int client_auth) noexcept {
   return Guarded([&]() -> Status {
     if (AnyNull(config)) {
       return kNullArgument;
     }
-    switch (client_auth) {
-      case KTLSD_CLIENT_AUTH_NONE:
-        config->client_auth = ClientAuth::kNone;
-        return Ok{};
-      case KTLSD_CLIENT_AUTH_REQUEST:
-        config->client_auth = ClientAuth::kRequest;
-        return Ok{};
-      case KTLSD_CLIENT_AUTH_REQUIRE:
-        config->client_auth = ClientAuth::kRequire;
-        return Ok{};
-      default:
-        return Error{Code::kApiMisuse, "no such policy"};
-    }
+    return Choose(client_auth, config->client_auth,
+                  {{KTLSD_CLIENT_AUTH_NONE, ClientAuth::kNone},
+                   {KTLSD_CLIENT_AUTH_REQUEST, ClientAuth::kRequest},
+                   {KTLSD_CLIENT_AUTH_REQUIRE, ClientAuth::kRequire}});
   });
 }
 

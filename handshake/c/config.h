@@ -19,6 +19,15 @@
 #include "handshake/server_name.h"
 #include "handshake/wire.h"
 
+namespace ktlsd::handshake {
+
+struct OwnCertificate {
+  LocalCertificate shown;
+  std::shared_ptr<const Credential> credential;  // none: the program signs
+};
+
+}  // namespace ktlsd::handshake
+
 struct ktlsd_config {
   explicit ktlsd_config(ktlsd::handshake::Role config_role)
       : role(config_role) {}
@@ -30,16 +39,21 @@ struct ktlsd_config {
   ktlsd::handshake::ClientConfig Client() const;
   ktlsd::handshake::ServerConfig Server() const;
 
+  std::vector<ktlsd::handshake::LocalCertificate> ShownCertificates() const;
+
   ktlsd::handshake::Role role;
-  std::optional<ktlsd::handshake::LocalCertificate> certificate;
-  // The key of `certificate`; none when the program signs.
-  std::shared_ptr<const ktlsd::handshake::Credential> credential;
+  std::vector<ktlsd::handshake::OwnCertificate> certificates;  // best first
   std::shared_ptr<const ktlsd::handshake::TrustStore> trust;
   bool verifies_itself = true;  // else the program does
+  // What is wanted of a server's OCSP response.
+  ktlsd::handshake::Stapling stapling = ktlsd::handshake::Stapling::kNotAsked;
+  ktlsd::handshake::CertificateProfile profile =
+      ktlsd::handshake::CertificateProfile::kTls;
   std::optional<ktlsd::handshake::ServerName> name;
   ktlsd::handshake::LocalPsks psks;
   bool record_size_limit = false;
   std::vector<ktlsd::Bytes> alpn;
+  bool require_alpn = false;
   ktlsd::handshake::ClientAuth client_auth =
       ktlsd::handshake::ClientAuth::kNone;
   std::vector<ktlsd::CipherSuite> suites = ktlsd::handshake::DefaultSuites();

@@ -110,9 +110,10 @@ bool ktlsd_engine::Answer(const Wait& wait, Step& step) {
 }
 
 bool ktlsd_engine::AnswerSignature(const SignatureRequest& request) {
-  if (config->credential) {
-    core->Sign(config->credential->Sign(request.scheme, request.signer,
-                                        request.transcript_hash));
+  const OwnCertificate& own = config->certificates.at(request.certificate);
+  if (own.credential) {
+    core->Sign(own.credential->Sign(request.scheme, request.signer,
+                                    request.transcript_hash));
     return true;
   }
   to_sign = CertificateVerifyContent(request.signer, request.transcript_hash);
@@ -121,6 +122,7 @@ bool ktlsd_engine::AnswerSignature(const SignatureRequest& request) {
 
 bool ktlsd_engine::AnswerVerdict(const PeerProof& proof) {
   peer_chain = proof.chain;
+  peer_ocsp_response = proof.ocsp_response;
   if (config->verifies_itself) {
     core->Judge(Judge(proof));
     return true;
@@ -136,8 +138,11 @@ Result<PeerVerified> ktlsd_engine::Judge(const PeerProof& proof) {
   PeerPolicy policy{};
   policy.peer = config->role == Role::kClient ? Role::kServer : Role::kClient;
   policy.now = today.value_or(ktlsd::SystemClock().Today());
-  if (policy.peer == Role::kServer && config->name) {
-    policy.names = {*config->name};
+  policy.stapling = config->stapling;
+  policy.profile = config->profile;
+  const std::optional<ServerName>& name = config->name;
+  if (policy.peer == Role::kServer && name) {
+    policy.names = {*name};
   }
   auto verdict = config->trust->Verify(policy, proof);
   if (auto* refusal = std::get_if<Refusal>(&verdict)) {
@@ -156,12 +161,16 @@ Status ktlsd_engine::AcceptPeer() {
   if (proof.chain.empty()) {
     return Error{Code::kInternal, "a proof without certificates"};
   }
-  const auto leaf = ParseDerCertificate(proof.chain.front());
-  const Status holds =
-      leaf.ok()
-          ? CheckCertificateVerify(X509_get0_pubkey(leaf->get()), proof.scheme,
-                                   peer, proof.transcript_hash, proof.signature)
-          : Status(leaf.error());
+  Status holds = Ok{};
+  if (const auto leaf = ParseDerCertificate(proof.chain.front()); !leaf.ok()) {
+    holds = leaf.error();
+  } else if (config->stapling == Stapling::kRequired && !proof.ocsp_response) {
+    holds = Error{Code::kOcspResponseMissing, "no OCSP response, but required"};
+  } else {
+    holds =
+        CheckCertificateVerify(X509_get0_pubkey(leaf->get()), proof.scheme,
+                               peer, proof.transcript_hash, proof.signature);
+  }
   if (!holds.ok()) {
     core->Judge(holds.error());
     return holds;

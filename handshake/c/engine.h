@@ -61,6 +61,7 @@ struct ktlsd_engine {
   bool ended = false;      // a failure over a socket was dealt with
   std::optional<ktlsd::CalendarTime> today;  // the system's, if none
   std::vector<ktlsd::Bytes> peer_chain;
+  std::optional<ktlsd::Bytes> peer_ocsp_response;
   std::string peer_subject;
   ktlsd::Bytes to_sign;  // the content of the signature that is awaited
 

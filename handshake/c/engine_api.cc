@@ -20,40 +20,6 @@ using ktlsd::Result;
 using ktlsd::Status;
 using namespace ktlsd::handshake;  // NOLINT(google-build-using-namespace)
 
-// A function's answer about a list: its item, or KTLSD_END.
-template <typename List, typename Take>
-int Item(const List& list, std::size_t index, Take&& take) {
-  if (index >= list.size()) {
-    return KTLSD_END;
-  }
-  take(list[index]);
-  return KTLSD_OK;
-}
-
-// The hello that is waited upon, or none.
-const ClientHello* HelloOf(const ktlsd_engine& engine) {
-  const auto need = engine.Awaited<NeedServerConfig>();
-  return need.ok() ? need->hello : nullptr;
-}
-
-// One number of a list of the hello; `list(hello)` picks the list.
-template <typename Pick>
-int HelloNumber(const ktlsd_engine* engine, std::size_t index, uint16_t* out,
-                Pick&& pick) noexcept {
-  int code = KTLSD_API_MISUSE;
-  const int guarded = Guarded([&]() -> Status {
-    if (AnyNull(engine, out)) {
-      return kNullArgument;
-    }
-    if (const ClientHello* hello = HelloOf(*engine)) {
-      code = Item(pick(*hello), index,
-                  [&](auto item) { *out = static_cast<uint16_t>(item); });
-    }
-    return Ok{};
-  });
-  return guarded == KTLSD_OK ? code : guarded;
-}
-
 }  // namespace
 
 extern "C" {
@@ -191,67 +157,6 @@ int ktlsd_engine_peer_alert(const ktlsd_engine* engine,
   return code == KTLSD_OK && !received ? KTLSD_END : code;
 }
 
-int ktlsd_hello_server_name(const ktlsd_engine* engine, const char** name,
-                            size_t* length) noexcept {
-  bool sent = false;
-  const int code = Guarded([&]() -> Status {
-    if (AnyNull(engine, name, length)) {
-      return kNullArgument;
-    }
-    ASSIGN_OR_RETURN(const NeedServerConfig need,
-                     engine->Awaited<NeedServerConfig>());
-    sent = need.hello->server_name.has_value();
-    if (sent) {
-      *name = need.hello->server_name->data();
-      *length = need.hello->server_name->size();
-    }
-    return Ok{};
-  });
-  return code == KTLSD_OK && !sent ? KTLSD_END : code;
-}
-
-int ktlsd_hello_alpn(const ktlsd_engine* engine, size_t index,
-                     const uint8_t** protocol, size_t* length) noexcept {
-  int item = KTLSD_END;
-  const int code = Guarded([&]() -> Status {
-    if (AnyNull(engine, protocol, length)) {
-      return kNullArgument;
-    }
-    ASSIGN_OR_RETURN(const NeedServerConfig need,
-                     engine->Awaited<NeedServerConfig>());
-    item = Item(need.hello->alpn_protocols, index, [&](const Bytes& offered) {
-      *protocol = offered.data();
-      *length = offered.size();
-    });
-    return Ok{};
-  });
-  return code == KTLSD_OK ? item : code;
-}
-
-int ktlsd_hello_suite(const ktlsd_engine* engine, size_t index,
-                      uint16_t* suite) noexcept {
-  return HelloNumber(engine, index, suite,
-                     [](const ClientHello& hello) -> const auto& {
-                       return hello.cipher_suites;
-                     });
-}
-
-int ktlsd_hello_group(const ktlsd_engine* engine, size_t index,
-                      uint16_t* group) noexcept {
-  return HelloNumber(engine, index, group,
-                     [](const ClientHello& hello) -> const auto& {
-                       return hello.supported_groups;
-                     });
-}
-
-int ktlsd_hello_scheme(const ktlsd_engine* engine, size_t index,
-                       uint16_t* scheme) noexcept {
-  return HelloNumber(engine, index, scheme,
-                     [](const ClientHello& hello) -> const auto& {
-                       return hello.signature_algorithms;
-                     });
-}
-
 int ktlsd_engine_configure(ktlsd_engine* engine,
                            const ktlsd_config* config) noexcept {
   return GuardedEngine(engine, [&]() -> Status {
@@ -262,10 +167,11 @@ int ktlsd_engine_configure(ktlsd_engine* engine,
   });
 }
 
-int ktlsd_engine_to_sign(const ktlsd_engine* engine, uint16_t* scheme,
-                         const uint8_t** content, size_t* length) noexcept {
+int ktlsd_engine_to_sign(const ktlsd_engine* engine, size_t* certificate,
+                         uint16_t* scheme, const uint8_t** content,
+                         size_t* length) noexcept {
   return Guarded([&]() -> Status {
-    if (AnyNull(engine, scheme, content, length)) {
+    if (AnyNull(engine, certificate, scheme, content, length)) {
       return kNullArgument;
     }
     ASSIGN_OR_RETURN(const NeedSignature need,
@@ -273,6 +179,7 @@ int ktlsd_engine_to_sign(const ktlsd_engine* engine, uint16_t* scheme,
     if (engine->to_sign.empty()) {
       return Error{Code::kApiMisuse, "step first"};
     }
+    *certificate = need.request.certificate;
     *scheme = static_cast<uint16_t>(need.request.scheme);
     *content = engine->to_sign.data();
     *length = engine->to_sign.size();
@@ -329,13 +236,32 @@ int ktlsd_engine_peer_certificate(const ktlsd_engine* engine, size_t index,
     if (AnyNull(engine, der, length)) {
       return kNullArgument;
     }
-    item = Item(engine->peer_chain, index, [&](const Bytes& certificate) {
-      *der = certificate.data();
-      *length = certificate.size();
-    });
+    if (index < engine->peer_chain.size()) {
+      *der = engine->peer_chain[index].data();
+      *length = engine->peer_chain[index].size();
+      item = KTLSD_OK;
+    }
     return Ok{};
   });
   return code == KTLSD_OK ? item : code;
+}
+
+int ktlsd_engine_peer_ocsp_response(const ktlsd_engine* engine,
+                                    const uint8_t** der,
+                                    size_t* length) noexcept {
+  bool sent = false;
+  const int code = Guarded([&]() -> Status {
+    if (AnyNull(engine, der, length)) {
+      return kNullArgument;
+    }
+    sent = engine->peer_ocsp_response.has_value();
+    if (sent) {
+      *der = engine->peer_ocsp_response->data();
+      *length = engine->peer_ocsp_response->size();
+    }
+    return Ok{};
+  });
+  return code == KTLSD_OK && !sent ? KTLSD_END : code;
 }
 
 int ktlsd_engine_peer_subject(const ktlsd_engine* engine,

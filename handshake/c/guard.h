@@ -4,9 +4,12 @@
 // Layer:     handshake/c.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <new>
 #include <utility>
 
+#include "base/bytes.h"
 #include "base/result.h"
 #include "handshake/c/codes.h"
 
@@ -20,6 +23,11 @@ inline constexpr Error kEscaped = {Code::kInternal,
 template <typename... Pointers>
 constexpr bool AnyNull(const Pointers*... pointers) {
   return ((pointers == nullptr) || ...);
+}
+
+// What a pointer and a length of the program name.
+inline ByteView View(const void* data, std::size_t length) {
+  return ByteView(static_cast<const uint8_t*>(data), length);
 }
 
 inline int NumberOf(const Status& status) {

@@ -2,8 +2,8 @@
 """Counts the entries of libktlsd against their guards and their NULL tests.
 
 Every function that ktlsd.h declares is defined once, is noexcept, has its body
-inside one guard (or hands over to a function that has), and is called with
-NULL for its pointers by null_test.cc.
+inside one guard (or hands over to a function that has), is called with NULL
+for its pointers by null_test.cc, and is among the calls that are fuzzed.
 """
 
 import pathlib
@@ -11,10 +11,11 @@ import re
 import sys
 
 HERE = pathlib.Path(__file__).parent
-# What may stand for a guard: those of guard.h and engine.h, and two helpers of
-# the sources whose whole body is one (checked below).
-GUARDS = ("Guarded", "GuardedEngine")
-HELPERS = ("New", "HelloNumber")
+# What may stand for a guard: those of guard.h, engine.h and offload.cc, and
+# helpers of the sources whose whole body is one (checked below).
+GUARDS = ("Guarded", "GuardedEngine", "GuardedSocket")
+HELPERS = ("New", "HelloNumber", "HelloBytes", "PutPem", "PutFiles",
+           "PutExternal", "EngineInstall", "HandshakeFd")
 # Without a guard, and why that is right.
 UNGUARDED = {
     "ktlsd_config_free": "destructors only",
@@ -42,6 +43,8 @@ def main() -> int:
     for path in HERE.glob("*.cc"):
         if not path.name.endswith("_test.cc"):
             sources.update(definitions(path.read_text(encoding="utf-8")))
+    fuzzed = "".join(path.read_text(encoding="utf-8")
+                     for path in HERE.glob("fuzz/*calls.cc"))
     nulls = (HERE / "null_test.cc").read_text(encoding="utf-8")
     bad = [f"declared without KTLSD_NOEXCEPT: {x}" for x in silent]
     guards = 0
@@ -63,6 +66,8 @@ def main() -> int:
             else rf"{name}\(nullptr\)"
         if not name.startswith("ktlsd_code_") and not re.search(called, nulls):
             bad.append(f"{name}: null_test.cc does not call it")
+        if not re.search(rf"\b{name}\b", fuzzed):
+            bad.append(f"{name}: fuzz/ does not call it")
     if guards + len(UNGUARDED) != len(declared) or not declared:
         bad.append(f"{len(declared)} entries, {guards} guards, "
                    f"{len(UNGUARDED)} without")

@@ -72,11 +72,24 @@ KTLSD_API void ktlsd_config_free(ktlsd_config* config) KTLSD_NOEXCEPT;
 /* Our certificate chain (end entity first) and its unencrypted private key, in
  * PEM. Required of a server without PSKs. KTLSD_CERTIFICATE_UNUSABLE,
  * KTLSD_PRIVATE_KEY_UNUSABLE. The files must be regular ones, of 1 MiB at
- * most; one that cannot be read gives the same codes. */
+ * most; one that cannot be read gives the same codes.
+ *
+ * A config may have up to 16 certificates, with keys of different kinds, best
+ * first: a peer is shown the first whose key signs with a scheme that the peer
+ * takes. They are counted from 0. The set_ functions put one in place of all
+ * that are there, the add_ functions one behind them (KTLSD_CONFIG_UNUSABLE
+ * for one too many). */
 KTLSD_API int ktlsd_config_set_certificate_pem(
     ktlsd_config* config, const void* chain, size_t chain_length,
     const void* key, size_t key_length) KTLSD_NOEXCEPT;
 KTLSD_API int ktlsd_config_set_certificate_files(
+    ktlsd_config* config, const char* chain_path,
+    const char* key_path) KTLSD_NOEXCEPT;
+
+KTLSD_API int ktlsd_config_add_certificate_pem(
+    ktlsd_config* config, const void* chain, size_t chain_length,
+    const void* key, size_t key_length) KTLSD_NOEXCEPT;
+KTLSD_API int ktlsd_config_add_certificate_files(
     ktlsd_config* config, const char* chain_path,
     const char* key_path) KTLSD_NOEXCEPT;
 
@@ -86,6 +99,18 @@ KTLSD_API int ktlsd_config_set_certificate_files(
 KTLSD_API int ktlsd_config_set_certificate_external(
     ktlsd_config* config, const void* chain, size_t chain_length,
     const uint16_t* schemes, size_t scheme_count) KTLSD_NOEXCEPT;
+
+KTLSD_API int ktlsd_config_add_certificate_external(
+    ktlsd_config* config, const void* chain, size_t chain_length,
+    const uint16_t* schemes, size_t scheme_count) KTLSD_NOEXCEPT;
+
+/* A server's OCSP response in DER, of 1 to 32768 bytes, about the certificate
+ * with this index, for clients that ask for one (RFC 8446 section 4.4.2.1). It
+ * is sent as it is: fetching and renewing it is the program's.
+ * KTLSD_CONFIG_UNUSABLE for another length, or an index without certificate. */
+KTLSD_API int ktlsd_config_set_ocsp_response(ktlsd_config* config, size_t index,
+                                             const void* response,
+                                             size_t length) KTLSD_NOEXCEPT;
 
 /* The authorities that may vouch for the peer, in PEM, and the revocation
  * lists; with any, every certificate of a chain must be covered by one.
@@ -108,6 +133,29 @@ KTLSD_API int ktlsd_config_set_trust_files_crls(
  * KTLSD_WANT_VERDICT. */
 KTLSD_API int ktlsd_config_set_verifier_external(ktlsd_config* config)
     KTLSD_NOEXCEPT;
+
+enum ktlsd_ocsp {
+  KTLSD_OCSP_NONE = 0,   /* no response is asked for */
+  KTLSD_OCSP_ASK = 1,    /* must hold if it comes; must-staple is heeded */
+  KTLSD_OCSP_REQUIRE = 2 /* and must come: KTLSD_OCSP_RESPONSE_MISSING */
+};
+/* Client without PSKs: an OCSP response about the server's certificate (RFC
+ * 6066 section 8; must-staple is RFC 7633); NONE unless set. With an external
+ * verifier only whether one must come is checked, the rest is the program's. */
+KTLSD_API int ktlsd_config_request_ocsp(ktlsd_config* config,
+                                        int level) KTLSD_NOEXCEPT;
+
+enum ktlsd_profile {
+  KTLSD_PROFILE_TLS = 0,
+  /* RFC 9289 section 5.2.1: the peer's certificate is for RPC-over-TLS by its
+   * key purposes (id-kp-rpcTLSServer, id-kp-rpcTLSClient), and no wildcard
+   * stands for a name. */
+  KTLSD_PROFILE_RPC = 1
+};
+/* What a trust store asks of the peer's certificate; TLS unless set. Not with
+ * an external verifier (KTLSD_CONFIG_UNUSABLE from ktlsd_engine_new). */
+KTLSD_API int ktlsd_config_set_profile(ktlsd_config* config,
+                                       int profile) KTLSD_NOEXCEPT;
 
 /* Client: the server's DNS name or IP address (192.0.2.1, 2001:db8::1). It is
  * what the certificate must have as a subjectAltName; a DNS name is also sent
@@ -139,6 +187,12 @@ KTLSD_API int ktlsd_config_add_psk(ktlsd_config* config, const void* identity,
 KTLSD_API int ktlsd_config_add_alpn(ktlsd_config* config, const void* protocol,
                                     size_t length) KTLSD_NOEXCEPT;
 
+/* Whether a peer that agrees on no protocol is refused: a client that offers
+ * none, a server that chooses none; not unless set. Needs a protocol that was
+ * added (KTLSD_CONFIG_UNUSABLE from ktlsd_engine_new). */
+KTLSD_API int ktlsd_config_require_alpn(ktlsd_config* config,
+                                        int on) KTLSD_NOEXCEPT;
+
 enum ktlsd_client_auth {
   KTLSD_CLIENT_AUTH_NONE = 0,    /* no certificate is asked for */
   KTLSD_CLIENT_AUTH_REQUEST = 1, /* verified when there is one */
@@ -167,7 +221,8 @@ KTLSD_API int ktlsd_config_set_groups(ktlsd_config* config,
 
 /* A handshake in the config's role. KTLSD_NO_CERTIFICATE_CONFIGURED,
  * KTLSD_TRUST_STORE_UNUSABLE, KTLSD_NO_PEER_NAME when something that is
- * required is not set. */
+ * required is not set; KTLSD_CONFIG_UNUSABLE for settings that do not go
+ * together. */
 KTLSD_API int ktlsd_engine_new(const ktlsd_config* config,
                                ktlsd_engine** out) KTLSD_NOEXCEPT;
 /* A server that learns its configuration from the ClientHello: it waits with
@@ -229,11 +284,20 @@ KTLSD_API int ktlsd_hello_group(const ktlsd_engine* engine, size_t index,
                                 uint16_t* group) KTLSD_NOEXCEPT;
 KTLSD_API int ktlsd_hello_scheme(const ktlsd_engine* engine, size_t index,
                                  uint16_t* scheme) KTLSD_NOEXCEPT;
+/* The identities of the PSKs that the client offers, not proven yet. */
+KTLSD_API int ktlsd_hello_psk_identity(const ktlsd_engine* engine, size_t index,
+                                       const uint8_t** identity,
+                                       size_t* length) KTLSD_NOEXCEPT;
+/* 1 when the client asks for an OCSP response, else 0. */
+KTLSD_API int ktlsd_hello_status_request(const ktlsd_engine* engine,
+                                         int* asked) KTLSD_NOEXCEPT;
 KTLSD_API int ktlsd_engine_configure(ktlsd_engine* engine,
                                      const ktlsd_config* config) KTLSD_NOEXCEPT;
 
-/* KTLSD_WANT_SIGNATURE: what to sign with which scheme, and the signature. */
-KTLSD_API int ktlsd_engine_to_sign(const ktlsd_engine* engine, uint16_t* scheme,
+/* KTLSD_WANT_SIGNATURE: what to sign with the key of which certificate (its
+ * index) by which scheme, and the signature. */
+KTLSD_API int ktlsd_engine_to_sign(const ktlsd_engine* engine,
+                                   size_t* certificate, uint16_t* scheme,
                                    const uint8_t** content,
                                    size_t* length) KTLSD_NOEXCEPT;
 KTLSD_API int ktlsd_engine_sign(ktlsd_engine* engine, const void* signature,
@@ -255,6 +319,11 @@ KTLSD_API int ktlsd_engine_peer_certificate(const ktlsd_engine* engine,
                                             size_t* length) KTLSD_NOEXCEPT;
 KTLSD_API int ktlsd_engine_peer_subject(const ktlsd_engine* engine,
                                         const char** subject) KTLSD_NOEXCEPT;
+/* The OCSP response that came with the peer's own certificate, in DER;
+ * KTLSD_END without. Unverified while KTLSD_WANT_VERDICT. */
+KTLSD_API int ktlsd_engine_peer_ocsp_response(const ktlsd_engine* engine,
+                                              const uint8_t** der,
+                                              size_t* length) KTLSD_NOEXCEPT;
 
 /* --- After KTLSD_DONE; before it KTLSD_API_MISUSE --- */
 

@@ -161,11 +161,14 @@ TEST_F(Pair, HasTheProgramSign) {
             KTLSD_OK);
   server_.answer = [&](int wait) {
     EXPECT_EQ(wait, KTLSD_WANT_SIGNATURE);
+    std::size_t certificate = 1;
     uint16_t asked = 0;
     const uint8_t* content = nullptr;
     std::size_t length = 0;
-    EXPECT_EQ(ktlsd_engine_to_sign(server_.engine, &asked, &content, &length),
+    EXPECT_EQ(ktlsd_engine_to_sign(server_.engine, &certificate, &asked,
+                                   &content, &length),
               KTLSD_OK);
+    EXPECT_EQ(certificate, 0u);
     EXPECT_EQ(asked, scheme);
     // The transcript hash is the end of the content (RFC 8446 section 4.4.3).
     const ByteView hash = ByteView(content, length).last(48);

@@ -1,137 +1,158 @@
-// Memory that runs out: the n-th allocation fails, for every n, of a whole
-// mutual handshake between two programs that use libktlsd, from the loading of
-// PEM to exported keying material. Allocations are those of operator new and
-// libcrypto's own.
-#include <openssl/crypto.h>
+// Memory that runs out in a program that uses libktlsd: while it loads its
+// files, in handshakes by certificate and by PSK, in exporting.
 
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <new>
+#include <string>
 #include <utility>
 
 #include "base/bytes.h"
 #include "gtest/gtest.h"
 #include "handshake/c/ktlsd.h"
 #include "handshake/c/testing/c_pair.h"
-
-namespace {
-
-// Global, for operator new is. One thread.
-struct Allocations {
-  bool counting = false;
-  long seen = 0;     // since counting began
-  long failing = 0;  // the one that fails, counted from 1; 0: none
-  long ours = 0;     // of operator new, not freed
-  bool ours_failed = false;
-};
-Allocations allocations;
-
-bool Fails() {
-  return allocations.counting && ++allocations.seen == allocations.failing;
-}
-
-void* CryptoMalloc(size_t size, const char*, int) {
-  return Fails() ? nullptr : std::malloc(size);
-}
-void* CryptoRealloc(void* old, size_t size, const char*, int) {
-  return Fails() ? nullptr : std::realloc(old, size);
-}
-void CryptoFree(void* memory, const char*, int) { std::free(memory); }
-
-// Before libcrypto allocates for the first time.
-const bool replaced =
-    CRYPTO_set_mem_functions(CryptoMalloc, CryptoRealloc, CryptoFree) == 1;
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-  void* const memory = Fails() ? nullptr : std::malloc(size);
-  if (memory == nullptr) {
-    allocations.ours_failed = true;
-    throw std::bad_alloc();
-  }
-  ++allocations.ours;
-  return memory;
-}
-void operator delete(void* memory) noexcept {
-  allocations.ours -= memory == nullptr ? 0 : 1;
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  operator delete(memory);
-}
+#include "handshake/c/testing/failing_memory.h"
+#include "handshake/testing/test_ocsp.h"
+#include "handshake/testing/test_pki.h"
 
 namespace ktlsd::handshake {
 namespace {
 
 constexpr std::size_t kRoom = 1U << 16;  // bytes of one direction
 
-// Every how many allocations one fails: each of them, but where the address
-// sanitizer, which looks for leaks, makes that take many minutes. A prime, so
-// that no pattern of the code's own hides behind it.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr long kStep = 31;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-constexpr long kStep = 31;
-#else
-constexpr long kStep = 1;
-#endif
-#else
-constexpr long kStep = 1;
-#endif
-
-// What `run` returns with the allocation number `failing` failing; 0: none.
-// `run` must not allocate but through libktlsd, nor keep anything.
-template <typename Run>
-auto WithFailure(long failing, Run&& run) {
-  const long before = allocations.ours;
-  allocations.seen = 0;
-  allocations.failing = failing;
-  allocations.ours_failed = false;
-  allocations.counting = true;
-  auto outcome = run();
-  allocations.counting = false;
-  EXPECT_EQ(allocations.ours, before) << "leaked at allocation " << failing;
-  return outcome;
+const CPki& Pki() {
+  static const CPki pki;
+  return pki;
 }
 
-// How many allocations `run` makes, once the process has made what it keeps.
-template <typename Run>
-long CountAllocations(Run&& run) {
-  run();
-  WithFailure(0, run);
-  return allocations.seen;
-}
-
-void Report(const char* what, long points, long failed) {
-  std::printf(
-      "%s: %ld of %ld allocations failed in turn, %ld ended in an "
-      "error\n",
-      what, (points + kStep - 1) / kStep, points, failed);
-}
-
-// libcrypto gets by without many of its allocations (a decoder that fails is
-// followed by the next one); we without none of ours.
-TEST(NoMemory, EndsLoadingInAnErrorOrSuccess) {
-  ASSERT_TRUE(replaced);
-  const CPki pki;
-  const auto load = [&pki] {
-    const ConfigPtr client = NewClientConfig(pki);
-    const ConfigPtr server = NewServerConfig(pki, KTLSD_CLIENT_AUTH_REQUIRE);
-    return client != nullptr && server != nullptr;
-  };
-  const long points = CountAllocations(load);
-  ASSERT_GT(points, 1000);
-  long failed = 0;
-  for (long n = 1; n <= points; n += kStep) {
-    const bool loaded = WithFailure(n, load);
-    failed += loaded ? 0 : 1;
-    ASSERT_FALSE(loaded && allocations.ours_failed) << n;
+// A file of the test's own, gone with it.
+class TextFile {
+ public:
+  TextFile(const char* name, const std::string& text)
+      : path_(testing::TempDir() + "/" + name) {
+    std::FILE* const file = std::fopen(path_.c_str(), "w");
+    EXPECT_EQ(std::fwrite(text.data(), 1, text.size(), file), text.size());
+    EXPECT_EQ(std::fclose(file), 0);
   }
-  EXPECT_TRUE(WithFailure(0, load));
-  Report("loading", points, failed);
+  ~TextFile() { std::remove(path_.c_str()); }
+  TextFile(const TextFile&) = delete;
+  TextFile& operator=(const TextFile&) = delete;
+
+  const char* path() const { return path_.c_str(); }
+
+ private:
+  std::string path_;
+};
+
+// Settings are loaded one by one, each into a config that has all it needs: it
+// still has when one fails.
+class LoadingWithoutMemory : public testing::Test {
+ protected:
+  template <typename Load>
+  void Try(const char* what, long least, const ktlsd_config* config,
+           Load&& load) {
+    FailEachAllocation(what, least, load, [&](int code) {
+      EXPECT_NE(code, KTLSD_API_MISUSE);
+      EXPECT_NE(code, KTLSD_INTERNAL);
+      EXPECT_NE(NewEngine(config), nullptr);
+      return code == KTLSD_OK;
+    });
+  }
+
+  ConfigPtr client_ = NewClientConfig(Pki());
+  ConfigPtr server_ = NewServerConfig(Pki(), KTLSD_CLIENT_AUTH_REQUIRE);
+  const std::string crl_ = Pki().pki.root.CrlPem({});
+};
+
+TEST_F(LoadingWithoutMemory, OfConfigs) {
+  FailEachAllocation(
+      "new configs", 2,
+      [] {
+        ktlsd_config* client = nullptr;
+        ktlsd_config* server = nullptr;
+        const int code = ktlsd_config_new_client(&client);
+        const int other = ktlsd_config_new_server(&server);
+        ktlsd_config_free(client);
+        ktlsd_config_free(server);
+        return code == KTLSD_OK ? other : code;
+      },
+      [](int code) {
+        EXPECT_TRUE(code == KTLSD_OK || code == KTLSD_NO_MEMORY) << code;
+        return code == KTLSD_OK;
+      });
+}
+
+TEST_F(LoadingWithoutMemory, OfCertificates) {
+  ktlsd_config* const server = server_.get();
+  const CPki& pki = Pki();
+  const TextFile chain("chain.pem", pki.server_chain);
+  const TextFile key("key.pem", pki.server_key);
+  Try("certificate in memory", 500, server, [&] {
+    return ktlsd_config_set_certificate_pem(
+        server, pki.server_chain.data(), pki.server_chain.size(),
+        pki.server_key.data(), pki.server_key.size());
+  });
+  Try("certificate in files", 500, server, [&] {
+    return ktlsd_config_set_certificate_files(server, chain.path(), key.path());
+  });
+  const uint16_t scheme = 0x0403;
+  Try("certificate without key", 50, server, [&] {
+    return ktlsd_config_set_certificate_external(
+        server, pki.server_chain.data(), pki.server_chain.size(), &scheme, 1);
+  });
+}
+
+TEST_F(LoadingWithoutMemory, OfTrust) {
+  ktlsd_config* const client = client_.get();
+  const std::string& trust = Pki().trust;
+  const TextFile anchors("anchors.pem", trust);
+  const TextFile crls("crls.pem", crl_);
+  Try("trust in memory", 50, client, [&] {
+    return ktlsd_config_set_trust_pem(client, trust.data(), trust.size());
+  });
+  Try("trust and CRLs in memory", 80, client, [&] {
+    return ktlsd_config_set_trust_pem_crls(client, trust.data(), trust.size(),
+                                           crl_.data(), crl_.size());
+  });
+  Try("trust in a file", 50, client,
+      [&] { return ktlsd_config_set_trust_files(client, anchors.path()); });
+  Try("trust and CRLs in files", 80, client, [&] {
+    return ktlsd_config_set_trust_files_crls(client, anchors.path(),
+                                             crls.path());
+  });
+}
+
+TEST_F(LoadingWithoutMemory, OfWhatIsLittle) {
+  const Bytes response(1000, 0x30);
+  Try("OCSP response", 1, server_.get(), [&] {
+    return ktlsd_config_set_ocsp_response(server_.get(), 0, response.data(),
+                                          response.size());
+  });
+  Try("name", 1, client_.get(), [&] {
+    return ktlsd_config_set_server_name(
+        client_.get(), "a-name-that-is-longer-than-a-string.server.example");
+  });
+  // One config each time: there is no way to take these out again.
+  FailEachAllocation(
+      "PSKs and protocols", 4,
+      [] {
+        ktlsd_config* config = nullptr;
+        int code = ktlsd_config_new_client(&config);
+        for (const char* name : {"one", "two"}) {
+          code = code != KTLSD_OK
+                     ? code
+                     : ktlsd_config_add_psk(config, name, 3, "key", 3, 0);
+          code =
+              code != KTLSD_OK ? code : ktlsd_config_add_alpn(config, name, 3);
+        }
+        ktlsd_config_free(config);
+        return code;
+      },
+      [](int code) {
+        EXPECT_TRUE(code == KTLSD_OK || code == KTLSD_NO_MEMORY) << code;
+        return code == KTLSD_OK;
+      });
 }
 
 // How both ends came out.
@@ -145,7 +166,7 @@ struct Outcome {
   }
 };
 
-// A mutual handshake, and an export from it.
+// A handshake, and an export from it.
 Outcome Handshake(const ktlsd_config* client_config,
                   const ktlsd_config* server_config, CEnd& client,
                   CEnd& server) {
@@ -154,8 +175,11 @@ Outcome Handshake(const ktlsd_config* client_config,
   if (!client_engine || !server_engine) {
     return {};
   }
-  client.engine = client_engine.get();
-  server.engine = server_engine.get();
+  for (CEnd* end : {&client, &server}) {
+    end->engine = (end == &client ? client_engine.get() : server_engine.get());
+    ktlsd_engine_set_time(
+        end->engine, kTestNow.time_since_epoch() / std::chrono::seconds(1));
+  }
   Connect(client, server);
   EXPECT_TRUE(client.over());
   EXPECT_TRUE(server.over());
@@ -167,12 +191,9 @@ Outcome Handshake(const ktlsd_config* client_config,
   return {client.code, server.code, exported};
 }
 
-TEST(NoMemory, EndsEveryHandshakeInAnErrorOrSuccess) {
-  ASSERT_TRUE(replaced);
-  const CPki pki;
-  const ConfigPtr client_config = NewClientConfig(pki);
-  const ConfigPtr server_config =
-      NewServerConfig(pki, KTLSD_CLIENT_AUTH_REQUIRE);
+void TryHandshakes(const char* what, long least,
+                   const ktlsd_config* client_config,
+                   const ktlsd_config* server_config) {
   Bytes to_server(kRoom);
   Bytes to_client(kRoom);
   const auto handshake = [&] {
@@ -183,25 +204,50 @@ TEST(NoMemory, EndsEveryHandshakeInAnErrorOrSuccess) {
     client.sent.clear();
     server.sent.clear();
     const Outcome outcome =
-        Handshake(client_config.get(), server_config.get(), client, server);
+        Handshake(client_config, server_config, client, server);
     to_server = std::move(client.sent);
     to_client = std::move(server.sent);
     return outcome;
   };
-  const long points = CountAllocations(handshake);
-  ASSERT_GT(points, 500);
-  long failed = 0;
-  for (long n = 1; n <= points; n += kStep) {
-    const Outcome outcome = WithFailure(n, handshake);
-    failed += outcome.success() ? 0 : 1;
-    ASSERT_FALSE(outcome.success() && allocations.ours_failed) << n;
+  FailEachAllocation(what, least, handshake, [](const Outcome& outcome) {
     for (const int code : {outcome.client, outcome.server}) {
-      ASSERT_NE(code, KTLSD_API_MISUSE) << n;
-      ASSERT_NE(code, KTLSD_INTERNAL) << n;
+      EXPECT_NE(code, KTLSD_API_MISUSE);
+      EXPECT_NE(code, KTLSD_INTERNAL);
     }
-  }
-  EXPECT_TRUE(WithFailure(0, handshake).success());
-  Report("handshake", points, failed);
+    return outcome.success();
+  });
+}
+
+// Both sides show certificates, the server a response about its own.
+TEST(HandshakesWithoutMemory, ByCertificate) {
+  const Bytes response =
+      OcspResponse({.statements = {{.subject = &Pki().pki.server,
+                                    .issuer = &Pki().pki.intermediate}},
+                    .signer = &Pki().pki.intermediate});
+  const ConfigPtr client = NewClientConfig(Pki());
+  const ConfigPtr server = NewServerConfig(Pki(), KTLSD_CLIENT_AUTH_REQUIRE);
+  ASSERT_EQ(ktlsd_config_set_ocsp_response(server.get(), 0, response.data(),
+                                           response.size()),
+            KTLSD_OK);
+  ASSERT_EQ(ktlsd_config_request_ocsp(client.get(), KTLSD_OCSP_REQUIRE),
+            KTLSD_OK);
+  TryHandshakes("handshake by certificate", 500, client.get(), server.get());
+}
+
+// The client offers a PSK that the server lacks, and one that it has.
+TEST(HandshakesWithoutMemory, ByPsk) {
+  const auto make = [](int (*entry)(ktlsd_config**)) {
+    ktlsd_config* config = nullptr;
+    EXPECT_EQ(entry(&config), KTLSD_OK);
+    EXPECT_EQ(ktlsd_config_add_psk(config, "mine", 4, "key", 3, 0), KTLSD_OK);
+    return ConfigPtr(config);
+  };
+  const ConfigPtr client = make(ktlsd_config_new_client);
+  const ConfigPtr server = make(ktlsd_config_new_server);
+  ASSERT_EQ(ktlsd_config_add_psk(client.get(), "other", 5, "key", 3,
+                                 KTLSD_PSK_HASH_SHA384),
+            KTLSD_OK);
+  TryHandshakes("handshake by PSK", 200, client.get(), server.get());
 }
 
 }  // namespace

@@ -46,6 +46,7 @@ class Nulls : public testing::Test {
   EnginePtr engine_;
   int wait_ = -1;
   std::size_t length_ = 12345;
+  std::size_t size_ = 0;
   const uint8_t* data_ = nullptr;
   const char* text_ = nullptr;
   uint16_t number_ = 0;
@@ -62,6 +63,14 @@ TEST_F(Nulls, AreRefusedByConfigs) {
   CALL_WITH_NULLS(ktlsd_config_set_certificate_files, config, "x", "x");
   CALL_WITH_NULLS(ktlsd_config_set_certificate_external, config, "x", 1,
                   &number_, 1);
+  CALL_WITH_NULLS(ktlsd_config_add_certificate_pem, config, "x", 1, "x", 1);
+  CALL_WITH_NULLS(ktlsd_config_add_certificate_files, config, "x", "x");
+  CALL_WITH_NULLS(ktlsd_config_add_certificate_external, config, "x", 1,
+                  &number_, 1);
+  CALL_WITH_NULLS(ktlsd_config_set_ocsp_response, config, 0, "x", 1);
+  CALL_WITH_NULLS(ktlsd_config_request_ocsp, config, 0);
+  CALL_WITH_NULLS(ktlsd_config_set_profile, config, 0);
+  CALL_WITH_NULLS(ktlsd_config_require_alpn, config, 1);
   CALL_WITH_NULLS(ktlsd_config_set_trust_pem, config, "x", 1);
   CALL_WITH_NULLS(ktlsd_config_set_trust_pem_crls, config, "x", 1, "x", 1);
   CALL_WITH_NULLS(ktlsd_config_set_trust_files, config, "x");
@@ -92,11 +101,13 @@ TEST_F(Nulls, AreRefusedByEngines) {
   CALL_WITH_NULLS(ktlsd_engine_error_text, engine, &text_);
   CALL_WITH_NULLS(ktlsd_engine_peer_alert, engine, &byte_);
   CALL_WITH_NULLS(ktlsd_engine_configure, engine, config_.get());
-  CALL_WITH_NULLS(ktlsd_engine_to_sign, engine, &number_, &data_, &length_);
+  CALL_WITH_NULLS(ktlsd_engine_to_sign, engine, &size_, &number_, &data_,
+                  &length_);
   CALL_WITH_NULLS(ktlsd_engine_sign, engine, "x", 1);
   CALL_WITH_NULLS(ktlsd_engine_accept_peer, engine);
   CALL_WITH_NULLS(ktlsd_engine_refuse_peer, engine, 200);
   CALL_WITH_NULLS(ktlsd_engine_peer_certificate, engine, 0, &data_, &length_);
+  CALL_WITH_NULLS(ktlsd_engine_peer_ocsp_response, engine, &data_, &length_);
   CALL_WITH_NULLS(ktlsd_engine_peer_subject, engine, &text_);
   CALL_WITH_NULLS(ktlsd_engine_install, engine, -1);
   CALL_WITH_NULLS(ktlsd_handshake_fd, engine, -1, &wait_);
@@ -115,6 +126,8 @@ TEST_F(Nulls, AreRefusedByGetters) {
   CALL_WITH_NULLS(ktlsd_hello_suite, engine, 0, &number_);
   CALL_WITH_NULLS(ktlsd_hello_group, engine, 0, &number_);
   CALL_WITH_NULLS(ktlsd_hello_scheme, engine, 0, &number_);
+  CALL_WITH_NULLS(ktlsd_hello_psk_identity, engine, 0, &data_, &length_);
+  CALL_WITH_NULLS(ktlsd_hello_status_request, engine, &wait_);
   CALL_WITH_NULLS(ktlsd_session_suite, engine, &number_);
   CALL_WITH_NULLS(ktlsd_session_group, engine, &number_);
   CALL_WITH_NULLS(ktlsd_session_alpn, engine, &data_, &length_);

@@ -78,7 +78,7 @@ Result<Moved> Write(Engine& engine, BorrowedFd socket) {
   }
 }
 
-// After our alert nothing more is sent, and what the peer has
+// After our alert, or without keys, nothing more is sent, and what the peer has
 // sent is taken, without waiting for more.
 void EndSending(BorrowedFd socket) {
   ::shutdown(socket.raw(), SHUT_WR);
@@ -123,6 +123,17 @@ Status InstallAndVerify(EstablishedSession& established, BorrowedFd socket,
   return Ok{};
 }
 
+// As GuardedEngine. What was thrown ends the socket too: nobody knows how far
+// its keys came, and the peer must not wait for ever.
+template <typename Body>
+int GuardedSocket(ktlsd_engine* engine, int fd, ktls::SocketOps& ops,
+                  Body&& body) noexcept {
+  return Guarded(std::forward<Body>(body), [&](const Error& error) {
+    engine->Break(error);
+    (void)ops.Shutdown(BorrowedFd(fd), SHUT_RDWR);
+  });
+}
+
 }  // namespace
 
 Status InstallKeys(ktlsd_engine& engine, BorrowedFd socket,
@@ -154,9 +165,35 @@ Result<ktlsd_wait> HandshakeOver(ktlsd_engine& engine, BorrowedFd socket,
     return wait;
   }
   if (*wait == KTLSD_DONE) {
-    RETURN_IF_ERROR(InstallKeys(engine, socket, ops));
+    const Status installed = InstallKeys(engine, socket, ops);
+    // Not when the keys were there before: then the socket is in use.
+    if (engine.failure) {
+      engine.ended = true;
+      EndSending(socket);
+    }
+    RETURN_IF_ERROR(installed);
   }
   return *wait;
+}
+
+int EngineInstall(ktlsd_engine* engine, int fd, ktls::SocketOps& ops) noexcept {
+  return GuardedSocket(engine, fd, ops, [&]() -> Status {
+    if (AnyNull(engine)) {
+      return kNullArgument;
+    }
+    return InstallKeys(*engine, BorrowedFd(fd), ops);
+  });
+}
+
+int HandshakeFd(ktlsd_engine* engine, int fd, int* wait,
+                ktls::SocketOps& ops) noexcept {
+  return GuardedSocket(engine, fd, ops, [&]() -> Status {
+    if (AnyNull(engine, wait)) {
+      return kNullArgument;
+    }
+    ASSIGN_OR_RETURN(*wait, HandshakeOver(*engine, BorrowedFd(fd), ops));
+    return Ok{};
+  });
 }
 
 }  // namespace ktlsd::handshake
@@ -164,25 +201,13 @@ Result<ktlsd_wait> HandshakeOver(ktlsd_engine& engine, BorrowedFd socket,
 extern "C" {
 
 int ktlsd_engine_install(ktlsd_engine* engine, int fd) noexcept {
-  return ktlsd::handshake::GuardedEngine(engine, [&]() -> ktlsd::Status {
-    if (ktlsd::handshake::AnyNull(engine)) {
-      return ktlsd::handshake::kNullArgument;
-    }
-    ktlsd::ktls::KernelSocketOps ops;
-    return ktlsd::handshake::InstallKeys(*engine, ktlsd::BorrowedFd(fd), ops);
-  });
+  ktlsd::ktls::KernelSocketOps ops;
+  return ktlsd::handshake::EngineInstall(engine, fd, ops);
 }
 
 int ktlsd_handshake_fd(ktlsd_engine* engine, int fd, int* wait) noexcept {
-  return ktlsd::handshake::GuardedEngine(engine, [&]() -> ktlsd::Status {
-    if (ktlsd::handshake::AnyNull(engine, wait)) {
-      return ktlsd::handshake::kNullArgument;
-    }
-    ktlsd::ktls::KernelSocketOps ops;
-    ASSIGN_OR_RETURN(*wait, ktlsd::handshake::HandshakeOver(
-                                *engine, ktlsd::BorrowedFd(fd), ops));
-    return ktlsd::Ok{};
-  });
+  ktlsd::ktls::KernelSocketOps ops;
+  return ktlsd::handshake::HandshakeFd(engine, fd, wait, ops);
 }
 
 }  // extern "C"

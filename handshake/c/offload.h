@@ -19,4 +19,9 @@ Status InstallKeys(ktlsd_engine& engine, BorrowedFd socket,
 Result<ktlsd_wait> HandshakeOver(ktlsd_engine& engine, BorrowedFd socket,
                                  ktls::SocketOps& ops);
 
+// The entries themselves, over any kernel.
+int EngineInstall(ktlsd_engine* engine, int fd, ktls::SocketOps& ops) noexcept;
+int HandshakeFd(ktlsd_engine* engine, int fd, int* wait,
+                ktls::SocketOps& ops) noexcept;
+
 }  // namespace ktlsd::handshake

@@ -136,9 +136,13 @@ TEST_F(Offload, LeavesWhatFollowsInTheSocket) {
   EXPECT_EQ(::recv(server_.socket.raw(), rest.data(), rest.size(), 0), 100);
 }
 
-TEST_F(Offload, InstallsOnce) {
+TEST_F(Offload, InstallsOnceAndLeavesTheKeyedSocketInUse) {
   RunBlocking();
   ASSERT_TRUE(client_.done());
+  client_.Go();
+  ASSERT_FALSE(client_.last.ok());
+  EXPECT_EQ(client_.last.error().code, Code::kApiMisuse);
+  EXPECT_EQ(::send(client_.socket.raw(), "x", 1, MSG_NOSIGNAL), 1);
   EXPECT_EQ(InstallKeys(*client_.engine, client_.socket.borrow(), client_.ops)
                 .error()
                 .code,
@@ -157,7 +161,7 @@ TEST_F(Offload, ShutsDownWhatMayBeHalfKeyed) {
             KTLSD_API_MISUSE);
 }
 
-TEST_F(Offload, LeavesASocketThatWasNotTouched) {
+TEST_F(Offload, OnlyEndsSendingOverASocketThatWasNotTouched) {
   client_.ops = FakeSocketOps(FakeKernel{.tls_module = false});
   RunBlocking();
   ASSERT_FALSE(client_.last.ok());
@@ -165,6 +169,8 @@ TEST_F(Offload, LeavesASocketThatWasNotTouched) {
   for (const std::string& call : client_.ops.calls()) {
     EXPECT_EQ(call.find("shutdown"), std::string::npos) << call;
   }
+  char byte = 0;
+  EXPECT_EQ(::recv(server_.socket.raw(), &byte, 1, 0), 0);
 }
 
 TEST_F(Offload, BelievesOnlyWhatItReadsBack) {
