@@ -80,7 +80,7 @@ TEST(DescribeChain, RefusesWhatItCannotRead) {
 // an RSA signature is renamed. All its places are of one length. An older one
 // does not know the names and reads the chain all the same.
 TEST(DescribeChain, KnowsMlDsaWhereLibcryptoDoes) {
-  const bool known = OBJ_sn2nid("ML-DSA-65") != NID_undef;
+  const bool known = OBJ_txt2nid("ML-DSA-65") != NID_undef;
   const auto as = [&](SignatureScheme scheme) {
     return ElementsAre(known ? scheme : SignatureScheme{});
   };
