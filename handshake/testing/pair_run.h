@@ -27,9 +27,10 @@ struct PairRun {
   Bytes to_client;
 };
 
-// Stops the process (Require) unless both ends come to an end, and when both
-// are done although anything that matters was changed, or without the same
-// keys. An input without changes must lead to success.
+// Stops the process (Require) unless both ends come to an end, a failed one by
+// the fault of its peer; and when both are done although anything that matters
+// was changed, or without the same keys. An input without changes must lead to
+// success.
 PairRun RunPair(ByteView input);
 
 }  // namespace ktlsd::handshake
