@@ -102,6 +102,10 @@ Status CheckBelongs(const std::vector<Bytes>& chain, EVP_PKEY* key) {
       return Error{Code::kCertificateUnusable,
                    "a certificate of ours does not parse"};
     }
+    if (i == 0 && !IsVersion3(certificate->get())) {
+      return Error{Code::kCertificateUnusable,
+                   "our certificate is not X.509v3: peers need not take it"};
+    }
     if (i == 0 && X509_check_private_key(certificate->get(), key) != 1) {
       return BadKey("the private key is not the first certificate's");
     }
