@@ -43,10 +43,17 @@ Status CheckConfig(const ClientConfig& config) {
       config.share_groups.empty()) {
     return Misuse("no suite, group or key share to offer");
   }
+  // Section 4.2.8: of offered groups, "in the same order", and each once.
+  auto next = config.groups.begin();
   for (const NamedGroup group : config.share_groups) {
     if (!Contains(config.groups, group)) {
       return Misuse("a share of a group that is not offered");
     }
+    next = std::find(next, config.groups.end(), group);
+    if (next == config.groups.end()) {
+      return Misuse("two shares of one group, or not in the groups' order");
+    }
+    ++next;
   }
   return CheckPsks(config);
 }
