@@ -45,11 +45,31 @@ class FetchedOnce {
   std::atomic<T*> object_{nullptr};
 };
 
-// The Error for a libcrypto call that failed; empties libcrypto's own queue of
-// errors, which else would be taken for the reason of a later failure.
+// Whether libcrypto's queue of errors says that memory ran out. Empties the
+// queue, which else would be taken for the reason of a later failure.
+inline bool TakeNoMemory() {
+  bool no_memory = false;
+  while (const unsigned long error = ERR_get_error()) {
+    no_memory |= ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE;
+  }
+  return no_memory;
+}
+
+// The Error for a libcrypto call that failed: `code`, or kNoMemory. Empties
+// libcrypto's queue of errors.
+inline Error CryptoError(Code code, std::string_view what) {
+  return TakeNoMemory() ? Error{Code::kNoMemory, "libcrypto has no memory"}
+                        : Error{code, what};
+}
 inline Error CryptoError(std::string_view what) {
+  return CryptoError(Code::kCryptoFailed, what);
+}
+
+// The Error where libcrypto could not even make an object, often the one kind
+// of failure that it does not queue.
+inline Error NoMemory() {
   ERR_clear_error();
-  return Error{Code::kCryptoFailed, what};
+  return Error{Code::kNoMemory, "libcrypto has no memory"};
 }
 
 }  // namespace ktlsd

@@ -1,123 +1,22 @@
 #include "handshake/certificate_choice.h"
 
-#include <openssl/objects.h>
 #include <openssl/x509v3.h>
 
 #include <algorithm>
 #include <array>
-#include <limits>
-#include <memory>
 #include <utility>
 
 #include "base/error_codes.h"
 #include "base/libcrypto.h"
-#include "handshake/x509/certificate.h"
-#include "handshake/x509/handles.h"
+#include "handshake/chain_facts.h"
+#include "handshake/x509/usage_values.h"
 
 namespace ktlsd::handshake {
 namespace {
 
-inline void FreeUsages(EXTENDED_KEY_USAGE* usages) {
-  EXTENDED_KEY_USAGE_free(usages);
-}
-using UsagesPtr = std::unique_ptr<EXTENDED_KEY_USAGE, FnDeleter<FreeUsages>>;
-using BitStringPtr =
-    std::unique_ptr<ASN1_BIT_STRING, FnDeleter<ASN1_BIT_STRING_free>>;
-
 // id-ce-keyUsage and id-ce-extKeyUsage, DER with tag and length.
 constexpr std::array<uint8_t, 5> kKeyUsageOid = {0x06, 0x03, 0x55, 0x1d, 0x0f};
 constexpr std::array<uint8_t, 5> kPurposesOid = {0x06, 0x03, 0x55, 0x1d, 0x25};
-
-struct SignatureRow {
-  int nid;
-  SignatureScheme scheme;
-};
-constexpr std::array<SignatureRow, 8> kSignatures = {{
-    {NID_sha256WithRSAEncryption, SignatureScheme::kRsaPkcs1Sha256},
-    {NID_sha384WithRSAEncryption, SignatureScheme::kRsaPkcs1Sha384},
-    {NID_sha512WithRSAEncryption, SignatureScheme::kRsaPkcs1Sha512},
-    {NID_ecdsa_with_SHA256, SignatureScheme::kEcdsaSecp256r1Sha256},
-    {NID_ecdsa_with_SHA384, SignatureScheme::kEcdsaSecp384r1Sha384},
-    {NID_ecdsa_with_SHA512, SignatureScheme::kEcdsaSecp521r1Sha512},
-    {NID_ED25519, SignatureScheme::kEd25519},
-    {NID_ED448, SignatureScheme::kEd448},
-}};
-constexpr std::array<SignatureRow, 3> kPssDigests = {{
-    {NID_sha256, SignatureScheme::kRsaPssRsaeSha256},
-    {NID_sha384, SignatureScheme::kRsaPssRsaeSha384},
-    {NID_sha512, SignatureScheme::kRsaPssRsaeSha512},
-}};
-
-SignatureScheme SchemeOf(std::span<const SignatureRow> rows, int nid) {
-  const auto row = std::ranges::find(rows, nid, &SignatureRow::nid);
-  return row == rows.end() ? SignatureScheme{} : row->scheme;
-}
-
-SignatureScheme SignatureOf(X509* certificate) {
-  const int algorithm = X509_get_signature_nid(certificate);
-  if (algorithm != NID_rsassaPss) {
-    return SchemeOf(kSignatures, algorithm);
-  }
-  int digest = NID_undef;
-  const int known =
-      X509_get_signature_info(certificate, &digest, nullptr, nullptr, nullptr);
-  ERR_clear_error();
-  return known == 1 ? SchemeOf(kPssDigests, digest) : SignatureScheme{};
-}
-
-Bytes BitsOf(const ASN1_BIT_STRING* string) {
-  const unsigned char* const data = ASN1_STRING_get0_data(string);
-  return {data, data + ASN1_STRING_length(string)};
-}
-
-std::vector<Bytes> OidsOf(const EXTENDED_KEY_USAGE* usages) {
-  std::vector<Bytes> oids;
-  for (int i = 0; i < sk_ASN1_OBJECT_num(usages); ++i) {
-    const ASN1_OBJECT* const oid = sk_ASN1_OBJECT_value(usages, i);
-    const unsigned char* const data = OBJ_get0_data(oid);
-    oids.emplace_back(data, data + OBJ_length(oid));
-  }
-  return oids;
-}
-
-// The extension `nid`, or null; libcrypto says in `critical` whether it is
-// absent (-1).
-template <typename Pointer>
-Result<Pointer> ReadUsage(const X509* certificate, int nid) {
-  int critical = 0;
-  Pointer value(static_cast<typename Pointer::pointer>(
-      X509_get_ext_d2i(certificate, nid, &critical, nullptr)));
-  ERR_clear_error();
-  constexpr int kAbsent = -1;
-  if (!value && critical != kAbsent) {
-    return Error{Code::kCertificateUnusable,
-                 "an extension of our certificate does not parse"};
-  }
-  return value;
-}
-
-Status DescribeUsage(const X509* end_entity, ChainFacts& facts) {
-  ASSIGN_OR_RETURN(const BitStringPtr bits,
-                   ReadUsage<BitStringPtr>(end_entity, NID_key_usage));
-  ASSIGN_OR_RETURN(const UsagesPtr usages,
-                   ReadUsage<UsagesPtr>(end_entity, NID_ext_key_usage));
-  if (bits) {
-    facts.key_usage = BitsOf(bits.get());
-  }
-  if (usages) {
-    facts.purposes = OidsOf(usages.get());
-  }
-  return Ok{};
-}
-
-Result<Bytes> IssuerOf(const X509* certificate) {
-  const unsigned char* der = nullptr;
-  std::size_t size = 0;
-  if (X509_NAME_get0_der(X509_get_issuer_name(certificate), &der, &size) != 1) {
-    return CryptoError("cannot read an issuer's name");
-  }
-  return Bytes(der, der + size);
-}
 
 // The filters that we heed.
 struct Filters {
@@ -226,46 +125,33 @@ std::optional<int> Rank(const ChainFacts& facts, const PeerWishes& wishes,
 
 }  // namespace
 
-Result<ChainFacts> DescribeChain(std::span<const Bytes> chain) {
-  if (chain.empty()) {
-    return Error{Code::kCertificateUnusable, "no certificate"};
-  }
-  ChainFacts facts;
-  for (const Bytes& der : chain) {
-    const auto certificate = ParseDerCertificate(der);
-    if (!certificate.ok()) {
-      return Error{Code::kCertificateUnusable,
-                   "a certificate of ours does not parse"};
-    }
-    X509* const raw = certificate->get();
-    if (facts.issuers.empty()) {
-      RETURN_IF_ERROR(DescribeUsage(raw, facts));
-    }
-    ASSIGN_OR_RETURN(Bytes issuer, IssuerOf(raw));
-    facts.issuers.push_back(std::move(issuer));
-    if (X509_self_signed(raw, 0) != 1) {
-      facts.signatures.push_back(SignatureOf(raw));
-    }
-    ERR_clear_error();
-  }
-  return facts;
+PeerWishes WishesOf(const ClientHello& hello) {
+  return {hello.signature_algorithms,
+          hello.signature_algorithms_cert,
+          hello.certificate_authorities,
+          {}};
 }
 
-Result<std::optional<CertificateChoice>> ChooseCertificate(
-    std::span<const CertificateCandidate> candidates, const PeerWishes& wishes,
+PeerWishes WishesOf(const CertificateRequest& request) {
+  return {request.signature_algorithms, request.signature_algorithms_cert,
+          request.certificate_authorities, request.oid_filters};
+}
+
+Result<std::optional<SigningChoice>> ChooseCertificate(
+    std::span<const LocalCertificate> candidates, const PeerWishes& wishes,
     Role signer) {
   Filters filters;
   for (const OidFilter& filter : wishes.oid_filters) {
     RETURN_IF_ERROR(ReadFilter(filter, filters));
   }
-  std::optional<CertificateChoice> best;
+  std::optional<SigningChoice> best;
   int best_rank = -1;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const auto scheme = std::ranges::find_first_of(candidates[i].schemes,
                                                    wishes.signature_algorithms);
     const auto rank = Rank(candidates[i].facts, wishes, filters, signer);
     if (scheme != candidates[i].schemes.end() && rank && *rank > best_rank) {
-      best = CertificateChoice{i, *scheme};
+      best = SigningChoice{i, *scheme};
       best_rank = *rank;
     }
   }

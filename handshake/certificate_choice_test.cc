@@ -1,14 +1,16 @@
 #include "handshake/certificate_choice.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/bytes.h"
 #include "base/error_codes.h"
+#include "handshake/chain_facts.h"
+#include "handshake/config.h"
 #include "handshake/crypto/signature.h"
 #include "handshake/testing/test_pki.h"
 #include "handshake/wire.h"
@@ -16,7 +18,6 @@
 namespace ktlsd::handshake {
 namespace {
 
-using ::testing::ElementsAre;
 using enum SignatureScheme;
 
 ChainFacts FactsOf(const std::vector<const TestCertificate*>& chain) {
@@ -29,9 +30,8 @@ ChainFacts FactsOf(const std::vector<const TestCertificate*>& chain) {
   return std::move(facts).value();
 }
 
-CertificateCandidate Candidate(
-    const std::vector<const TestCertificate*>& chain) {
-  return {SchemesOfKey(chain.front()->key()), FactsOf(chain)};
+LocalCertificate Candidate(const std::vector<const TestCertificate*>& chain) {
+  return {{}, SchemesOfKey(chain.front()->key()), std::nullopt, FactsOf(chain)};
 }
 
 const TestCertificate& Root() {
@@ -47,7 +47,7 @@ const TestCertificate& RsaRoot() {
 }
 
 // "1 ecdsa_secp256r1_sha256", "none", or the label of an error.
-std::string Choice(const std::vector<CertificateCandidate>& candidates,
+std::string Choice(const std::vector<LocalCertificate>& candidates,
                    const PeerWishes& wishes, Role signer) {
   const auto choice = ChooseCertificate(candidates, wishes, signer);
   if (!choice.ok()) {
@@ -56,61 +56,17 @@ std::string Choice(const std::vector<CertificateCandidate>& candidates,
   if (!*choice) {
     return "none";
   }
-  return std::to_string((*choice)->index) + " " +
+  return std::to_string((*choice)->certificate) + " " +
          std::string(SchemeName((*choice)->scheme));
 }
 
 const PeerWishes kEcdsaOnly = {.signature_algorithms = {kEcdsaSecp256r1Sha256}};
 
-TEST(DescribeChain, NamesSignatures) {
-  const auto signed_by = [](KeyKind key, const std::string& digest) {
-    const auto issuer = TestCertificate::SelfSigned(
-        {.common_name = "i", .key = key, .authority = true});
-    const auto end = issuer.Issue({.digest = digest});
-    return FactsOf({&end}).signatures;
-  };
-  EXPECT_THAT(signed_by(KeyKind::kEcdsaP256, "SHA256"),
-              ElementsAre(kEcdsaSecp256r1Sha256));
-  EXPECT_THAT(signed_by(KeyKind::kEcdsaP384, "SHA384"),
-              ElementsAre(kEcdsaSecp384r1Sha384));
-  EXPECT_THAT(signed_by(KeyKind::kEcdsaP521, "SHA512"),
-              ElementsAre(kEcdsaSecp521r1Sha512));
-  EXPECT_THAT(signed_by(KeyKind::kRsa2048, "SHA256"),
-              ElementsAre(kRsaPkcs1Sha256));
-  EXPECT_THAT(signed_by(KeyKind::kRsa2048, "SHA512"),
-              ElementsAre(kRsaPkcs1Sha512));
-  EXPECT_THAT(signed_by(KeyKind::kRsaPss2048, "SHA384"),
-              ElementsAre(kRsaPssRsaeSha384));
-  EXPECT_THAT(signed_by(KeyKind::kEd25519, ""), ElementsAre(kEd25519));
-  EXPECT_THAT(signed_by(KeyKind::kEd448, ""), ElementsAre(kEd448));
-  EXPECT_THAT(signed_by(KeyKind::kRsa2048, "SHA1"),
-              ElementsAre(SignatureScheme{}));
-}
-
-// RFC 8446 section 4.2.3: nobody verifies those.
-TEST(DescribeChain, LeavesOutSelfSignatures) {
-  const auto end = RsaRoot().Issue({});
-  const ChainFacts facts = FactsOf({&end, &RsaRoot()});
-
-  EXPECT_THAT(facts.signatures, ElementsAre(kRsaPkcs1Sha256));
-  EXPECT_EQ(facts.issuers.size(), 2U);
-  EXPECT_EQ(facts.issuers[0], facts.issuers[1]);
-}
-
-TEST(DescribeChain, RefusesWhatItCannotRead) {
-  EXPECT_EQ(DescribeChain({}).error().code, Code::kCertificateUnusable);
-  const std::vector<Bytes> garbage = {{0x30, 0x00}};
-  EXPECT_EQ(DescribeChain(garbage).error().code, Code::kCertificateUnusable);
-  const auto end = Root().Issue({.extensions = {{"2.5.29.37", "DER:0500"}}});
-  const std::vector<Bytes> usage = {end.der()};
-  EXPECT_EQ(DescribeChain(usage).error().code, Code::kCertificateUnusable);
-}
-
 TEST(ChooseCertificate, GoesByTheKeysScheme) {
   const auto ecdsa = Root().Issue({});
   const auto ed25519 = Root().Issue({.key = KeyKind::kEd25519});
-  const std::vector<CertificateCandidate> both = {Candidate({&ed25519}),
-                                                  Candidate({&ecdsa})};
+  const std::vector<LocalCertificate> both = {Candidate({&ed25519}),
+                                              Candidate({&ecdsa})};
   const PeerWishes takes_both = {
       .signature_algorithms = {kEcdsaSecp256r1Sha256, kEd25519}};
   const PeerWishes rsa = {.signature_algorithms = {kRsaPssRsaeSha256}};
@@ -132,13 +88,26 @@ TEST(ChooseCertificate, TakesTheKeysBestSchemeNotThePeers) {
       "0 rsa_pss_rsae_sha384");
 }
 
+// A certificate that was not described: no more than its key is known.
+TEST(ChooseCertificate, ShowsAnUndescribedChainOnlyWhereTheKeyDecides) {
+  const std::vector<LocalCertificate> ours = {
+      {{}, {kMlDsa65}}, {{}, {kRsaPssRsaeSha512, kRsaPssRsaeSha256}}};
+  PeerWishes wishes = {.signature_algorithms = {kRsaPssRsaeSha512, kMlDsa65}};
+  for (const Role role : {Role::kClient, Role::kServer}) {
+    EXPECT_EQ(Choice(ours, wishes, role), "0 mldsa65");
+  }
+  wishes.certificate_authorities = {{0x30, 0x00}};
+  EXPECT_EQ(Choice(ours, wishes, Role::kClient), "none");
+  EXPECT_EQ(Choice(ours, wishes, Role::kServer), "0 mldsa65");
+}
+
 // RFC 8446 section 4.2.3: signature_algorithms_cert is for certificates;
 // without it signature_algorithms is.
 TEST(ChooseCertificate, LooksAtSignaturesOfTheChain) {
   const auto under_rsa = RsaRoot().Issue({});
   const auto under_ecdsa = Root().Issue({});
-  const std::vector<CertificateCandidate> both = {Candidate({&under_rsa}),
-                                                  Candidate({&under_ecdsa})};
+  const std::vector<LocalCertificate> both = {Candidate({&under_rsa}),
+                                              Candidate({&under_ecdsa})};
   PeerWishes takes_rsa = kEcdsaOnly;
   takes_rsa.signature_algorithms_cert = {kRsaPkcs1Sha256};
   for (const Role role : {Role::kClient, Role::kServer}) {
@@ -191,8 +160,8 @@ TEST(ChooseCertificate, LooksForTheAuthoritiesInTheWholeChain) {
   const auto middle = Root().Issue({.common_name = "m", .authority = true});
   const auto end = middle.Issue({});
   const auto other = RsaRoot().Issue({});
-  const std::vector<CertificateCandidate> candidates = {
-      Candidate({&other}), Candidate({&end, &middle})};
+  const std::vector<LocalCertificate> candidates = {Candidate({&other}),
+                                                    Candidate({&end, &middle})};
   PeerWishes wishes = {
       .signature_algorithms = {kEcdsaSecp256r1Sha256, kRsaPkcs1Sha256}};
   for (const Bytes& issuer : candidates[1].facts.issuers) {

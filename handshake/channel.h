@@ -85,7 +85,7 @@ class Channel {
   std::optional<Flushed> ProveFlushed() const;
 
  private:
-  static constexpr std::size_t kEarlyDataLimit = 1U << 16;  // bytes
+  static constexpr std::size_t kEarlyDataLimit = 1U << 14;  // bytes
   static constexpr unsigned kMaxRecords = 1U << 14;
   // change_cipher_spec, user_canceled: records that carry nothing.
   static constexpr unsigned kMaxIdleRecords = 32;

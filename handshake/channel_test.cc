@@ -21,7 +21,7 @@ namespace {
 
 constexpr CipherSuite kSuite = CipherSuite::kAes128GcmSha256;
 constexpr std::string_view kAccepted = "accepted";
-constexpr std::size_t kEarlyDataLimit = 1U << 16;
+constexpr std::size_t kEarlyDataLimit = 1U << 14;
 const Bytes kFinished = {20, 0, 0, 2, 0xaa, 0xbb};
 const Bytes kUserCanceled = {1, 90};
 

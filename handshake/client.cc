@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "handshake/certificate_choice.h"
 #include "handshake/negotiation.h"
 
 namespace ktlsd::handshake {
@@ -158,7 +159,7 @@ Result<AwaitServerFinished::Next> AwaitServerFinished::Receive(
   ASSIGN_OR_RETURN(Drained drained, channel.ProveDrained());
   ASSIGN_OR_RETURN(Session session, Keys());
 
-  const std::optional<SigningChoice> choice = ChooseCertificate();
+  ASSIGN_OR_RETURN(const std::optional<SigningChoice> choice, Choose());
   session.info.certificate_requested = request_.has_value();
   if (request_) {
     RETURN_IF_ERROR(SendCertificate(
@@ -201,13 +202,14 @@ Result<Session> AwaitServerFinished::Keys() {
                  progress_.info, std::move(exporter)};
 }
 
-// Nothing without a request, a certificate, or a scheme in common (then we send
-// an empty Certificate: one that we cannot sign for is not shown).
-std::optional<SigningChoice> AwaitServerFinished::ChooseCertificate() const {
+// Nothing without a request, or without a certificate that it allows (then we
+// send an empty Certificate).
+Result<std::optional<SigningChoice>> AwaitServerFinished::Choose() const {
   if (!request_) {
-    return std::nullopt;
+    return std::optional<SigningChoice>();
   }
-  return ChooseSigning(progress_.certificates, request_->signature_algorithms);
+  return ChooseCertificate(progress_.certificates, WishesOf(*request_),
+                           Role::kClient);
 }
 
 Status AwaitServerFinished::SendCertificate(const LocalCertificate* certificate,

@@ -140,7 +140,7 @@ class AwaitServerFinished {
         request_(std::move(request)) {}
   Status CheckFinished(const HandshakeMessage& message);
   Result<Session> Keys();
-  std::optional<SigningChoice> ChooseCertificate() const;
+  Result<std::optional<SigningChoice>> Choose() const;
   Status SendCertificate(const LocalCertificate* certificate, Channel& channel);
 
   ClientProgress progress_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "handshake/config_check.h"
 #include "handshake/crypto/signature.h"
 #include "handshake/key_schedule.h"
 #include "handshake/negotiation.h"
@@ -15,8 +16,6 @@ Error Illegal(std::string_view what) {
   return Error{Code::kIllegalParameter, what};
 }
 
-Error Misuse(std::string_view what) { return Error{Code::kApiMisuse, what}; }
-
 // Of `suites`, those whose hash a PSK is for (RFC 8446 section 4.2.11).
 std::vector<CipherSuite> SuitesFor(const std::vector<PskName>& psks,
                                    std::vector<CipherSuite> suites) {
@@ -24,38 +23,6 @@ std::vector<CipherSuite> SuitesFor(const std::vector<PskName>& psks,
     return std::ranges::find(psks, HashOf(suite), &PskName::hash) == psks.end();
   });
   return suites;
-}
-
-Status CheckPsks(const ClientConfig& config) {
-  if (!config.psks.empty() && !config.certificates.empty()) {
-    return Misuse("a certificate where PSKs are offered");
-  }
-  for (const PskName& psk : config.psks) {
-    if (psk.identity.empty() || psk.identity.size() > UINT16_MAX) {
-      return Misuse("a PSK identity that is empty or too long");
-    }
-  }
-  return Ok{};
-}
-
-Status CheckConfig(const ClientConfig& config) {
-  if (config.suites.empty() || config.groups.empty() ||
-      config.share_groups.empty()) {
-    return Misuse("no suite, group or key share to offer");
-  }
-  // Section 4.2.8: of offered groups, "in the same order", and each once.
-  auto next = config.groups.begin();
-  for (const NamedGroup group : config.share_groups) {
-    if (!Contains(config.groups, group)) {
-      return Misuse("a share of a group that is not offered");
-    }
-    next = std::find(next, config.groups.end(), group);
-    if (next == config.groups.end()) {
-      return Misuse("two shares of one group, or not in the groups' order");
-    }
-    ++next;
-  }
-  return CheckPsks(config);
 }
 
 // What a server needs to choose a certificate of its own.
@@ -73,9 +40,6 @@ Result<ClientStart> StartClient(ClientConfig config, Channel& channel) {
   RETURN_IF_ERROR(CheckConfig(config));
   if (!config.psks.empty()) {
     config.suites = SuitesFor(config.psks, std::move(config.suites));
-    if (config.suites.empty()) {
-      return Misuse("no suite that fits the hash of a PSK");
-    }
   }
   AwaitServerHello state;
   state.config_ = std::move(config);
@@ -172,7 +136,8 @@ Result<AwaitOwnBinder> AwaitOwnBinder::Ask(AwaitServerHello hello,
 Result<AwaitOwnBinder::Next> AwaitOwnBinder::Bind(const HashSecret& binder,
                                                   Channel& channel) && {
   if (binder.size() != HashSize(request_.hash)) {
-    return Misuse("a binder of another length than its hash has");
+    return Error{Code::kApiMisuse,
+                 "a binder of another length than its hash has"};
   }
   std::vector<Bytes>& binders = hello_.hello_.pre_shared_keys->binders;
   binders[index_] = ToSend(binder);
@@ -200,8 +165,7 @@ Status AwaitServerHello::CheckAnswer(const ServerHello& answer) const {
   if (!answer.selected_version) {
     return Error{Code::kProtocolVersion, "the server does not speak TLS 1.3"};
   }
-  if (*answer.selected_version != kVersionTls13 ||
-      answer.legacy_version != kVersionTls12) {
+  if (*answer.selected_version != kVersionTls13) {
     return Illegal("the server chose a version we did not offer");
   }
   if (!SameBytes(answer.legacy_session_id_echo, hello_.legacy_session_id)) {
@@ -314,29 +278,39 @@ Result<AwaitServerHello::Next> AwaitServerHello::OnHello(
   RETURN_IF_ERROR(channel.CheckRecordEnd());
   ASSIGN_OR_RETURN(SharedSecret ecdhe, Agree(*answer.key_share));
 
-  const HashAlgorithm algorithm = HashOf(answer.cipher_suite);
   HandshakeInfo info;
   info.suite = answer.cipher_suite;
   info.group = answer.key_share->group;
   info.hello_retry = retry_.has_value();
   if (!retry_) {
-    ASSIGN_OR_RETURN(Transcript transcript, Transcript::Create(algorithm));
+    ASSIGN_OR_RETURN(Transcript transcript,
+                     Transcript::Create(HashOf(answer.cipher_suite)));
     RETURN_IF_ERROR(transcript.Add(hello_bytes_));
     retry_.emplace(Retry{answer.cipher_suite, std::move(transcript)});
   }
   Transcript transcript = std::move(retry_->transcript);
   RETURN_IF_ERROR(transcript.Add(whole));
-  ClientProgress progress{std::move(config_.certificates), std::move(hello_),
-                          std::move(info), std::move(transcript),
-                          config_.require_alpn};
-  if (answer.selected_psk) {
-    PskName& psk = config_.psks[*answer.selected_psk];
+  return Agreed(answer.selected_psk, std::move(ecdhe),
+                ClientProgress{std::move(config_.certificates),
+                               std::move(hello_), std::move(info),
+                               std::move(transcript), config_.require_alpn},
+                channel);
+}
+
+// With the key agreement done: to the PSK's part of the secret, if there is
+// one.
+Result<AwaitServerHello::Next> AwaitServerHello::Agreed(
+    std::optional<uint16_t> selected_psk, SharedSecret ecdhe,
+    ClientProgress progress, Channel& channel) {
+  if (selected_psk) {
+    PskName& psk = config_.psks[*selected_psk];
     progress.info.psk_identity = psk.identity;
     return Next(AwaitClientPskSecret(
         std::move(progress),
         PskSecretRequest{std::move(psk.identity), psk.hash, std::move(ecdhe)}));
   }
-  ASSIGN_OR_RETURN(EarlySchedule early, EarlySchedule::WithoutPsk(algorithm));
+  ASSIGN_OR_RETURN(EarlySchedule early,
+                   EarlySchedule::WithoutPsk(HashOf(progress.info.suite)));
   ASSIGN_OR_RETURN(HandshakeSchedule schedule, std::move(early).Advance(ecdhe));
   ASSIGN_OR_RETURN(
       AwaitEncryptedExtensions next,

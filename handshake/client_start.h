@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -36,8 +37,7 @@ class AwaitClientPskSecret;
 using ClientStart = std::variant<AwaitOwnBinder, AwaitServerHello>;
 
 // Queues the ClientHello, or asks for its binders first.
-// Errors: kApiMisuse for a configuration without suites, groups or shares,
-//         with a share of another group, or with PSKs that cannot be offered.
+// Errors: those of CheckConfig().
 Result<ClientStart> StartClient(ClientConfig config, Channel& channel);
 
 class AwaitServerHello {
@@ -64,6 +64,8 @@ class AwaitServerHello {
   Result<Next> OnHello(const ServerHello& answer, ByteView whole,
                        Channel& channel);
   Result<SharedSecret> Agree(const KeyShareEntry& share);
+  Result<Next> Agreed(std::optional<uint16_t> selected_psk, SharedSecret ecdhe,
+                      ClientProgress progress, Channel& channel);
 
   // What a HelloRetryRequest has fixed.
   struct Retry {

@@ -14,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "base/session_keys.h"
+#include "handshake/chain_facts.h"
 #include "handshake/crypto/digest.h"
 #include "handshake/crypto/key_share.h"
 #include "handshake/wire.h"
@@ -21,9 +22,9 @@
 namespace ktlsd::handshake {
 
 // A certificate of ours without its key. A side may have several, best first,
-// with keys of different kinds: it shows the first whose key can sign with a
-// scheme of the peer's signature_algorithms. With a post-quantum one before a
-// classic one, old peers still get what they can verify.
+// with keys of different kinds: it shows the first that suits the peer's wishes
+// (certificate_choice.h). With a post-quantum one before a classic one, old
+// peers still get what they can verify.
 struct LocalCertificate {
   std::vector<Bytes> chain;  // DER, end entity first
   std::vector<SignatureScheme>
@@ -31,6 +32,10 @@ struct LocalCertificate {
   // A DER OCSP response about the end entity, for peers that ask for one (RFC
   // 8446 section 4.4.2.1); not looked into.
   std::optional<Bytes> ocsp_response = std::nullopt;
+  // Of `chain`, by DescribeChain. Without them nothing is known of it but its
+  // key: a client does not show it to a server that names authorities or has
+  // filters.
+  ChainFacts facts = {};
 };
 
 // How we prove who we are.
@@ -119,6 +124,9 @@ struct ServerConfig {
   std::vector<NamedGroup> groups = DefaultGroups();
   // Has no effect on a handshake with a PSK, which asks for no certificate.
   ClientAuth client_auth = ClientAuth::kNone;
+  // DER names that a CertificateRequest gives (RFC 8446 section 4.2.4), for
+  // clients with several certificates. Empty: none, any issuer will do.
+  std::vector<Bytes> certificate_authorities;
   PskPolicy psk = PskPolicy::kIgnore;
   bool record_size_limit = false;  // as ClientConfig's
   // Protocols we speak, best first; the client's offer decides. Empty: ALPN is

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "handshake/chain_facts.h"
 #include "handshake/crypto/signature.h"
 #include "handshake/x509/certificate.h"
 #include "handshake/x509/handles.h"
@@ -94,21 +95,14 @@ Status CheckChainSize(const std::vector<Bytes>& chain) {
   return Ok{};
 }
 
-// Parses all of `chain`; the key must be the first one's.
-Status CheckBelongs(const std::vector<Bytes>& chain, EVP_PKEY* key) {
-  for (std::size_t i = 0; i < chain.size(); ++i) {
-    const auto certificate = ParseDerCertificate(chain[i]);
-    if (!certificate.ok()) {
-      return Error{Code::kCertificateUnusable,
-                   "a certificate of ours does not parse"};
-    }
-    if (i == 0 && !IsVersion3(certificate->get())) {
-      return Error{Code::kCertificateUnusable,
-                   "our certificate is not X.509v3: peers need not take it"};
-    }
-    if (i == 0 && X509_check_private_key(certificate->get(), key) != 1) {
-      return BadKey("the private key is not the first certificate's");
-    }
+Status CheckBelongs(const Bytes& end_entity, EVP_PKEY* key) {
+  ASSIGN_OR_RETURN(const X509Ptr certificate, ParseDerCertificate(end_entity));
+  if (!IsVersion3(certificate.get())) {
+    return Error{Code::kCertificateUnusable,
+                 "our certificate is not X.509v3: peers need not take it"};
+  }
+  if (X509_check_private_key(certificate.get(), key) != 1) {
+    return BadKey("the private key is not the first certificate's");
   }
   return Ok{};
 }
@@ -116,14 +110,14 @@ Status CheckBelongs(const std::vector<Bytes>& chain, EVP_PKEY* key) {
 }  // namespace
 
 struct Credential::State {
-  std::vector<Bytes> chain;
+  LocalCertificate certificate;
   PkeyPtr key;
-  std::vector<SignatureScheme> schemes;
 
   static Result<std::unique_ptr<State>> Make(std::vector<Bytes> chain,
                                              PkeyPtr key) {
     RETURN_IF_ERROR(CheckChainSize(chain));
-    RETURN_IF_ERROR(CheckBelongs(chain, key.get()));
+    ASSIGN_OR_RETURN(ChainFacts facts, DescribeChain(chain));
+    RETURN_IF_ERROR(CheckBelongs(chain.front(), key.get()));
     if (EVP_PKEY_get_security_bits(key.get()) < kMinSecurityBits) {
       return BadKey("the private key is too weak: every peer would refuse it");
     }
@@ -131,8 +125,9 @@ struct Credential::State {
     if (schemes.empty()) {
       return BadKey("a private key of a kind that TLS 1.3 cannot sign with");
     }
-    return std::make_unique<State>(
-        State{std::move(chain), std::move(key), std::move(schemes)});
+    return std::make_unique<State>(State{
+        {std::move(chain), std::move(schemes), std::nullopt, std::move(facts)},
+        std::move(key)});
   }
 };
 
@@ -160,11 +155,15 @@ Result<Credential> Credential::FromDer(ByteView certificates,
   return Credential(std::move(state));
 }
 
-const std::vector<Bytes>& Credential::chain() const { return state_->chain; }
+const std::vector<Bytes>& Credential::chain() const {
+  return state_->certificate.chain;
+}
 
 const std::vector<SignatureScheme>& Credential::schemes() const {
-  return state_->schemes;
+  return state_->certificate.schemes;
 }
+
+LocalCertificate Credential::certificate() const { return state_->certificate; }
 
 Result<Bytes> Credential::Sign(SignatureScheme scheme, Role signer,
                                const HashValue& transcript_hash) const {

@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "handshake/config.h"
 #include "handshake/crypto/digest.h"
 #include "handshake/wire.h"
 
@@ -34,6 +35,8 @@ class Credential {
 
   const std::vector<Bytes>& chain() const;              // DER, end entity first
   const std::vector<SignatureScheme>& schemes() const;  // best first
+  // What a handshake is told of it; without an OCSP response.
+  LocalCertificate certificate() const;
 
   // A CertificateVerify signature as `signer` over `transcript_hash`.
   Result<Bytes> Sign(SignatureScheme scheme, Role signer,

@@ -1,6 +1,7 @@
 #include "handshake/engine.h"
 
 #include <concepts>
+#include <new>
 #include <type_traits>
 #include <utility>
 
@@ -63,7 +64,15 @@ bool EndsSilently(const Error& error) {
 
 Engine Engine::Client(ClientConfig config) {
   Engine engine{State(Failed{kNotWaitedFor, std::nullopt})};
-  engine.Enter(StartClient(std::move(config), engine.channel_));
+  engine.Guarded([&] {
+    Result<ClientStart> start = StartClient(std::move(config), engine.channel_);
+    if (!start.ok()) {
+      // No ClientHello: an alert would tell the server about nothing.
+      engine.state_ = Failed{start.error(), std::nullopt};
+      return;
+    }
+    engine.Enter(std::move(start));
+  });
   return engine;
 }
 
@@ -86,7 +95,8 @@ Wait Engine::wait() const {
                           return NeedPeerVerdict{&state.proof()};
                         },
                         [](const Choosing auto& state) -> Wait {
-                          return NeedPskChoice{&state.offered()};
+                          return NeedPskChoice{&state.offered(),
+                                               &state.hashes()};
                         },
                         [](const Binding auto& state) -> Wait {
                           return NeedPskBinder{&state.binder_request()};
@@ -140,15 +150,36 @@ void Engine::Fail(const Error& error) {
   state_ = Failed{error, alert};
 }
 
+// Runs a step of the handshake: without memory, it is over.
+template <typename Step>
+void Engine::Guarded(Step step) {
+  try {
+    step();
+  } catch (const std::bad_alloc&) {
+    RunOutOfMemory();
+  }
+}
+
+void Engine::RunOutOfMemory() {
+  constexpr Error kError = {Code::kNoMemory, "no memory for the handshake"};
+  try {
+    Fail(kError);
+  } catch (const std::bad_alloc&) {
+    state_ = Failed{kError, std::nullopt};
+  }
+}
+
 void Engine::Feed(ByteView bytes) {
-  if (!std::holds_alternative<NeedInput>(wait())) {
-    return Abort(kNotWaitedFor);
-  }
-  const Status added = channel_.Add(bytes);
-  if (!added.ok()) {
-    return Fail(added.error());
-  }
-  TakeMessages();
+  Guarded([&] {
+    if (!std::holds_alternative<NeedInput>(wait())) {
+      return Abort(kNotWaitedFor);
+    }
+    const Status added = channel_.Add(bytes);
+    if (!added.ok()) {
+      return Fail(added.error());
+    }
+    TakeMessages();
+  });
 }
 
 void Engine::TakeMessages() {
@@ -183,101 +214,63 @@ bool Engine::TakeMessage() {
       state_);
 }
 
-// Gives the answer that `state` waited for to `transition`(state, answer), or
-// fails with the error that came instead.
-template <typename S, typename Answer, typename Transition>
-void Engine::Proceed(S& state, Result<Answer> answer, Transition transition) {
-  if (!answer.ok()) {
-    return Fail(answer.error());
-  }
-  S current = std::move(state);
-  Enter(transition(std::move(current), std::move(answer).value()));
+// Gives the answer to the state that waits for it, by `transition`(state,
+// answer), or fails with the error that came instead.
+template <typename Answer, typename Transition>
+void Engine::Give(Result<Answer> answer, Transition transition) {
+  Guarded([&] {
+    std::visit(
+        [&]<typename S>(S& state) {
+          if constexpr (!std::invocable<Transition, S, Answer>) {
+            Abort(kNotWaitedFor);
+          } else if (!answer.ok()) {
+            Fail(answer.error());
+          } else {
+            S current = std::move(state);
+            Enter(transition(std::move(current), std::move(answer).value()));
+          }
+        },
+        state_);
+    TakeMessages();
+  });
 }
 
 void Engine::Configure(Result<ServerConfig> config) {
-  auto* state = std::get_if<AwaitServerConfig>(&state_);
-  if (state == nullptr) {
-    return Abort(kNotWaitedFor);
-  }
-  Proceed(*state, std::move(config), [this](auto&& current, auto&& answer) {
-    return std::move(current).Configure(std::move(answer), channel_);
+  Give(std::move(config), [this](AwaitServerConfig state, ServerConfig chosen) {
+    return std::move(state).Configure(std::move(chosen), channel_);
   });
-  TakeMessages();
 }
 
 void Engine::Sign(Result<Bytes> signature) {
-  std::visit(
-      [&]<typename S>(S& state) {
-        if constexpr (!Signing<S>) {
-          Abort(kNotWaitedFor);
-        } else {
-          Proceed(state, std::move(signature),
-                  [this](auto&& current, auto&& answer) {
-                    return std::move(current).Sign(answer, channel_);
-                  });
-        }
-      },
-      state_);
-  TakeMessages();
+  Give(std::move(signature), [this](Signing auto state, const Bytes& bytes) {
+    return std::move(state).Sign(bytes, channel_);
+  });
 }
 
 void Engine::Judge(Result<PeerVerified> verdict) {
-  std::visit(
-      [&]<typename S>(S& state) {
-        if constexpr (!Judging<S>) {
-          Abort(kNotWaitedFor);
-        } else {
-          Proceed(state, std::move(verdict), [](auto&& current, auto&& answer) {
-            return Result(std::move(current).Accept(std::move(answer)));
-          });
-        }
-      },
-      state_);
-  TakeMessages();
+  Give(std::move(verdict), [](Judging auto state, PeerVerified verified) {
+    return Result(std::move(state).Accept(std::move(verified)));
+  });
 }
 
 void Engine::ChoosePsk(Result<std::optional<PskChoice>> choice) {
-  auto* state = std::get_if<AwaitPskChoice>(&state_);
-  if (state == nullptr) {
-    return Abort(kNotWaitedFor);
-  }
-  Proceed(*state, std::move(choice), [this](auto&& current, auto&& answer) {
-    return std::move(current).Choose(answer, channel_);
-  });
-  TakeMessages();
+  Give(std::move(choice),
+       [this](AwaitPskChoice state, const std::optional<PskChoice>& chosen) {
+         return std::move(state).Choose(chosen, channel_);
+       });
 }
 
 void Engine::GivePskBinder(Result<HashSecret> binder) {
-  std::visit(
-      [&]<typename S>(S& state) {
-        if constexpr (!Binding<S>) {
-          Abort(kNotWaitedFor);
-        } else {
-          Proceed(state, std::move(binder),
-                  [this](auto&& current, auto&& answer) {
-                    return std::move(current).Bind(answer, channel_);
-                  });
-        }
-      },
-      state_);
-  TakeMessages();
+  Give(std::move(binder), [this](Binding auto state, const HashSecret& mac) {
+    return std::move(state).Bind(mac, channel_);
+  });
 }
 
 void Engine::GivePskSecret(Result<HashSecret> handshake_secret) {
-  std::visit(
-      [&]<typename S>(S& state) {
-        if constexpr (!Agreeing<S>) {
-          Abort(kNotWaitedFor);
-        } else {
-          Proceed(state, std::move(handshake_secret),
-                  [this](auto&& current, auto&& answer) {
-                    return std::move(current).Agree(std::move(answer),
-                                                    channel_);
-                  });
-        }
-      },
-      state_);
-  TakeMessages();
+  Give(std::move(handshake_secret),
+       [this](Agreeing auto state, HashSecret secret) {
+         return std::move(state).Agree(std::move(secret), channel_);
+       });
 }
 
 void Engine::PeerClosed(bool reset) {
@@ -287,7 +280,7 @@ void Engine::PeerClosed(bool reset) {
 
 void Engine::Abort(const Error& error) {
   if (!std::holds_alternative<Failed>(state_)) {
-    Fail(error);
+    Guarded([&] { Fail(error); });
   }
 }
 

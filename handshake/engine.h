@@ -28,6 +28,7 @@
 #include <optional>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "base/alert.h"
 #include "base/bytes.h"
@@ -37,6 +38,7 @@
 #include "handshake/client.h"
 #include "handshake/client_start.h"
 #include "handshake/config.h"
+#include "handshake/crypto/digest.h"
 #include "handshake/proofs.h"
 #include "handshake/psk_wait.h"
 #include "handshake/server.h"
@@ -65,10 +67,11 @@ struct NeedSignature {
 struct NeedPeerVerdict {
   const PeerProof* proof;
 };
-// Server: choose one of the PSKs that the client offers, or none. They live
-// until ChoosePsk().
+// Server: choose one of the PSKs that the client offers, for one of `hashes`
+// (of the suites in common, best first), or none. Both live until ChoosePsk().
 struct NeedPskChoice {
   const OfferedPsks* offered;
+  const std::vector<HashAlgorithm>* hashes;
 };
 // Compute a binder with the PSK: a client's own, or the one that a server
 // compares with its client's. The request lives until GivePskBinder().
@@ -102,7 +105,8 @@ struct EstablishedSession {
 
 class Engine {
  public:
-  // A configuration that cannot be used shows as Failed in wait().
+  // A configuration that cannot be used shows as Failed in wait(), and nothing
+  // is sent. No memory is kNoMemory, here and in the answers below.
   static Engine Client(ClientConfig config);
   static Engine Server();
 
@@ -151,9 +155,12 @@ class Engine {
 
   template <typename T>
   void Enter(Result<T> next);
-  template <typename S, typename Answer, typename Transition>
-  void Proceed(S& state, Result<Answer> answer, Transition transition);
+  template <typename Answer, typename Transition>
+  void Give(Result<Answer> answer, Transition transition);
+  template <typename Step>
+  void Guarded(Step step);
   void Fail(const Error& error);
+  void RunOutOfMemory();
   void TakeMessages();
   bool TakeMessage();
 

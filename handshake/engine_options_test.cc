@@ -1,12 +1,10 @@
 // What a handshake asks for and requires beyond the certificates themselves:
-// stapled OCSP responses, application protocols, and offers that make no sense.
+// stapled OCSP responses and application protocols.
 
 #include <optional>
 #include <string_view>
-#include <vector>
 
 #include "base/bytes.h"
-#include "base/error_codes.h"
 #include "gtest/gtest.h"
 #include "handshake/config.h"
 #include "handshake/engine.h"
@@ -15,7 +13,6 @@
 #include "handshake/testing/test_ocsp.h"
 #include "handshake/testing/test_pki.h"
 #include "handshake/testing/world.h"
-#include "handshake/wire.h"
 
 namespace ktlsd::handshake {
 namespace {
@@ -103,35 +100,6 @@ TEST(RequiredProtocol, AClientThatOffersNoneIsRefused) {
   server.server.require_alpn = true;
   const Pair pair = Handshake(world.Client(), server);
   EXPECT_EQ(FailureOf(pair.server), "no_application_protocol");
-}
-
-// --- What a client cannot offer ---
-
-// RFC 8446 section 4.2.8: each share is of an offered group, they come "in the
-// same order", and none twice.
-TEST(Offer, RefusesSharesThatDoNotFitTheGroups) {
-  using enum NamedGroup;
-  const auto refused = [](const std::vector<NamedGroup>& shares) {
-    ClientConfig config;
-    config.groups = {kSecp384r1, kSecp256r1, kX25519};
-    config.share_groups = shares;
-    const Engine engine = Engine::Client(config);
-    return engine.failure() != nullptr &&
-           engine.failure()->error.code == Code::kApiMisuse;
-  };
-  EXPECT_FALSE(refused({kSecp384r1, kX25519}));
-  EXPECT_TRUE(refused({kSecp521r1}));
-  EXPECT_TRUE(refused({kX25519, kX25519}));
-  EXPECT_TRUE(refused({kX25519, kSecp384r1}));
-  EXPECT_TRUE(refused({}));
-}
-
-TEST(Offer, RefusesAConfigurationWithNothingToOffer) {
-  ClientConfig config;
-  config.suites.clear();
-  const Engine engine = Engine::Client(config);
-  ASSERT_NE(engine.failure(), nullptr);
-  EXPECT_EQ(engine.failure()->error.code, Code::kApiMisuse);
 }
 
 }  // namespace

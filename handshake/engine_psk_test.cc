@@ -145,7 +145,7 @@ TEST(EnginePsk, OffersOnlySuitesOfItsHashes) {
   client.client.suites = {CipherSuite::kAes128GcmSha256};
   const LocalPeer peer = LocalPeer::Client(client);
   ASSERT_NE(peer.failure(), nullptr);
-  EXPECT_EQ(peer.failure()->error.code, Code::kApiMisuse);
+  EXPECT_EQ(peer.failure()->error.code, Code::kConfigUnusable);
 }
 
 void ExpectRefused(Pair& pair, std::string_view reason, Alert alert) {
@@ -190,13 +190,37 @@ TEST(EnginePsk, AnotherKeyGivesABadBinder) {
   }
 }
 
-TEST(EnginePsk, APskOfAnotherHashIsABadBinder) {
+// The client offers suites for another hash only.
+TEST(EnginePsk, APskThatFitsNoSuiteInCommonIsNotChosen) {
   LocalPsks theirs;
   theirs.Add(BytesFrom("name"), KeyOf(1), HashAlgorithm::kSha384).value();
   const LocalPsks ours = OnePsk("name", 1);
   Pair pair = Handshake(PskClient(theirs), PskServer(ours));
-  // The client offers no suite for the hash that the server's PSK has.
-  ExpectRefused(pair, "no_common_cipher_suite", Alert::kHandshakeFailure);
+  ExpectRefused(pair, "unknown_psk_identity", Alert::kUnknownPskIdentity);
+}
+
+// Section 4.2.11: "The server MUST ensure that it selects a compatible PSK (if
+// any) and cipher suite."
+TEST(EnginePsk, TheServerChoosesAPskThatFitsItsSuites) {
+  LocalPsks psks;
+  psks.Add(BytesFrom("long"), KeyOf(1, 48), HashAlgorithm::kSha384).value();
+  psks.Add(BytesFrom("short"), KeyOf(2)).value();
+  LocalPeerSetup server = PskServer(psks);
+  server.server.suites = {CipherSuite::kAes128GcmSha256};
+  Pair by_second = Handshake(PskClient(psks), server);
+  ExpectAgreed(by_second, "short");
+  server.server.suites = {CipherSuite::kAes256GcmSha384};
+  Pair by_first = Handshake(PskClient(psks), server);
+  ExpectAgreed(by_first, "long");
+}
+
+TEST(EnginePsk, APskOfAnotherHashIsABadBinder) {
+  LocalPsks theirs;
+  theirs.Add(BytesFrom("name"), KeyOf(1), HashAlgorithm::kSha384).value();
+  theirs.Add(BytesFrom("other"), KeyOf(2)).value();
+  const LocalPsks ours = OnePsk("name", 1);
+  Pair pair = Handshake(PskClient(theirs), PskServer(ours));
+  ExpectRefused(pair, "bad_psk_binder", Alert::kDecryptError);
 }
 
 TEST(EnginePsk, AChangedHelloDoesNotFitItsBinder) {
@@ -243,7 +267,7 @@ TEST(EnginePsk, AClientWithPsksTakesNoCertificate) {
   const LocalPsks psks = OnePsk("name", 1);
   LocalPeerSetup client = PskClient(psks);
   client.credentials = {&world.server_credential()};
-  EXPECT_EQ(FailureOf(LocalPeer::Client(client)), "api_misuse");
+  EXPECT_EQ(FailureOf(LocalPeer::Client(client)), "config_unusable");
 }
 
 // --- What a server may answer to PSKs ---
@@ -376,57 +400,6 @@ TEST(EnginePsk, WhoCannotComputeSaysWhy) {
   engine.GivePskBinder(Error{Code::kKeyUnavailable, "revoked"});
   ASSERT_NE(engine.failure(), nullptr);
   EXPECT_EQ(engine.failure()->error.code, Code::kKeyUnavailable);
-}
-
-// --- LocalPsks ---
-
-TEST(LocalPsks, RefusesWhatCannotBeUsed) {
-  LocalPsks psks;
-  EXPECT_EQ(psks.Add({}, KeyOf(1)).error().code, Code::kConfigUnusable);
-  EXPECT_EQ(psks.Add(Bytes{1}, Bytes(257, 1)).error().code,
-            Code::kConfigUnusable);
-  EXPECT_EQ(psks.Add(Bytes(65536, 1), KeyOf(1)).error().code,
-            Code::kConfigUnusable);
-  EXPECT_EQ(psks.Add(Bytes{1}, {}).error().code, Code::kConfigUnusable);
-  EXPECT_EQ(psks.Add(BytesFrom("NVMe1R01 h s"), KeyOf(1, 48)).error().code,
-            Code::kKeyRejected);
-  EXPECT_EQ(
-      psks.Add(BytesFrom("NVMe1R01 h s"), KeyOf(1), HashAlgorithm::kSha384)
-          .error()
-          .code,
-      Code::kKeyRejected);
-  EXPECT_TRUE(psks.Add(Bytes{1}, KeyOf(1)).ok());
-  EXPECT_EQ(psks.Add(Bytes{1}, KeyOf(2)).error().code, Code::kConfigUnusable);
-}
-
-// A key is for one hash (RFC 8446 section 4.2.11).
-TEST(LocalPsks, GivesNothingForAnotherHashOrIdentity) {
-  const LocalPsks psks = OnePsk("name", 1);
-  const HashValue hash(Bytes(48, 1));
-  EXPECT_EQ(psks.Binder({BytesFrom("name"), HashAlgorithm::kSha384, hash})
-                .error()
-                .code,
-            Code::kKeyUnavailable);
-  EXPECT_EQ(psks.Binder({BytesFrom("names"), HashAlgorithm::kSha256,
-                         HashValue(Bytes(32, 1))})
-                .error()
-                .code,
-            Code::kKeyUnavailable);
-  EXPECT_EQ(psks.HandshakeSecret({BytesFrom("name"), HashAlgorithm::kSha384,
-                                  SharedSecret(KeyAccess(), Bytes(32, 1))})
-                .error()
-                .code,
-            Code::kKeyUnavailable);
-}
-
-TEST(EnginePsk, AnIdentityMustFitItsField) {
-  for (const std::size_t size : {0U, 65536U}) {
-    ClientConfig config;
-    config.psks = {{Bytes(size, 1), HashAlgorithm::kSha256}};
-    const Engine engine = Engine::Client(std::move(config));
-    ASSERT_NE(engine.failure(), nullptr) << size;
-    EXPECT_EQ(engine.failure()->error.code, Code::kApiMisuse) << size;
-  }
 }
 
 }  // namespace

@@ -286,7 +286,7 @@ TEST(Engine, FailsWithTheErrorOfItsSigner) {
   LocalPeerSetup server = world.Server();
   LocalPeer client = LocalPeer::Client(world.Client());
   Engine engine = ServerWithHello(client);
-  server.server.certificates = {CertificateOf(world.server_credential())};
+  server.server.certificates = {world.server_credential().certificate()};
   engine.Configure(server.server);
   while (std::holds_alternative<HaveOutput>(engine.wait())) {
     engine.Written(engine.output().size());

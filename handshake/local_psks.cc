@@ -60,11 +60,15 @@ Result<const LocalPsks::Entry*> LocalPsks::Find(ByteView identity,
   return entry;
 }
 
-std::optional<PskChoice> LocalPsks::Choose(const OfferedPsks& offered) const {
+std::optional<PskChoice> LocalPsks::Choose(
+    const OfferedPsks& offered, std::span<const HashAlgorithm> hashes) const {
   for (std::size_t i = 0; i < offered.identities.size(); ++i) {
-    if (const Entry* entry = Find(offered.identities[i].identity)) {
-      return PskChoice{i, entry->name.hash};
+    const Entry* entry = Find(offered.identities[i].identity);
+    if (entry == nullptr ||
+        std::ranges::find(hashes, entry->name.hash) == hashes.end()) {
+      continue;
     }
+    return PskChoice{i, entry->name.hash};
   }
   return std::nullopt;
 }

@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/bytes.h"
@@ -25,10 +26,11 @@ class LocalPsks {
  public:
   // Adds a PSK, a copy of `key`; the first one added is offered first. Its hash
   // is that of its identity where that is one of NVMe/TCP, else `hash`, else
-  // SHA-256 (RFC 8446 section 4.2.11). Errors: kConfigUnusable an identity that
-  // is empty, longer than 65535
-  //                         bytes, or here already; a key that is empty or
-  //                         longer than 256 bytes
+  // SHA-256 (RFC 8446 section 4.2.11).
+  //
+  // Errors: kConfigUnusable an identity that is empty, longer than
+  //                         65535 bytes, or here already; a key that is empty
+  //                         or longer than 256 bytes
   //         kKeyRejected    a key whose length, or `hash`, is not that of the
   //                         NVMe identity
   Status Add(ByteView identity, ByteView key,
@@ -37,8 +39,10 @@ class LocalPsks {
   bool empty() const { return psks_.empty(); }
   std::vector<PskName> names() const;
 
-  // The first of `offered` that is here: all bytes of an identity are compared.
-  std::optional<PskChoice> Choose(const OfferedPsks& offered) const;
+  // The first of `offered` that is here and for one of `hashes`: all bytes of
+  // an identity are compared.
+  std::optional<PskChoice> Choose(const OfferedPsks& offered,
+                                  std::span<const HashAlgorithm> hashes) const;
 
   // Errors: kKeyUnavailable for an identity that is not here, or a hash that
   //         is not its.

@@ -32,17 +32,6 @@ Status SendHandshake(Result<Bytes> message, Transcript& transcript,
   return Ok{};
 }
 
-std::optional<SigningChoice> ChooseSigning(
-    const std::vector<LocalCertificate>& certificates,
-    const std::vector<SignatureScheme>& accepted) {
-  for (std::size_t i = 0; i < certificates.size(); ++i) {
-    if (const auto scheme = FirstCommon(certificates[i].schemes, accepted)) {
-      return SigningChoice{i, *scheme};
-    }
-  }
-  return std::nullopt;
-}
-
 Result<Bytes> SerializeChain(const LocalCertificate* certificate, bool staple) {
   Certificate message;
   if (certificate != nullptr) {

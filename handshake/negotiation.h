@@ -40,12 +40,6 @@ std::optional<T> FirstCommon(const std::vector<T>& preferred,
   return *found;
 }
 
-// Our best certificate that the peer can verify a signature of, and the best
-// scheme for it; nothing when there is none.
-std::optional<SigningChoice> ChooseSigning(
-    const std::vector<LocalCertificate>& certificates,
-    const std::vector<SignatureScheme>& accepted);
-
 // The key share of `group` in a hello, or nullptr.
 const KeyShareEntry* FindShare(const ClientHello& hello, NamedGroup group);
 

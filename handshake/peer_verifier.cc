@@ -9,6 +9,7 @@
 #include "handshake/x509/certificate.h"
 #include "handshake/x509/handles.h"
 #include "handshake/x509/identity.h"
+#include "handshake/x509/name_limits.h"
 #include "handshake/x509/ocsp.h"
 #include "handshake/x509/path.h"
 #include "handshake/x509/usage.h"
@@ -82,6 +83,17 @@ Status CheckStaple(const PeerPolicy& policy, const PeerProof& proof,
   return Ok{};
 }
 
+// Says so of DSA and foreign curves by name, where a scheme that does not fit
+// the key would be the peer's error in the protocol.
+Status CheckKeyKind(X509* end_entity) {
+  if (SchemesOfKey(X509_get0_pubkey(end_entity)).empty()) {
+    return Error{Code::kCertificateKeyUsage,
+                 "the certificate's key is of a kind without a signature in "
+                 "TLS 1.3"};
+  }
+  return Ok{};
+}
+
 // Everything that is not the path's.
 Status CheckEndEntity(const PeerPolicy& policy, const PeerProof& proof,
                       const STACK_OF(X509) * path) {
@@ -94,6 +106,7 @@ Status CheckEndEntity(const PeerPolicy& policy, const PeerProof& proof,
                                    ? KeyPurposes::kRpcOnly
                                    : KeyPurposes::kTlsOrRpc));
   RETURN_IF_ERROR(CheckSigningAllowed(end_entity));
+  RETURN_IF_ERROR(CheckKeyKind(end_entity));
   RETURN_IF_ERROR(CheckNames(policy, end_entity));
   RETURN_IF_ERROR(CheckStaple(policy, proof, path));
   return CheckCertificateVerify(X509_get0_pubkey(end_entity), proof.scheme,
@@ -147,6 +160,10 @@ std::variant<VerifiedPeer, Refusal> TrustStore::Verify(
     return Refuse(chain.error(), "", "");
   }
   std::string subject = SubjectText(chain->front().get());
+  const Status names = CheckNameComparisons(*chain);
+  if (!names.ok()) {
+    return Refuse(names.error(), std::move(subject), "");
+  }
   const auto path = BuildPath(state_->anchors.store(),
                               state_->anchors.revocation(), *chain, policy.now);
   if (const auto* const refusal = std::get_if<PathRefusal>(&path)) {

@@ -90,11 +90,12 @@ class TrustStore {
 
   // Checks `proof` against `policy`. The order of checks: chain size, parse,
   // path (signatures, time, CRLs, name constraints, strength: at least 112
-  // bits, so RSA 2048), EKU and keyUsage of the end certificate, name, OCSP
-  // response (handshake/x509/ocsp.h), CertificateVerify. Partial chains are not
-  // accepted. What an EKU allows: handshake/x509/usage.h.
+  // bits, so RSA 2048), EKU, keyUsage and kind of key of the end certificate,
+  // name, OCSP response (handshake/x509/ocsp.h), CertificateVerify. Partial
+  // chains are not accepted. What an EKU allows: handshake/x509/usage.h.
   // Cost:   independent of the number of anchors; at most kMaxChainLength
-  //         certificates of kMaxCertificateMessage bytes are looked at.
+  //         certificates of kMaxCertificateMessage bytes are looked at, and
+  //         kMaxNameComparisons (handshake/x509/name_limits.h) are made.
   std::variant<VerifiedPeer, Refusal> Verify(const PeerPolicy& policy,
                                              const PeerProof& proof) const;
 

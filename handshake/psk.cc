@@ -1,5 +1,6 @@
 #include "handshake/psk.h"
 
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -9,12 +10,16 @@
 namespace ktlsd::handshake {
 namespace {
 
-// "NVMe", a version, a type, two digits of the hash, a space.
-constexpr std::size_t kNvmePrefixSize = 9;
-
+// "NVMe" and a version.
 bool IsNvmeIdentity(std::string_view text) {
-  return text.size() >= kNvmePrefixSize && text.starts_with("NVMe") &&
-         (text[4] == '0' || text[4] == '1') &&
+  return text.size() > 4 && text.starts_with("NVMe") && text[4] >= '0' &&
+         text[4] <= '9';
+}
+
+// "NVMe", version 0 or 1, a type, two digits of the hash, a space.
+bool HasKnownForm(std::string_view text) {
+  constexpr std::size_t kPrefixSize = 9;
+  return text.size() >= kPrefixSize && (text[4] == '0' || text[4] == '1') &&
          (text[5] == 'R' || text[5] == 'G') && text[8] == ' ';
 }
 
@@ -25,6 +30,10 @@ Result<std::optional<HashAlgorithm>> NvmePskHash(ByteView identity,
   const std::string text(identity.begin(), identity.end());
   if (!IsNvmeIdentity(text)) {
     return std::optional<HashAlgorithm>();
+  }
+  if (!HasKnownForm(text)) {
+    return Error{Code::kKeyRejected,
+                 "the NVMe identity of a PSK is of a form that is not known"};
   }
   const std::string_view digits = std::string_view(text).substr(6, 2);
   std::optional<HashAlgorithm> hash;

@@ -251,15 +251,30 @@ TEST(PskStates, ASecretOfAnotherHashIsRefused) {
             "api_misuse");
 }
 
-TEST(PskStates, TheBinderIsComparedWhole) {
+TEST(PskStates, ABinderOfAnotherLengthIsTheCallersFault) {
   PskWalk walk;
   EXPECT_EQ(Outcome(walk.To<AwaitPeerBinder>().Bind(
                 Walk::AnySecret(HashAlgorithm::kSha384), walk.server)),
-            "bad_psk_binder");
+            "api_misuse");
   PskWalk other;
   EXPECT_EQ(
       Outcome(other.To<AwaitPeerBinder>().Bind(HashSecret(), other.server)),
-      "bad_psk_binder");
+      "api_misuse");
+}
+
+TEST(PskStates, TellsWhichHashesCanBeUsed) {
+  PskWalk walk;
+  walk.server_config.suites = {CipherSuite::kChaCha20Poly1305Sha256,
+                               CipherSuite::kAes256GcmSha384,
+                               CipherSuite::kAes128GcmSha256};
+  // The client of the walk has a PSK for SHA-256, and suites for that alone.
+  EXPECT_EQ(walk.To<AwaitPskChoice>().hashes(),
+            std::vector{HashAlgorithm::kSha256});
+  PskWalk none;
+  none.server_config.suites = {CipherSuite::kAes256GcmSha384};
+  EXPECT_EQ(Outcome(none.To<AwaitServerConfig>().Configure(none.server_config,
+                                                           none.server)),
+            "no_common_cipher_suite");
 }
 
 }  // namespace

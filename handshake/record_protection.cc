@@ -271,8 +271,7 @@ Result<OpenedRecord> RecordOpener::Open(ByteView header, ByteView body) {
   Bytes inner(ciphertext.begin(), ciphertext.end());
   if (!state_->aead.Open(sequence_, header, inner, body.last(kTagSize))) {
     OPENSSL_cleanse(inner.data(), inner.size());
-    ERR_clear_error();
-    return Error{Code::kBadRecordMac, "record does not decrypt"};
+    return CryptoError(Code::kBadRecordMac, "record does not decrypt");
   }
   ++sequence_;
   return SplitInner(std::move(inner));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "handshake/config_check.h"
 #include "handshake/crypto/key_share.h"
 #include "handshake/crypto/signature.h"
 #include "handshake/key_schedule.h"
@@ -59,91 +60,6 @@ Status CheckHello(const ClientHello& hello) {
 bool OffersUsablePsk(const ClientHello& hello) {
   return hello.pre_shared_keys &&
          Contains(hello.psk_key_exchange_modes, kPskDheKe);
-}
-
-// Our best group that a share came for; else our best that needs a retry.
-std::optional<NamedGroup> ChooseGroup(const ServerConfig& config,
-                                      const ClientHello& hello) {
-  for (const NamedGroup group : config.groups) {
-    if (FindShare(hello, group) != nullptr) {
-      return group;
-    }
-  }
-  return FirstCommon(config.groups, hello.supported_groups);
-}
-
-Result<std::optional<Bytes>> ChooseProtocol(const ServerConfig& config,
-                                            const ClientHello& hello) {
-  if (config.require_alpn && hello.alpn_protocols.empty()) {
-    return Error{Code::kNoApplicationProtocol,
-                 "the client offers no application protocol"};
-  }
-  if (config.alpn_protocols.empty() || hello.alpn_protocols.empty()) {
-    return std::optional<Bytes>();
-  }
-  std::optional<Bytes> common =
-      FirstCommon(config.alpn_protocols, hello.alpn_protocols);
-  if (!common) {
-    return Error{Code::kNoApplicationProtocol,
-                 "the client offers no protocol of ours"};
-  }
-  return common;
-}
-
-bool HasNoChain(const LocalCertificate& certificate) {
-  return certificate.chain.empty();
-}
-
-Result<SigningChoice> ChooseCertificate(const ServerConfig& config,
-                                        const ClientHello& hello) {
-  if (config.certificates.empty() ||
-      std::ranges::any_of(config.certificates, HasNoChain)) {
-    return Error{Code::kNoCertificateConfigured,
-                 "no certificate for this server"};
-  }
-  if (hello.signature_algorithms.empty()) {
-    return Error{Code::kMissingExtension,
-                 "a ClientHello for PSKs only, where a certificate is used"};
-  }
-  const auto choice =
-      ChooseSigning(config.certificates, hello.signature_algorithms);
-  if (!choice) {
-    return Error{Code::kNoCommonSignatureScheme,
-                 "the client takes no signature of our certificate's kind"};
-  }
-  return *choice;
-}
-
-// What is chosen for a handshake with a certificate, or with `psk`.
-Result<ServerChoice> Choose(ServerConfig config, const ClientHello& hello,
-                            std::optional<PskName> psk) {
-  ServerChoice choice;
-  if (psk) {
-    // Section 4.2.11: the suite's hash is the one of the PSK.
-    std::erase_if(config.suites, [&psk](CipherSuite suite) {
-      return HashOf(suite) != psk->hash;
-    });
-  } else {
-    ASSIGN_OR_RETURN(choice.signing, ChooseCertificate(config, hello));
-  }
-  const auto suite = FirstCommon(config.suites, hello.cipher_suites);
-  if (!suite) {
-    return Error{Code::kNoCommonCipherSuite, "no cipher suite in common"};
-  }
-  const auto group = ChooseGroup(config, hello);
-  if (!group) {
-    return Error{Code::kNoCommonGroup, "no group in common"};
-  }
-  ASSIGN_OR_RETURN(choice.alpn_protocol, ChooseProtocol(config, hello));
-  if (config.record_size_limit) {
-    choice.record_size_limit = hello.record_size_limit;
-  }
-  choice.staple = hello.status_request;
-  choice.suite = *suite;
-  choice.group = *group;
-  choice.psk = std::move(psk);
-  choice.config = std::move(config);
-  return choice;
 }
 
 HandshakeInfo InfoOf(const ServerChoice& choice, bool retried) {
@@ -234,6 +150,7 @@ Status SendCertificates(const ServerChoice& choice, Transcript& transcript,
     const auto certificate_schemes = CertificateSchemes();
     request.signature_algorithms_cert.assign(certificate_schemes.begin(),
                                              certificate_schemes.end());
+    request.certificate_authorities = choice.config.certificate_authorities;
     RETURN_IF_ERROR(SendHandshake(Serialize(request), transcript, channel));
   }
   return SendHandshake(
@@ -264,8 +181,7 @@ class ServerAnswer {
     RETURN_IF_ERROR(transcript.Add(received.bytes));
     RETURN_IF_ERROR(transcript.ReplaceByMessageHash());
     RETURN_IF_ERROR(SendRetry(choice, received.hello, transcript, channel));
-    return ServerStart(AwaitSecondHello(std::move(choice),
-                                        std::move(received.hello.unchanging),
+    return ServerStart(AwaitSecondHello(std::move(choice), received.hello,
                                         std::move(transcript)));
   }
 
@@ -354,17 +270,23 @@ Result<AwaitServerConfig> AwaitClientHello::Receive(
 
 Result<AwaitServerConfig::Next> AwaitServerConfig::Configure(
     ServerConfig config, Channel& channel) && {
+  RETURN_IF_ERROR(CheckConfig(config));
   const bool usable = OffersUsablePsk(received_.hello);
   if (config.psk == PskPolicy::kRequire && !usable) {
     return Error{Code::kNoCommonPsk,
                  "the client offers no PSK with a key agreement"};
   }
   if (config.psk != PskPolicy::kIgnore && usable) {
-    return Next(AwaitPskChoice(std::move(config), std::move(received_)));
+    std::vector<HashAlgorithm> hashes = HashesInCommon(config, received_.hello);
+    if (hashes.empty()) {
+      return NoCommonSuite();
+    }
+    return Next(AwaitPskChoice(std::move(config), std::move(received_),
+                               std::move(hashes)));
   }
   ASSIGN_OR_RETURN(
       ServerChoice choice,
-      handshake::Choose(std::move(config), received_.hello, std::nullopt));
+      ChooseAnswer(std::move(config), received_.hello, std::nullopt));
   ASSIGN_OR_RETURN(
       ServerStart next,
       ServerAnswer::First(std::move(choice), std::move(received_), channel));
@@ -382,11 +304,11 @@ Result<AwaitPskChoice::Next> AwaitPskChoice::Choose(
     psk = PskName{identities[choice->index].identity, choice->hash};
   } else if (config_.psk == PskPolicy::kRequire) {
     return Error{Code::kUnknownPskIdentity,
-                 "the client offers only PSKs that we do not have"};
+                 "no PSK is offered that we have for a suite in common"};
   }
   ASSIGN_OR_RETURN(
       ServerChoice chosen,
-      handshake::Choose(std::move(config_), received_.hello, std::move(psk)));
+      ChooseAnswer(std::move(config_), received_.hello, std::move(psk)));
   return ServerAnswer::First(std::move(chosen), std::move(received_), channel);
 }
 
@@ -417,6 +339,10 @@ Status AwaitSecondHello::Check(const ClientHello& hello) const {
   if (hello.cookie) {
     return Illegal("a cookie that we did not send");
   }
+  // Section 4.1.2 lets a client change its PSKs and leave some out.
+  if (hello.pre_shared_keys && !had_psks_) {
+    return Illegal("PSKs that the first ClientHello did not offer");
+  }
   if (choice_.psk && !hello.pre_shared_keys) {
     return Error{Code::kUnknownPskIdentity,
                  "the second ClientHello offers no PSK"};
@@ -427,6 +353,10 @@ Status AwaitSecondHello::Check(const ClientHello& hello) const {
 Result<AwaitServerPskSecret> AwaitPeerBinder::Bind(const HashSecret& binder,
                                                    Channel& /*channel*/) && {
   const ClientHello& hello = received_.hello;
+  if (binder.size() != HashSize(request_.hash)) {
+    return Error{Code::kApiMisuse,
+                 "a binder of another length than its hash has"};
+  }
   if (!SecretEquals(binder, hello.pre_shared_keys->binders[index_])) {
     return Error{Code::kBadPskBinder, "the client's binder is wrong"};
   }

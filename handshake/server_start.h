@@ -11,6 +11,7 @@
 #include <optional>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -22,6 +23,7 @@
 #include "handshake/crypto/digest.h"
 #include "handshake/psk_wait.h"
 #include "handshake/server.h"
+#include "handshake/server_choice.h"
 #include "handshake/wire.h"
 
 namespace ktlsd::handshake {
@@ -65,7 +67,8 @@ class AwaitServerConfig {
   using Next = std::variant<AwaitPskChoice, AwaitServerSignature,
                             AwaitSecondHello, AwaitPeerBinder>;
   // Errors: kNoCommonCipherSuite, kNoCommonGroup, kNoCommonSignatureScheme,
-  //         kNoApplicationProtocol, kNoCertificateConfigured, kNoCommonPsk
+  //         kNoApplicationProtocol, kNoCertificateConfigured,
+  //         those of CheckConfig(), kNoCommonPsk
   //         (one is required, and the client offers none with (EC)DHE),
   //         kMissingExtension for a hello with PSKs only where the
   //         configuration ignores them.
@@ -88,6 +91,9 @@ class AwaitPskChoice {
   const OfferedPsks& offered() const {
     return *received_.hello.pre_shared_keys;
   }
+  // Of the cipher suites in common, best first; a PSK for another hash cannot
+  // be used (RFC 8446 section 4.2.11).
+  const std::vector<HashAlgorithm>& hashes() const { return hashes_; }
 
   using Next = ServerStart;
   // Errors: kUnknownPskIdentity for no choice where a PSK is required, and
@@ -97,23 +103,15 @@ class AwaitPskChoice {
 
  private:
   friend class AwaitServerConfig;
-  AwaitPskChoice(ServerConfig config, ReceivedHello received)
-      : config_(std::move(config)), received_(std::move(received)) {}
+  AwaitPskChoice(ServerConfig config, ReceivedHello received,
+                 std::vector<HashAlgorithm> hashes)
+      : config_(std::move(config)),
+        received_(std::move(received)),
+        hashes_(std::move(hashes)) {}
 
   ServerConfig config_;
   ReceivedHello received_;
-};
-
-// What the first hello and the configuration decided.
-struct ServerChoice {
-  ServerConfig config;
-  CipherSuite suite{};
-  NamedGroup group{};
-  std::optional<PskName> psk;                 // else a certificate
-  std::optional<uint16_t> record_size_limit;  // the client's, negotiated
-  bool staple = false;    // the client asks for an OCSP response
-  SigningChoice signing;  // with a certificate
-  std::optional<Bytes> alpn_protocol;
+  std::vector<HashAlgorithm> hashes_;
 };
 
 // A HelloRetryRequest was sent.
@@ -127,14 +125,17 @@ class AwaitSecondHello {
 
  private:
   friend class ServerAnswer;
-  AwaitSecondHello(ServerChoice choice, Bytes unchanging, Transcript transcript)
+  AwaitSecondHello(ServerChoice choice, const ClientHello& first,
+                   Transcript transcript)
       : choice_(std::move(choice)),
-        unchanging_(std::move(unchanging)),
+        unchanging_(first.unchanging),
+        had_psks_(first.pre_shared_keys.has_value()),
         transcript_(std::move(transcript)) {}
   Status Check(const ClientHello& hello) const;
 
   ServerChoice choice_;
   Bytes unchanging_;
+  bool had_psks_;  // the first hello offered some
   Transcript transcript_;
 };
 
@@ -147,7 +148,8 @@ class AwaitPeerBinder {
   const PskBinderRequest& binder_request() const { return request_; }
 
   using Next = AwaitServerPskSecret;
-  // Errors: kBadPskBinder.
+  // Errors: kBadPskBinder; kApiMisuse for a binder of another length than
+  //         its hash has.
   Result<AwaitServerPskSecret> Bind(const HashSecret& binder,
                                     Channel& channel) &&;
 

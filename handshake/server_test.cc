@@ -189,11 +189,14 @@ std::string_view OutcomeOfConfig(const std::function<void(Walk&)>& change) {
 
 TEST(Server, RefusesWithoutSomethingInCommon) {
   EXPECT_EQ(OutcomeOfConfig([](Walk& walk) {
-              walk.server_config.suites = {CipherSuite{0x1305}};
+              walk.client_config.suites = {CipherSuite::kAes128GcmSha256};
+              walk.server_config.suites = {CipherSuite::kAes256GcmSha384};
             }),
             "no_common_cipher_suite");
   EXPECT_EQ(OutcomeOfConfig([](Walk& walk) {
-              walk.server_config.groups = {NamedGroup{0x0100}};
+              walk.client_config.groups = {NamedGroup::kX25519};
+              walk.client_config.share_groups = {NamedGroup::kX25519};
+              walk.server_config.groups = {NamedGroup::kSecp256r1};
             }),
             "no_common_group");
   EXPECT_EQ(OutcomeOfConfig([](Walk& walk) {
@@ -296,6 +299,12 @@ TEST(Server, RefusesASecondHelloThatDiffers) {
       [](auto& hello) { hello.record_size_limit = 16385; },
       [](auto& hello) { hello.status_request = true; },
       [](auto& hello) { hello.psk_key_exchange_modes = {1}; },
+      // Without psk_key_exchange_modes, which may not be added.
+      [](auto& hello) {
+        hello.pre_shared_keys.emplace();
+        hello.pre_shared_keys->identities = {{Bytes{1}, 0}};
+        hello.pre_shared_keys->binders = {Bytes(32)};
+      },
       [](auto& hello) { hello.early_data = true; },
       [](auto& hello) { hello.cookie = Bytes{1}; },
   };
@@ -320,7 +329,23 @@ TEST(Server, RefusesASecondHelloWithoutTheOneShare) {
   }
 }
 
-// --- Certificate, CertificateVerify ---
+// --- CertificateRequest, Certificate, CertificateVerify ---
+
+std::vector<Bytes> AuthoritiesAskedFor(std::vector<Bytes> configured) {
+  Walk walk;
+  walk.server_config.certificate_authorities = std::move(configured);
+  const auto client = walk.To<AwaitServerCertificate>();
+  const Bytes request = walk.ToClient();
+  return ParseCertificateRequest(MessageOf(request).body)
+      .value()
+      .certificate_authorities;
+}
+
+TEST(Server, NamesTheAuthoritiesThatAreConfigured) {
+  const std::vector<Bytes> names = {{0x30, 0}, {0x30, 1, 0}};
+  EXPECT_EQ(AuthoritiesAskedFor(names), names);
+  EXPECT_EQ(AuthoritiesAskedFor({}), std::vector<Bytes>());
+}
 
 TEST(Server, RefusesACertificateWithAContext) {
   Walk walk;

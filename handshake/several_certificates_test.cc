@@ -10,7 +10,6 @@
 #include "handshake/codec/messages.h"
 #include "handshake/config.h"
 #include "handshake/engine.h"
-#include "handshake/negotiation.h"
 #include "handshake/peer_proof.h"
 #include "handshake/server.h"
 #include "handshake/server_start.h"
@@ -33,25 +32,6 @@ const LocalCertificate kUnusable = {{{0x30, 0x00}}, {kNotTaken}};
 const LocalCertificate kUsable = {{{0x30, 0x01, 0x05}}, {kEd25519}};
 const LocalCertificate kOther = {{{0x30, 0x02, 0x05, 0x00}},
                                  {kNotTaken, kEcdsaSecp256r1Sha256}};
-
-TEST(ChooseSigning, TakesTheFirstThatThePeerCanVerify) {
-  const std::vector<LocalCertificate> ours = {
-      {{}, {kMlDsa65}}, {{}, {kRsaPssRsaeSha512, kRsaPssRsaeSha256}}};
-  const auto old = ChooseSigning(ours, {kRsaPssRsaeSha256, kRsaPssRsaeSha512});
-  ASSERT_TRUE(old);
-  EXPECT_EQ(old->certificate, 1U);
-  EXPECT_EQ(old->scheme, kRsaPssRsaeSha512);  // the order is ours
-  const auto modern = ChooseSigning(ours, {kRsaPssRsaeSha512, kMlDsa65});
-  ASSERT_TRUE(modern);
-  EXPECT_EQ(modern->certificate, 0U);
-  EXPECT_EQ(modern->scheme, kMlDsa65);
-}
-
-TEST(ChooseSigning, HasNothingForAPeerThatVerifiesNone) {
-  EXPECT_FALSE(ChooseSigning({{{}, {kMlDsa65}}}, {kEd25519}));
-  EXPECT_FALSE(ChooseSigning({{{}, {kMlDsa65}}}, {}));
-  EXPECT_FALSE(ChooseSigning({}, {kEd25519}));
-}
 
 struct Choice {
   std::vector<LocalCertificate> ours;

@@ -121,8 +121,8 @@ class ConnectionTest : public testing::Test {
   void Start(Side side) {
     connection_ = std::make_unique<Connection>(
         JobOf(side), std::move(ours_),
-        handshake::CertificateOf(side == Side::kServer ? server_ : client_),
-        services_, ktls_, clock_);
+        (side == Side::kServer ? server_ : client_).certificate(), services_,
+        ktls_, clock_);
     connection_->Resume();
   }
 

@@ -5,6 +5,7 @@
 
 #include "agent/ipc/chain.h"
 #include "base/error_codes.h"
+#include "handshake/chain_facts.h"
 
 namespace ktlsd::agent {
 namespace {
@@ -296,8 +297,12 @@ void Worker::Handle(const ChainReply& reply, ByteView payload) {
   if (!chain.ok()) {
     return RefuseWaiting(reply.job, chain.error());
   }
-  certificates_[reply.credential] = {std::move(chain).value(),
-                                     SchemesOf(reply)};
+  Result<handshake::ChainFacts> facts = handshake::DescribeChain(*chain);
+  if (!facts.ok()) {
+    return RefuseWaiting(reply.job, facts.error());
+  }
+  certificates_[reply.credential] = {std::move(chain).value(), SchemesOf(reply),
+                                     std::nullopt, std::move(facts).value()};
   StartWaiting(reply.credential);
 }
 

@@ -121,6 +121,31 @@ Status RecordStream::SendAlert(Alert alert, bool fatal) {
   return SealAndWrite(ContentType::kAlert, content);
 }
 
+Status RecordStream::SendTicket(uint16_t early_data_size) {
+  const Bytes lifetime = {0, 0, 0x0e, 0x10};  // an hour, in seconds
+  const Bytes age_add(4);
+  const Bytes nonce(1);
+  const Bytes ticket(32, 0x5a);
+  ByteWriter out;
+  out.U8(static_cast<uint8_t>(HandshakeType::kNewSessionTicket));
+  out.Prefixed(3, [&] {
+    out.Append(lifetime);
+    out.Append(age_add);
+    out.Prefixed(1, [&] { out.Append(nonce); });
+    out.Prefixed(2, [&] { out.Append(ticket); });
+    out.Prefixed(2, [&] {
+      if (early_data_size != 0) {
+        out.U16(static_cast<uint16_t>(ExtensionType::kEarlyData));
+        out.Prefixed(2, [&] {
+          out.U16(0);
+          out.U16(early_data_size);
+        });
+      }
+    });
+  });
+  return SealAndWrite(ContentType::kHandshake, out.view());
+}
+
 Status RecordStream::SealAndWrite(ContentType type, ByteView content) {
   Bytes record;
   RETURN_IF_ERROR(sealer_.Seal(type, content, record));

@@ -6,6 +6,7 @@
 // Layer:     handshake/bogo: tests only.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <span>
 #include <utility>
@@ -34,6 +35,10 @@ class RecordStream {
   Result<std::size_t> Read(std::span<uint8_t> buffer);
   Status Write(ByteView data);
   Status SendAlert(Alert alert, bool fatal);
+  // Sends a NewSessionTicket (RFC 8446 section 4.6.1) for a PSK that does not
+  // exist: whoever offers it shows what a server does with an unknown PSK, and
+  // with the early data that comes along for `early_data_size` above 0.
+  Status SendTicket(uint16_t early_data_size);
 
   bool saw_close_notify() const { return saw_close_notify_; }
 

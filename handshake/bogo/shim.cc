@@ -21,6 +21,9 @@
 #include "handshake/bogo/record_stream.h"
 #include "handshake/bogo/socket.h"
 #include "handshake/bogo/trial.h"
+#include "handshake/config.h"
+#include "handshake/crypto/digest.h"
+#include "handshake/key_schedule.h"
 
 namespace ktlsd::handshake {
 namespace {
@@ -55,6 +58,16 @@ Status WriteSecrets(const SessionKeys& keys, RecordStream& stream) {
   message.insert(message.end(), receive.begin(), receive.end());
   message.insert(message.end(), send.begin(), send.end());
   return stream.Write(message);
+}
+
+Status WriteKeyingMaterial(const Flags& flags, const Session& session,
+                           RecordStream& stream) {
+  Bytes material(flags.export_keying_material);
+  RETURN_IF_ERROR(ExportKeyingMaterial(
+      HashOf(session.info.suite), session.exporter_master, flags.export_label,
+      Bytes(flags.export_context.begin(), flags.export_context.end()),
+      material));
+  return stream.Write(material);
 }
 
 Status WriteDifferentSizes(RecordStream& stream) {
@@ -99,13 +112,29 @@ Status ShutDown(const Flags& flags, RecordStream& stream) {
   return Ok{};
 }
 
-Status Exchange(const Flags& flags, const SessionKeys& keys, Socket& socket) {
+Result<RecordStream> StartStream(const Flags& flags, const Trial& trial,
+                                 const Session& session, Socket& socket) {
   ASSIGN_OR_RETURN(
       RecordStream stream,
-      RecordStream::Start(flags.server ? Role::kServer : Role::kClient, keys,
-                          socket));
+      RecordStream::Start(flags.server ? Role::kServer : Role::kClient,
+                          session.keys, socket));
+  const bool sends_ticket = flags.server && flags.resume_count != 0 &&
+                            !flags.no_ticket && trial.peer_takes_tickets();
+  if (sends_ticket) {
+    constexpr uint16_t kEarlyDataSize = 14336;  // bytes; as BoringSSL's
+    RETURN_IF_ERROR(
+        stream.SendTicket(flags.enable_early_data ? kEarlyDataSize : 0));
+  }
+  return stream;
+}
+
+Status Exchange(const Flags& flags, const Session& session,
+                RecordStream& stream) {
+  if (flags.export_keying_material != 0) {
+    RETURN_IF_ERROR(WriteKeyingMaterial(flags, session, stream));
+  }
   if (flags.export_traffic_secrets) {
-    RETURN_IF_ERROR(WriteSecrets(keys, stream));
+    RETURN_IF_ERROR(WriteSecrets(session.keys, stream));
   }
   if (flags.send_alert) {
     constexpr auto kDecompressionFailure = static_cast<Alert>(30);
@@ -129,8 +158,12 @@ Status Connect(const Flags& flags) {
   ASSIGN_OR_RETURN(Trial trial, Trial::Create(flags));
   ASSIGN_OR_RETURN(Socket socket, Socket::Connect(flags.port, flags.async));
   const Result<Session> session = trial.Handshake(socket);
-  const Status outcome = session.ok() ? Exchange(flags, session->keys, socket)
-                                      : Status(session.error());
+  const auto exchange = [&]() -> Status {
+    ASSIGN_OR_RETURN(RecordStream stream,
+                     StartStream(flags, trial, *session, socket));
+    return Exchange(flags, *session, stream);
+  };
+  const Status outcome = session.ok() ? exchange() : Status(session.error());
   socket.Finish();
   return outcome;
 }

@@ -8,6 +8,7 @@
 #include "handshake/crypto/key_share.h"
 #include "handshake/crypto/signature.h"
 #include "handshake/verdict_source.h"
+#include "handshake/wire.h"
 #include "handshake/x509/certificate.h"
 #include "handshake/x509/pem.h"
 #include "handshake/x509/usage.h"
@@ -38,6 +39,23 @@ std::vector<NamedGroup> Groups(const std::vector<uint16_t>& curves) {
   return groups;
 }
 
+// A client's suites, and a server's where the hello tells nothing.
+const std::vector<CipherSuite>& Suites() {
+  static const std::vector<CipherSuite> suites = {
+      CipherSuite::kAes128GcmSha256, CipherSuite::kAes256GcmSha384,
+      CipherSuite::kChaCha20Poly1305Sha256, CipherSuite::kAes128CcmSha256};
+  return suites;
+}
+
+// A server lets its client choose, as BoringSSL's does.
+std::vector<CipherSuite> SuitesInOrderOf(const ClientHello& hello) {
+  std::vector<CipherSuite> suites = hello.cipher_suites;
+  std::erase_if(suites, [](CipherSuite suite) {
+    return std::ranges::count(Suites(), suite) == 0;
+  });
+  return suites;
+}
+
 // ALPN names in their wire form.
 std::vector<Bytes> Protocols(const std::string& wire) {
   const Bytes bytes = AsBytes(wire);
@@ -54,6 +72,8 @@ bool Met(const std::optional<uint16_t>& expected, const T& actual) {
   return !expected || *expected == static_cast<uint16_t>(actual);
 }
 
+constexpr Error kOcspCallback = {Code::kOcspResponseInvalid,
+                                 "the OCSP callback is to fail"};
 constexpr Error kNoPsk = {Code::kInternal, "a PSK in a trial without any"};
 
 }  // namespace
@@ -80,7 +100,7 @@ Result<Session> Trial::Handshake(Socket& socket) {
   }
   ASSIGN_OR_RETURN(EstablishedSession established,
                    std::move(engine).TakeSession());
-  RETURN_IF_ERROR(CheckOutcome(established.session));
+  RETURN_IF_ERROR(CheckOutcome(established.session.info));
   return std::move(established.session);
 }
 
@@ -90,6 +110,8 @@ Engine Trial::MakeEngine() const {
   }
   ClientConfig config;
   config.server_name = flags_.host_name;
+  config.suites = Suites();
+  config.request_ocsp = flags_.enable_ocsp_stapling;
   config.alpn_protocols = Protocols(flags_.advertise_alpn);
   if (!flags_.curves.empty()) {
     config.groups = Groups(flags_.curves);
@@ -105,7 +127,10 @@ Engine Trial::MakeEngine() const {
 }
 
 LocalCertificate Trial::PublicPart() const {
-  LocalCertificate certificate{ours_->chain(), ours_->schemes()};
+  LocalCertificate certificate = ours_->certificate();
+  if (!flags_.decline_ocsp_callback) {
+    certificate.ocsp_response = flags_.ocsp_response;
+  }
   if (!flags_.signing_prefs.empty()) {
     certificate.schemes.clear();
     for (const uint16_t number : flags_.signing_prefs) {
@@ -186,25 +211,44 @@ Status Trial::CheckHello(const ClientHello& hello) const {
   return Ok{};
 }
 
-Result<ServerConfig> Trial::Configuration(const ClientHello& hello) const {
-  RETURN_IF_ERROR(CheckHello(hello));
+// What the owner of a server may refuse a hello for.
+Status Trial::CheckCallbacks() const {
+  if (flags_.fail_early_callback) {
+    return Error{Code::kNoCommonSignatureScheme,
+                 "a callback refuses the hello"};
+  }
   if (flags_.fail_callback) {
-    return Error{Code::kConfigUnusable, "a callback that is to fail"};
+    return Error{Code::kConfigUnusable, "a callback refuses the hello"};
+  }
+  if (flags_.fail_ocsp_callback) {
+    return kOcspCallback;
   }
   if (flags_.reject_alpn) {
     return Error{Code::kNoApplicationProtocol, "every protocol is refused"};
   }
+  return Ok{};
+}
+
+Result<ServerConfig> Trial::Configuration(const ClientHello& hello) {
+  peer_takes_tickets_ =
+      std::ranges::count(hello.psk_key_exchange_modes, kPskDheKe) != 0;
+  RETURN_IF_ERROR(CheckHello(hello));
+  RETURN_IF_ERROR(CheckCallbacks());
   if (!ours_) {
     return Error{Code::kNoCertificateConfigured, "a server without a key"};
   }
   ServerConfig config;
   config.certificates = {PublicPart()};
+  config.suites = SuitesInOrderOf(hello);
   if (!flags_.curves.empty()) {
     config.groups = Groups(flags_.curves);
   }
   if (!flags_.select_alpn.empty()) {
     config.alpn_protocols = {AsBytes(flags_.select_alpn)};
+  } else if (flags_.select_empty_alpn) {
+    config.alpn_protocols = {Bytes()};
   }
+  config.certificate_authorities = flags_.client_authorities;
   if (flags_.require_any_client_certificate) {
     config.client_auth = ClientAuth::kRequire;
   } else if (flags_.verify_peer) {
@@ -235,15 +279,20 @@ Result<PeerVerified> Trial::Judge(const PeerProof& proof) {
   RETURN_IF_ERROR(
       CheckCertificateVerify(X509_get0_pubkey(leaf.get()), proof.scheme, signer,
                              proof.transcript_hash, proof.signature));
-  if (flags_.verify_fail) {
+  const bool must_verify =
+      flags_.server || flags_.verify_peer || flags_.custom_verify;
+  if (flags_.verify_fail && must_verify) {
     return Error{Code::kCertificateInvalid, "verification is to fail"};
   }
+  if (flags_.fail_ocsp_callback) {
+    return kOcspCallback;
+  }
   peer_chain_ = proof.chain;
+  peer_ocsp_response_ = proof.ocsp_response;
   return VerdictSource::Accepted();
 }
 
-Status Trial::CheckOutcome(const Session& session) const {
-  const HandshakeInfo& info = session.info;
+Status Trial::CheckOutcome(const HandshakeInfo& info) const {
   const auto alpn = [&]() -> std::string {
     return info.alpn_protocol ? std::string(info.alpn_protocol->begin(),
                                             info.alpn_protocol->end())
@@ -257,13 +306,21 @@ Status Trial::CheckOutcome(const Session& session) const {
       !Met(flags_.expect_cipher, info.suite)) {
     return Unmet("not the version, group or suite that was expected");
   }
+  if (flags_.expect_hrr && *flags_.expect_hrr != info.hello_retry) {
+    return Unmet("a HelloRetryRequest that was not expected, or none");
+  }
+  return CheckPeer(info);
+}
+
+Status Trial::CheckPeer(const HandshakeInfo& info) const {
   if (flags_.expect_peer_signature_algorithm &&
       (!info.peer_scheme ||
        !Met(flags_.expect_peer_signature_algorithm, *info.peer_scheme))) {
     return Unmet("not the signature that was expected");
   }
-  if (flags_.expect_hrr && *flags_.expect_hrr != info.hello_retry) {
-    return Unmet("a HelloRetryRequest that was not expected, or none");
+  if (flags_.expect_ocsp_response &&
+      peer_ocsp_response_ != flags_.expect_ocsp_response) {
+    return Unmet("not the OCSP response that was expected");
   }
   if (!flags_.expect_peer_cert_file.empty()) {
     ASSIGN_OR_RETURN(const Bytes pem, ReadFile(flags_.expect_peer_cert_file));

@@ -30,6 +30,10 @@ class Trial {
   // the first that does not hold.
   Result<Session> Handshake(Socket& socket);
 
+  // After the handshake: whether the client would take a ticket for a PSK with
+  // a key agreement (RFC 8446 section 4.2.9).
+  bool peer_takes_tickets() const { return peer_takes_tickets_; }
+
  private:
   Trial(Flags flags, std::optional<Credential> ours)
       : flags_(std::move(flags)), ours_(std::move(ours)) {}
@@ -38,16 +42,20 @@ class Trial {
   Result<bool> Answer(Engine& engine, const Wait& wait, Socket& socket);
   Status Read(Engine& engine, std::size_t limit, Socket& socket);
   Status Write(Engine& engine, Socket& socket);
-  Result<ServerConfig> Configuration(const ClientHello& hello) const;
+  Result<ServerConfig> Configuration(const ClientHello& hello);
+  Status CheckCallbacks() const;
   Result<Bytes> Sign(const SignatureRequest& request) const;
   Result<PeerVerified> Judge(const PeerProof& proof);
   Status CheckHello(const ClientHello& hello) const;
-  Status CheckOutcome(const Session& session) const;
+  Status CheckOutcome(const HandshakeInfo& info) const;
+  Status CheckPeer(const HandshakeInfo& info) const;
   LocalCertificate PublicPart() const;
 
   Flags flags_;
   std::optional<Credential> ours_;
+  bool peer_takes_tickets_ = false;
   std::vector<Bytes> peer_chain_;
+  std::optional<Bytes> peer_ocsp_response_;
 };
 
 }  // namespace ktlsd::handshake

@@ -8,9 +8,9 @@
 #include "handshake/c/guard.h"
 #include "handshake/c/ktlsd.h"
 #include "handshake/c/pem_file.h"
+#include "handshake/chain_facts.h"
 #include "handshake/crypto/key_share.h"
 #include "handshake/crypto/signature.h"
-#include "handshake/x509/certificate.h"
 #include "handshake/x509/pem.h"
 
 namespace {
@@ -42,7 +42,7 @@ int New(Role role, ktlsd_config** out) noexcept {
 Status SetCertificate(ktlsd_config& config, ByteView chain, ByteView key) {
   ASSIGN_OR_RETURN(Credential credential, Credential::FromPem(chain, key));
   auto shared = std::make_shared<const Credential>(std::move(credential));
-  config.certificate = LocalCertificate{shared->chain(), shared->schemes()};
+  config.certificate = shared->certificate();
   config.credential = std::move(shared);
   return Ok{};
 }
@@ -71,12 +71,7 @@ Status SetExternal(ktlsd_config& config, ByteView chain,
   if (certificate.chain.empty() || certificate.chain.size() > kMaxChainLength) {
     return Error{Code::kCertificateUnusable, "none or too many certificates"};
   }
-  for (const Bytes& der : certificate.chain) {
-    if (!ParseDerCertificate(der).ok()) {
-      return Error{Code::kCertificateUnusable,
-                   "a certificate of ours does not parse"};
-    }
-  }
+  ASSIGN_OR_RETURN(certificate.facts, DescribeChain(certificate.chain));
   for (const uint16_t number : schemes) {
     certificate.schemes.push_back(static_cast<SignatureScheme>(number));
     if (std::ranges::find(HandshakeSchemes(), certificate.schemes.back()) ==

@@ -86,7 +86,7 @@ bool ktlsd_engine::Answer(const Wait& wait, Step& step) {
             return AnswerVerdict(*need.proof);
           },
           [&](const NeedPskChoice& need) {
-            core->ChoosePsk(config->psks.Choose(*need.offered));
+            core->ChoosePsk(config->psks.Choose(*need.offered, *need.hashes));
             return true;
           },
           [&](const NeedPskBinder& need) {

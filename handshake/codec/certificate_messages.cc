@@ -13,21 +13,6 @@ namespace {
 
 constexpr uint8_t kOcspStatus = 1;  // RFC 6066 section 8
 
-// RFC 8446 section 4.2.4: one name or more.
-Result<std::vector<Bytes>> ParseAuthorities(ByteView data) {
-  ASSIGN_OR_RETURN(const ByteView list, ParseVector16(data));
-  std::vector<Bytes> names;
-  ByteReader reader(list);
-  while (!reader.done()) {
-    const auto name = reader.Prefixed16();
-    if (!name || name->empty()) {
-      return DecodeError("empty name of an authority, or one cut short");
-    }
-    names.emplace_back(name->begin(), name->end());
-  }
-  return names;
-}
-
 // RFC 8446 section 4.2.5. The list may be empty.
 Result<std::vector<OidFilter>> ParseOidFilters(ByteView data) {
   ByteReader outer(data);
@@ -108,19 +93,6 @@ Result<CertificateEntry> ParseEntry(ByteReader& reader) {
         Store(ParseCertificateStatus(status->data), entry.ocsp_response));
   }
   return entry;
-}
-
-void WriteAuthorities(ByteWriter& out, const std::vector<Bytes>& names) {
-  if (names.empty()) {
-    return;
-  }
-  WriteExtension(out, ExtensionType::kCertificateAuthorities, [&] {
-    out.Prefixed(2, [&] {
-      for (const Bytes& name : names) {
-        out.Prefixed(2, [&] { out.Append(name); });
-      }
-    });
-  });
 }
 
 void WriteOidFilters(ByteWriter& out, const std::vector<OidFilter>& filters) {

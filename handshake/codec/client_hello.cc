@@ -116,6 +116,8 @@ Status ParseExtension(const Extension& extension, ClientHello& hello) {
     case ExtensionType::kSignatureAlgorithmsCert:
       return Store(ParseNumberList16<SignatureScheme>(data),
                    hello.signature_algorithms_cert);
+    case ExtensionType::kCertificateAuthorities:
+      return Store(ParseAuthorities(data), hello.certificate_authorities);
     case ExtensionType::kAlpn:
       return Store(ParseAlpn(data), hello.alpn_protocols);
     case ExtensionType::kRecordSizeLimit:
@@ -132,7 +134,6 @@ Status ParseExtension(const Extension& extension, ClientHello& hello) {
       return Store(ParseKeyShares(data), hello.key_shares);
     case ExtensionType::kSupportedVersions:  // read before all others
     case ExtensionType::kPadding:
-    case ExtensionType::kCertificateAuthorities:
     case ExtensionType::kOidFilters:
     case ExtensionType::kPostHandshakeAuth:
       break;
@@ -276,6 +277,7 @@ void WriteTls13Extensions(ByteWriter& out, const ClientHello& hello) {
   if (hello.key_shares) {
     WriteKeyShares(out, *hello.key_shares);
   }
+  WriteAuthorities(out, hello.certificate_authorities);
   if (hello.early_data) {
     WriteExtension(out, ExtensionType::kEarlyData, [] {});
   }

@@ -45,6 +45,7 @@ TEST(ClientHello, KeepsCommonExtensionsThroughARoundTrip) {
   EXPECT_EQ(got->supported_groups, sent.supported_groups);
   EXPECT_EQ(got->signature_algorithms, sent.signature_algorithms);
   EXPECT_EQ(got->signature_algorithms_cert, sent.signature_algorithms_cert);
+  EXPECT_EQ(got->certificate_authorities, sent.certificate_authorities);
   EXPECT_EQ(got->alpn_protocols, sent.alpn_protocols);
   EXPECT_EQ(got->record_size_limit, sent.record_size_limit);
   EXPECT_TRUE(got->status_request);
@@ -81,8 +82,8 @@ TEST(ClientHello, KeepsPreSharedKeysThroughARoundTrip) {
 TEST(ClientHello, WritesExtensionsInTheirOrder) {
   const auto got = ParseClientHello(BodyOf(Serialize(SampleClientHello())));
   ASSERT_TRUE(got.ok());
-  EXPECT_THAT(got->extension_types,
-              ElementsAre(0, 10, 13, 50, 16, 5, 28, 43, 44, 45, 51, 42, 41));
+  EXPECT_THAT(got->extension_types, ElementsAre(0, 10, 13, 50, 16, 5, 28, 43,
+                                                44, 45, 51, 47, 42, 41));
 }
 
 TEST(ClientHello, WritesOnlyExtensionsThatAreSet) {
@@ -216,6 +217,13 @@ TEST(ClientHello, IgnoresOtherKindsOfStatusRequest) {
 TEST(ClientHello, RefusesAMalformedStatusRequest) {
   EXPECT_EQ(With({5, {}}), Code::kDecodeError);
   EXPECT_EQ(With({5, {1, 0}}), Code::kDecodeError);
+}
+
+// RFC 8446 section 4.2.4: authorities<3..2^16-1> of names<1..2^16-1>.
+TEST(ClientHello, RefusesMalformedAuthorities) {
+  EXPECT_EQ(With({47, {0, 3, 0, 1, 0x30}}), std::nullopt);
+  EXPECT_EQ(With({47, {0, 2, 0, 0}}), Code::kDecodeError);
+  EXPECT_EQ(With({47, {0, 3, 0, 2, 0x30}}), Code::kDecodeError);
 }
 
 // RFC 8449 section 5: a server that knows record_size_limit "MUST ignore a

@@ -183,4 +183,32 @@ void WriteAlpn(ByteWriter& out, std::span<const Bytes> names) {
   });
 }
 
+// One name or more.
+Result<std::vector<Bytes>> ParseAuthorities(ByteView data) {
+  ASSIGN_OR_RETURN(const ByteView list, ParseVector16(data));
+  std::vector<Bytes> names;
+  ByteReader reader(list);
+  while (!reader.done()) {
+    const auto name = reader.Prefixed16();
+    if (!name || name->empty()) {
+      return DecodeError("empty name of an authority, or one cut short");
+    }
+    names.emplace_back(name->begin(), name->end());
+  }
+  return names;
+}
+
+void WriteAuthorities(ByteWriter& out, std::span<const Bytes> names) {
+  if (names.empty()) {
+    return;
+  }
+  WriteExtension(out, ExtensionType::kCertificateAuthorities, [&] {
+    out.Prefixed(2, [&] {
+      for (const Bytes& name : names) {
+        out.Prefixed(2, [&] { out.Append(name); });
+      }
+    });
+  });
+}
+
 }  // namespace ktlsd::handshake

@@ -85,6 +85,9 @@ Result<std::vector<Number>> ParseNumberList16(ByteView data) {
   return ParseNumbers<Number>(list);
 }
 
+// The names of certificate_authorities, RFC 8446 section 4.2.4.
+Result<std::vector<Bytes>> ParseAuthorities(ByteView data);
+
 // Moves what was parsed to `field`.
 template <typename Value, typename Field>
 Status Store(Result<Value> parsed, Field& field) {
@@ -120,6 +123,9 @@ void WriteNumberList(ByteWriter& out, ExtensionType type,
 
 // Writes the ALPN extension, unless `names` is empty.
 void WriteAlpn(ByteWriter& out, std::span<const Bytes> names);
+
+// Writes certificate_authorities, unless `names` is empty.
+void WriteAuthorities(ByteWriter& out, std::span<const Bytes> names);
 
 // A whole handshake message, its body by `body`(ByteWriter&).
 template <typename Body>

@@ -63,6 +63,7 @@ struct ClientHello {
   std::vector<NamedGroup> supported_groups;
   std::vector<SignatureScheme> signature_algorithms;
   std::vector<SignatureScheme> signature_algorithms_cert;
+  std::vector<Bytes> certificate_authorities;  // DER names; empty: any
   std::optional<std::vector<KeyShareEntry>> key_shares;  // may be empty
   std::vector<Bytes> alpn_protocols;
   std::optional<Bytes> cookie;

@@ -15,14 +15,20 @@ bool HasForm(const Curve& curve, ByteView share) {
          (curve.name == nullptr || share.front() == kUncompressed);
 }
 
-// The peer's share as a key of the group of `own`; null when it is no point of
-// the curve (libcrypto checks that as it decodes one).
-PkeyPtr PeerKey(EVP_PKEY* own, ByteView share) {
+// The peer's share as a key of the group of `own`.
+Result<PkeyPtr> PeerKey(EVP_PKEY* own, ByteView share) {
   PkeyPtr peer(EVP_PKEY_new());
-  if (!peer || EVP_PKEY_copy_parameters(peer.get(), own) != 1 ||
-      EVP_PKEY_set1_encoded_public_key(peer.get(), share.data(),
+  if (!peer) {
+    return NoMemory();
+  }
+  if (EVP_PKEY_copy_parameters(peer.get(), own) != 1) {
+    return CryptoError("cannot make a key of the peer's share");
+  }
+  // libcrypto checks that it is a point of the curve as it decodes one.
+  if (EVP_PKEY_set1_encoded_public_key(peer.get(), share.data(),
                                        share.size()) != 1) {
-    return nullptr;
+    return CryptoError(Code::kIllegalParameter,
+                       "key share is not on the curve");
   }
   return peer;
 }
@@ -85,16 +91,11 @@ Status DeriveEcdh(const Curve& curve, EVP_PKEY* own, ByteView peer_share,
   if (!HasForm(curve, peer_share)) {
     return Error{Code::kIllegalParameter, "key share of a wrong form"};
   }
-  const PkeyPtr peer = PeerKey(own, peer_share);
-  if (!peer) {
-    ERR_clear_error();
-    return Error{Code::kIllegalParameter, "key share is not on the curve"};
-  }
+  ASSIGN_OR_RETURN(const PkeyPtr peer, PeerKey(own, peer_share));
   // libcrypto refuses an all-zero X25519 secret itself, so a failure here is
   // the share's as well.
   if (!Derive(own, peer.get(), out) || IsZero(out)) {
-    ERR_clear_error();
-    return Error{Code::kIllegalParameter, "key share gives no secret"};
+    return CryptoError(Code::kIllegalParameter, "key share gives no secret");
   }
   return Ok{};
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 #include <utility>
 
 #include "base/key_access.h"
@@ -124,9 +125,10 @@ Supported ProbeGroups() {
   for (const GroupTraits& traits : kGroups) {
     if (CanMake(traits)) {
       supported.groups[supported.count++] = traits.group;
+    } else if (TakeNoMemory()) {
+      throw std::bad_alloc();  // the next caller probes again
     }
   }
-  ERR_clear_error();
   return supported;
 }
 

@@ -6,7 +6,8 @@ namespace ktlsd::handshake {
 namespace {
 
 Error WrongKey() {
-  return Error{Code::kIllegalParameter, "malformed ML-KEM encapsulation key"};
+  return CryptoError(Code::kIllegalParameter,
+                     "malformed ML-KEM encapsulation key");
 }
 
 }  // namespace
@@ -41,7 +42,6 @@ Result<Bytes> Encapsulate(const MlKem& kem, ByteView encapsulation_key,
       nullptr, kem.algorithm, nullptr, encapsulation_key.data(),
       encapsulation_key.size()));
   if (!key) {
-    ERR_clear_error();
     return WrongKey();
   }
   const PkeyContextPtr context(

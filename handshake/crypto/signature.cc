@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <new>
 #include <string_view>
 
 #include "base/libcrypto.h"
@@ -98,9 +99,10 @@ Offered ProbeSchemes() {
       if (i < kHandshakeSchemeCount) {
         ++offered.in_handshake;
       }
+    } else if (TakeNoMemory()) {
+      throw std::bad_alloc();  // the next caller probes again
     }
   }
-  ERR_clear_error();
   return offered;
 }
 
@@ -163,13 +165,13 @@ bool HasRoomForPss(const SchemeTraits& traits, EVP_PKEY* key) {
          static_cast<std::size_t>(size) >= 2 * traits.digest_size + 2;
 }
 
+// Where it does not, libcrypto's queue may tell why.
 bool Fits(const SchemeTraits& traits, EVP_PKEY* key) {
   const bool fits = key != nullptr &&
                     EVP_PKEY_is_a(key, traits.key_type) == 1 &&
                     (traits.curve == nullptr || IsOnCurve(key, traits.curve)) &&
                     (traits.padding != Padding::kPss ||
                      (HasRoomForPss(traits, key) && AllowsDigest(traits, key)));
-  ERR_clear_error();
   return fits;
 }
 
@@ -197,6 +199,7 @@ std::vector<SignatureScheme> SchemesOfKey(evp_pkey_st* key) {
       schemes.push_back(scheme);
     }
   }
+  ERR_clear_error();
   return schemes;
 }
 
@@ -218,8 +221,8 @@ Result<Bytes> SignCertificateVerify(evp_pkey_st* key, SignatureScheme scheme,
                                     const HashValue& transcript_hash) {
   const SchemeTraits* traits = HandshakeTraits(scheme);
   if (traits == nullptr || !Fits(*traits, key)) {
-    return Error{Code::kNoCommonSignatureScheme,
-                 "the key cannot sign with this scheme"};
+    return CryptoError(Code::kNoCommonSignatureScheme,
+                       "the key cannot sign with this scheme");
   }
   const Bytes content = CertificateVerifyContent(signer, transcript_hash);
   const DigestContext context(EVP_MD_CTX_new());
@@ -246,20 +249,23 @@ Status CheckCertificateVerify(evp_pkey_st* key, SignatureScheme scheme,
                               ByteView signature) {
   const SchemeTraits* traits = HandshakeTraits(scheme);
   if (traits == nullptr || !Fits(*traits, key)) {
-    return Error{Code::kIllegalParameter,
-                 "signature scheme does not fit the certificate's key"};
+    return CryptoError(Code::kIllegalParameter,
+                       "signature scheme does not fit the certificate's key");
   }
   const Bytes content = CertificateVerifyContent(signer, transcript_hash);
   const DigestContext context(EVP_MD_CTX_new());
+  if (!context) {
+    return NoMemory();
+  }
   if (!StartVerifying(*traits, key, context.get())) {
     return CryptoError("cannot verify with this key");
   }
   const int verdict =
       EVP_DigestVerify(context.get(), signature.data(), signature.size(),
                        content.data(), content.size());
-  ERR_clear_error();
   if (verdict != 1) {
-    return Error{Code::kBadCertificateVerify, "CertificateVerify is wrong"};
+    return CryptoError(Code::kBadCertificateVerify,
+                       "CertificateVerify is wrong");
   }
   return Ok{};
 }

@@ -39,7 +39,7 @@ std::vector<LocalCertificate> PublicParts(
     const std::vector<Credential>& credentials) {
   std::vector<LocalCertificate> certificates;
   for (const Credential& credential : credentials) {
-    certificates.push_back({credential.chain(), credential.schemes()});
+    certificates.push_back(credential.certificate());
   }
   return certificates;
 }
@@ -119,7 +119,7 @@ Result<bool> Driver::Answer(Engine& engine, const Wait& wait,
           [&](const NeedSignature& need) { engine.Sign(Sign(need.request)); },
           [&](NeedPeerVerdict need) { engine.Judge(Judge(*need.proof)); },
           [&](const NeedPskChoice& need) {
-            engine.ChoosePsk(options_.psks.Choose(*need.offered));
+            engine.ChoosePsk(options_.psks.Choose(*need.offered, *need.hashes));
           },
           [&](const NeedPskBinder& need) {
             engine.GivePskBinder(options_.psks.Binder(*need.request));

@@ -60,13 +60,9 @@ class Pipe {
 
 }  // namespace
 
-LocalCertificate CertificateOf(const Credential& credential) {
-  return {credential.chain(), credential.schemes()};
-}
-
 LocalPeer LocalPeer::Client(LocalPeerSetup setup) {
   for (const Credential* credential : setup.credentials) {
-    setup.client.certificates.push_back(CertificateOf(*credential));
+    setup.client.certificates.push_back(credential->certificate());
   }
   if (setup.psks != nullptr) {
     setup.client.psks = setup.psks->names();
@@ -79,7 +75,7 @@ LocalPeer LocalPeer::Client(LocalPeerSetup setup) {
 
 LocalPeer LocalPeer::Server(LocalPeerSetup setup) {
   for (const Credential* credential : setup.credentials) {
-    LocalCertificate certificate = CertificateOf(*credential);
+    LocalCertificate certificate = credential->certificate();
     certificate.ocsp_response = setup.ocsp_response;
     setup.server.certificates.push_back(std::move(certificate));
   }
@@ -122,7 +118,7 @@ bool LocalPeer::Resolve() {
             return true;
           },
           [&](const NeedPskChoice& need) {
-            engine_.ChoosePsk(setup_.psks->Choose(*need.offered));
+            engine_.ChoosePsk(setup_.psks->Choose(*need.offered, *need.hashes));
             return true;
           },
           [&](const NeedPskBinder& need) {

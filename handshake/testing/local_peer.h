@@ -59,8 +59,6 @@ class LocalPeer {
   LocalPeerSetup setup_;
 };
 
-LocalCertificate CertificateOf(const Credential& credential);
-
 // Changes bytes on their way; gets the offset of the first one in the stream
 // of its direction. Returning false cuts the stream behind these bytes, of
 // which the hook may have left only a part.

@@ -3,6 +3,7 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
@@ -47,6 +48,23 @@ SharedKey Generate(const char* type, int rsa_bits, const char* curve) {
   return {key, EVP_PKEY_free};
 }
 
+// Parameters for DSA take long to make. Those of a group for DH are as good.
+SharedKey GenerateDsa() {
+  const SharedKey dh = Generate("DH", 0, "ffdhe2048");
+  OSSL_PARAM* raw = nullptr;
+  Check(EVP_PKEY_todata(dh.get(), EVP_PKEY_KEYPAIR, &raw) == 1, "DH key");
+  const std::unique_ptr<OSSL_PARAM, decltype(&OSSL_PARAM_free)> parameters(
+      raw, OSSL_PARAM_free);
+  const std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)> context(
+      EVP_PKEY_CTX_new_from_name(nullptr, "DSA", nullptr), EVP_PKEY_CTX_free);
+  EVP_PKEY* key = nullptr;
+  Check(context && EVP_PKEY_fromdata_init(context.get()) == 1 &&
+            EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_KEYPAIR,
+                              parameters.get()) == 1,
+        "DSA key");
+  return {key, EVP_PKEY_free};
+}
+
 SharedKey GenerateNew(KeyKind kind) {
   switch (kind) {
     case KeyKind::kEcdsaP256:
@@ -71,6 +89,14 @@ SharedKey GenerateNew(KeyKind kind) {
       return Generate("ML-DSA-65", 0, nullptr);
     case KeyKind::kMlDsa87:
       return Generate("ML-DSA-87", 0, nullptr);
+    case KeyKind::kEcdsaP192:
+      return Generate("EC", 0, "P-192");
+    case KeyKind::kEcdsaP224:
+      return Generate("EC", 0, "P-224");
+    case KeyKind::kEcdsaSecp256k1:
+      return Generate("EC", 0, "secp256k1");
+    case KeyKind::kDsa2048:
+      return GenerateDsa();
   }
   throw std::runtime_error("test PKI: no such kind of key");
 }

@@ -36,6 +36,11 @@ enum class KeyKind : uint8_t {
   kMlDsa44,
   kMlDsa65,
   kMlDsa87,
+  // No peer may have these.
+  kEcdsaP192,
+  kEcdsaP224,
+  kEcdsaSecp256k1,
+  kDsa2048,
 };
 
 // Those that are strong enough for a peer and that the running libcrypto has:

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/libcrypto.h"
+
 namespace ktlsd::handshake {
 namespace {
 
@@ -28,10 +30,9 @@ Result<X509Ptr> ParseDerCertificate(ByteView der) {
     return Error{Code::kCertificateMalformed, "a certificate that is too long"};
   }
   X509Ptr certificate(d2i_X509(nullptr, &next, static_cast<long>(der.size())));
-  ERR_clear_error();
   if (!certificate) {
-    return Error{Code::kCertificateMalformed,
-                 "a certificate that does not parse"};
+    return CryptoError(Code::kCertificateMalformed,
+                       "a certificate that does not parse");
   }
   if (next != der.data() + der.size()) {
     return Error{Code::kCertificateMalformed,

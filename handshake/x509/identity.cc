@@ -2,6 +2,8 @@
 
 #include <openssl/x509v3.h>
 
+#include "base/libcrypto.h"
+
 namespace ktlsd::handshake {
 
 Status CheckIdentity(X509* certificate, const ServerName& name,
@@ -15,8 +17,11 @@ Status CheckIdentity(X509* certificate, const ServerName& name,
                                         name.ip().size(), flags)
                         : X509_check_host(certificate, name.dns().data(),
                                           name.dns().size(), flags, nullptr);
+  if (match < 0) {
+    return CryptoError("cannot compare a certificate's names");
+  }
   ERR_clear_error();
-  if (match != 1) {
+  if (match == 0) {
     return Error{Code::kCertificateNameMismatch,
                  name.is_ip() ? "no iPAddress of the certificate is the peer's"
                               : "no dNSName of the certificate is the peer's"};

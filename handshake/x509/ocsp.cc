@@ -124,8 +124,8 @@ Status CheckSigner(OCSP_BASICRESP* basic, X509* issuer, CalendarTime now) {
 }
 
 // Is the statement about `certificate`? It names it by digests of its choice.
-bool IsAbout(OCSP_SINGLERESP* single, const X509* certificate,
-             const X509* issuer) {
+Result<bool> IsAbout(OCSP_SINGLERESP* single, const X509* certificate,
+                     const X509* issuer) {
   const OCSP_CERTID* const id = OCSP_SINGLERESP_get0_id(single);
   ASN1_OBJECT* algorithm = nullptr;
   if (OCSP_id_get0_info(nullptr, &algorithm, nullptr, nullptr,
@@ -137,7 +137,11 @@ bool IsAbout(OCSP_SINGLERESP* single, const X509* certificate,
     return false;
   }
   const CertIdPtr ours(OCSP_cert_to_id(digest, certificate, issuer));
-  return ours && OCSP_id_cmp(id, ours.get()) == 0;
+  // "No" would let a good statement hide a bad one.
+  if (!ours) {
+    return CryptoError("cannot name a certificate for OCSP");
+  }
+  return OCSP_id_cmp(id, ours.get()) == 0;
 }
 
 Status CheckTimes(const ASN1_GENERALIZEDTIME* this_update,
@@ -185,7 +189,8 @@ Status CheckStatements(OCSP_BASICRESP* basic, const X509* certificate,
   bool found = false;
   for (int i = 0; i < OCSP_resp_count(basic); ++i) {
     OCSP_SINGLERESP* const single = OCSP_resp_get0(basic, i);
-    if (IsAbout(single, certificate, issuer)) {
+    ASSIGN_OR_RETURN(const bool about, IsAbout(single, certificate, issuer));
+    if (about) {
       RETURN_IF_ERROR(CheckStatement(single, now));
       found = true;
     }

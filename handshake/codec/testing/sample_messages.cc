@@ -32,6 +32,7 @@ ClientHello SampleClientHello() {
   hello.supported_groups = {NamedGroup::kX25519, NamedGroup::kSecp256r1};
   hello.signature_algorithms = {SignatureScheme::kEcdsaSecp256r1Sha256};
   hello.signature_algorithms_cert = {SignatureScheme::kRsaPkcs1Sha256};
+  hello.certificate_authorities = {{0x30, 0x00}, {0x30, 0x01, 0x05}};
   hello.key_shares = {{NamedGroup::kX25519, Bytes(32, 0x33)},
                       {NamedGroup::kSecp256r1, Bytes(65, 0x04)}};
   hello.alpn_protocols = {{'s', 'u', 'n', 'r', 'p', 'c'}, {'h', '2'}};
