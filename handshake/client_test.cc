@@ -83,11 +83,17 @@ TEST(Client, RefusesAnotherSessionId) {
       "illegal_parameter");
 }
 
+// AES-128-CCM-8; two of RFC 9150, which do not encrypt;
+// TLS_NULL_WITH_NULL_NULL.
+constexpr auto kNotOffered = {0x1305, 0xc0b4, 0xc0b5, 0x0000};
+
 TEST(Client, RefusesASuiteThatItDidNotOffer) {
-  EXPECT_EQ(OutcomeOfHello([](auto& hello) {
-              hello.cipher_suite = CipherSuite{0x1305};  // AES-128-CCM-8
-            }),
-            "illegal_parameter");
+  for (const int suite : kNotOffered) {
+    EXPECT_EQ(OutcomeOfHello([&](auto& hello) {
+                hello.cipher_suite = static_cast<CipherSuite>(suite);
+              }),
+              "illegal_parameter");
+  }
 }
 
 TEST(Client, RefusesAShareThatItCannotUse) {
@@ -146,6 +152,46 @@ std::string_view OutcomeOfRetry(const ChangeHello& change) {
 TEST(Client, RefusesARetryThatChangesNothing) {
   EXPECT_EQ(OutcomeOfRetry([](auto& retry) { retry.key_share.reset(); }),
             "illegal_parameter");
+}
+
+// RFC 8446 section 4.1.4: "Upon receipt of a HelloRetryRequest, the client MUST
+// check the legacy_version, legacy_session_id_echo, cipher_suite, and
+// legacy_compression_method".
+TEST(Client, ChecksARetryAsAServerHello) {
+  EXPECT_EQ(OutcomeOfRetry([](auto&) {}), "accepted");
+  const std::vector<ChangeHello> changes = {
+      [](auto& retry) { retry.legacy_version = kVersionTls13; },
+      [](auto& retry) { retry.legacy_session_id_echo[31] ^= 1; },
+      [](auto& retry) { retry.legacy_session_id_echo.clear(); },
+      [](auto& retry) { retry.cipher_suite = CipherSuite{0x1305}; },
+      [](auto& retry) { retry.selected_version = kOldVersion; },
+      [](auto& retry) { retry.selected_version = kVersionTls12; },
+  };
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    EXPECT_EQ(OutcomeOfRetry(changes[i]), "illegal_parameter") << i;
+  }
+  EXPECT_EQ(OutcomeOfRetry([](auto& retry) { retry.selected_version.reset(); }),
+            "protocol_version");
+}
+
+TEST(Client, RefusesCompressionInARetry) {
+  Walk walk;
+  auto server = walk.To<AwaitSecondHello>();
+  Bytes retry = walk.ToClient();
+  retry.at(kServerHelloBlock - 1) = 1;
+  EXPECT_EQ(Outcome(Give(*std::move(walk.waiting_client), retry, walk.client)),
+            "illegal_parameter");
+}
+
+// RFC 8446 section 4.1.4: no extension that the hello did not offer, but
+// cookie.
+TEST(Client, RefusesAnUnknownExtensionInARetry) {
+  Walk walk;
+  auto server = walk.To<AwaitSecondHello>();
+  const Bytes retry =
+      WithExtension(walk.ToClient(), kServerHelloBlock, kUnknownExtension, {});
+  EXPECT_EQ(Outcome(Give(*std::move(walk.waiting_client), retry, walk.client)),
+            "unsupported_extension");
 }
 
 TEST(Client, RefusesARetryForAShareItSentOrCannotSend) {
@@ -207,6 +253,9 @@ TEST(Client, HoldsTheServerToItsRetry) {
   EXPECT_EQ(OutcomeAfterRetry([](auto& hello) {
               hello.cipher_suite = CipherSuite::kAes128GcmSha256;
             }),
+            "illegal_parameter");
+  EXPECT_EQ(OutcomeAfterRetry(
+                [](auto& hello) { hello.selected_version = kVersionTls12; }),
             "illegal_parameter");
   EXPECT_EQ(OutcomeAfterRetry([](auto& hello) {
               hello.key_share = {NamedGroup::kX25519, Bytes(32, 9)};

@@ -83,7 +83,8 @@ struct ClientConfig {
   std::string server_name;
   std::vector<CipherSuite> suites = DefaultSuites();
   std::vector<NamedGroup> groups = DefaultGroups();
-  // Of `groups`, those a key share is sent for at once; must not be empty.
+  // Of `groups`, those a key share is sent for at once: one or more, each once
+  // and in the order of `groups`.
   std::vector<NamedGroup> share_groups = DefaultShares(groups);
   std::vector<Bytes> alpn_protocols;
   bool require_alpn = false;  // refuse a server that chooses none of them

@@ -97,6 +97,10 @@ Status CheckChainSize(const std::vector<Bytes>& chain) {
 
 Status CheckBelongs(const Bytes& end_entity, EVP_PKEY* key) {
   ASSIGN_OR_RETURN(const X509Ptr certificate, ParseDerCertificate(end_entity));
+  if (!IsVersion3(certificate.get())) {
+    return Error{Code::kCertificateUnusable,
+                 "our certificate is not X.509v3: peers need not take it"};
+  }
   if (X509_check_private_key(certificate.get(), key) != 1) {
     return BadKey("the private key is not the first certificate's");
   }

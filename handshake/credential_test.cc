@@ -167,6 +167,12 @@ TEST(Credential, RefusesKeysThatNoPeerWouldAccept) {
             Code::kPrivateKeyUnusable);
 }
 
+TEST(Credential, RefusesACertificateBelowVersion3) {
+  const auto old = TestCertificate::SelfSigned({.version = 1});
+  EXPECT_EQ(CodeOf(FromPem(old.pem(), old.key_pem())),
+            Code::kCertificateUnusable);
+}
+
 TEST(Credential, RefusesAChainThatNoMessageHolds) {
   std::string chain = Pki().server.pem();
   for (std::size_t i = 0; i < kMaxChainLength; ++i) {

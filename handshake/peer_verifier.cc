@@ -98,6 +98,9 @@ Status CheckKeyKind(X509* end_entity) {
 Status CheckEndEntity(const PeerPolicy& policy, const PeerProof& proof,
                       const STACK_OF(X509) * path) {
   X509* const end_entity = sk_X509_value(path, 0);
+  if (!IsVersion3(end_entity)) {
+    return Error{Code::kCertificateInvalid, "not an X.509v3 certificate"};
+  }
   RETURN_IF_ERROR(CheckPurpose(path, policy.peer,
                                policy.profile == CertificateProfile::kRpcWithTls
                                    ? KeyPurposes::kRpcOnly

@@ -59,6 +59,16 @@ TEST(PeerVerifier, AcceptsIntermediatesInAnyOrderAmongOthers) {
             "ok");
 }
 
+// RFC 8446 section 4.4.2: "The sender's certificate MUST come in the first
+// CertificateEntry in the list."
+TEST(PeerVerifier, TakesTheFirstForTheSenders) {
+  const auto end = Pki().intermediate.Issue({});
+  PeerProof proof = Prove(end, {&Pki().intermediate}, Role::kClient);
+  EXPECT_EQ(Verdict(Store(), Client(), proof), "ok");
+  proof.chain.insert(proof.chain.begin(), Pki().client.der());
+  EXPECT_EQ(Verdict(Store(), Client(), proof), "bad_certificate_verify");
+}
+
 TEST(PeerVerifier, AcceptsTheLongestChainAllowed) {
   std::vector<TestCertificate> authorities = {Pki().root};
   Others others;
@@ -251,6 +261,17 @@ TEST(PeerVerifier, RefusesUnknownCriticalExtensions) {
 TEST(PeerVerifier, IsStrict) {
   EXPECT_EQ(Verdict(VerifyServer({.key_identifiers = false})),
             "certificate_invalid");
+}
+
+// RFC 8446 sections 4.4.2.2 and 4.4.2.3: "The certificate type MUST be
+// X.509v3". One without extensions is all that libcrypto could object to.
+TEST(PeerVerifier, WantsVersion3) {
+  for (const long version : {1L, 2L, 3L}) {
+    const auto end = Pki().intermediate.Issue({.version = version});
+    EXPECT_EQ(Verdict(Store(), Client(),
+                      Prove(end, {&Pki().intermediate}, Role::kClient)),
+              version == 3 ? "ok" : "certificate_invalid");
+  }
 }
 
 // --- strength ---

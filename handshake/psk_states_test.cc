@@ -184,6 +184,29 @@ TEST(PskStates, APskAloneIsRefused) {
             "no_common_psk");
 }
 
+// Section 4.2.11: for external identities the obfuscated_ticket_age is 0, "and
+// servers MUST ignore the value".
+TEST(PskStates, TheAgeOfATicketIsSentAsZeroAndIgnored) {
+  for (const uint32_t age : {0U, 1U, 0xffffffffU}) {
+    PskWalk walk;
+    const auto client = walk.To<AwaitServerHello>();
+    const Bytes hello = walk.HelloWith([&](auto& offer) {
+      EXPECT_EQ(offer.pre_shared_keys->identities.at(0).obfuscated_ticket_age,
+                0U);
+      offer.pre_shared_keys->identities[0].obfuscated_ticket_age = age;
+    });
+    auto server = Give(AwaitClientHello(), hello, walk.server).value();
+    auto choice =
+        std::move(server).Configure(walk.server_config, walk.server).value();
+    auto binder = std::get<AwaitPskChoice>(std::move(choice))
+                      .Choose(PskChoice{0, HashAlgorithm::kSha256}, walk.server)
+                      .value();
+    EXPECT_EQ(Outcome(std::get<AwaitPeerBinder>(std::move(binder))
+                          .Bind(Walk::AnySecret(), walk.server)),
+              "accepted");
+  }
+}
+
 // --- The client's second hello ---
 
 std::string_view OutcomeOfSecondHello(const ChangeHello& change) {

@@ -94,17 +94,31 @@ TEST(Server, RefusesTwoSharesOfAGroup) {
             "illegal_parameter");
 }
 
-TEST(Server, RefusesAHelloOfTls12) {
-  ByteWriter out;
-  out.U8(static_cast<uint8_t>(HandshakeType::kClientHello));
-  out.Prefixed(3, [&] {
-    out.U16(kVersionTls12);
-    out.Append(Bytes(kRandomSize));
-    out.U8(0);  // no session id
-    out.Prefixed(2, [&] { out.U16(0xc02f); });
-    out.Prefixed(1, [&] { out.U8(0); });  // null compression
-  });
-  EXPECT_EQ(OutcomeOfBytes(std::move(out).Finish()), "protocol_version");
+TEST(Server, RefusesAHelloWithoutSupportedVersions) {
+  for (const uint8_t minor : Bytes{1, 3, 4}) {
+    ByteWriter out;
+    out.U8(static_cast<uint8_t>(HandshakeType::kClientHello));
+    out.Prefixed(3, [&] {
+      out.Append(Bytes{3, minor});
+      out.Append(Bytes(kRandomSize));
+      out.U8(0);  // no session id
+      out.Prefixed(2, [&] { out.U16(0xc02f); });
+      out.Prefixed(1, [&] { out.U8(0); });  // null compression
+    });
+    EXPECT_EQ(OutcomeOfBytes(std::move(out).Finish()), "protocol_version");
+  }
+}
+
+// RFC 8446 section 4.2.1: servers "MUST NOT use the ClientHello.legacy_version
+// value for version negotiation and MUST use only the "supported_versions"
+// extension".
+TEST(Server, FindsTheVersionInTheExtensionAlone) {
+  for (const int number : {0x0300, 0x0301, 0x0303, 0x0304, 0x7f1c}) {
+    EXPECT_EQ(OutcomeOfHello([&](auto& hello) {
+                hello.legacy_version = static_cast<uint16_t>(number);
+              }),
+              "accepted");
+  }
 }
 
 // About as many shares and groups as a hello can hold.
@@ -121,6 +135,50 @@ TEST(Server, TakesTheLongestHello) {
 }
 
 // --- Its choice ---
+
+// RFC 8446 sections 4.1.2 and 9.3: suites, groups, schemes and shares that it
+// does not know are ignored, wherever they stand.
+TEST(Server, IgnoresValuesThatItDoesNotKnow) {
+  Walk walk;
+  const auto client = walk.To<AwaitServerHello>();
+  const Bytes hello = ClientHelloWith(walk, [](auto& changed) {
+    const auto surround = [](auto& list, auto unknown) {
+      list.insert(list.begin(), unknown);
+      list.push_back(unknown);
+    };
+    changed.cipher_suites = {CipherSuite::kChaCha20Poly1305Sha256};
+    surround(changed.cipher_suites, CipherSuite{0x1a1a});
+    surround(changed.supported_groups, NamedGroup{0x2a2a});
+    surround(changed.signature_algorithms, SignatureScheme{0x3a3a});
+    changed.key_shares->insert(changed.key_shares->begin(),
+                               {NamedGroup{0x2a2a}, {1}});
+    changed.psk_key_exchange_modes = {0x4a};
+    changed.alpn_protocols = {{0x0a, 0x0a}};
+  });
+  auto state = Give(AwaitClientHello(), hello, walk.server).value();
+  const auto next = std::move(state).Configure(walk.server_config, walk.server);
+  ASSERT_EQ(Outcome(next), "accepted");
+  const HandshakeInfo& info = std::get<AwaitServerSignature>(*next).info();
+  EXPECT_EQ(info.suite, CipherSuite::kChaCha20Poly1305Sha256);
+  EXPECT_EQ(info.group, walk.server_config.groups.front());
+  EXPECT_FALSE(info.hello_retry);
+  EXPECT_EQ(info.our_scheme, SignatureScheme::kEd25519);
+}
+
+// Nothing in common, though both hellos and all lists are well-formed.
+TEST(Server, KnowsNoSuiteThatDoesNotEncrypt) {
+  Walk walk;
+  const auto client = walk.To<AwaitServerHello>();
+  const Bytes hello = ClientHelloWith(walk, [](auto& changed) {
+    // TLS_SHA256_SHA256, TLS_SHA384_SHA384 (RFC 9150), TLS_NULL_WITH_NULL_NULL
+    changed.cipher_suites = {CipherSuite{0xc0b4}, CipherSuite{0xc0b5},
+                             CipherSuite{0x0000}};
+  });
+  auto state = Give(AwaitClientHello(), hello, walk.server).value();
+  EXPECT_EQ(
+      Outcome(std::move(state).Configure(walk.server_config, walk.server)),
+      "no_common_cipher_suite");
+}
 
 std::string_view OutcomeOfConfig(const std::function<void(Walk&)>& change) {
   Walk walk;

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "gtest/gtest.h"
 #include "handshake/client.h"
+#include "handshake/codec/messages.h"
 #include "handshake/config.h"
 #include "handshake/engine.h"
 #include "handshake/peer_proof.h"
@@ -80,6 +81,22 @@ INSTANTIATE_TEST_SUITE_P(
         Choice{{kOther, kUsable}, 0, kEcdsaSecp256r1Sha256},
         Choice{{kUnusable, kUsable}, 1, kEd25519},
         Choice{{kUnusable, kOther, kUsable}, 1, kEcdsaSecp256r1Sha256}));
+
+// RFC 8446 section 4.4.2.3: the client's certificate fits the request's
+// signature_algorithms; section 4.4.2: else it "MUST send a Certificate message
+// containing no certificates".
+TEST(SeveralCertificates, AClientShowsNoneThatItsServerCannotVerify) {
+  Walk walk;
+  walk.client_config.certificates = {kUnusable, kUnusable};
+  auto state = walk.To<AwaitServerFinished>();
+  auto next = Give(std::move(state), walk.ToClient(), walk.client);
+  ASSERT_EQ(Outcome(next), "accepted");
+  ASSERT_TRUE(std::holds_alternative<Completed>(*next));
+  EXPECT_FALSE(std::get<Completed>(*next).session.info.our_scheme);
+  const Bytes shown = walk.ToServer();
+  ASSERT_EQ(MessageOf(shown).type, HandshakeType::kCertificate);
+  EXPECT_TRUE(ParseCertificate(MessageOf(shown).body).value().entries.empty());
+}
 
 // A server must be able to show each: a mistake in one is not found out only
 // when a peer comes that can verify no other.

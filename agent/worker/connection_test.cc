@@ -6,8 +6,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -122,6 +124,19 @@ class ConnectionTest : public testing::Test {
         (side == Side::kServer ? server_ : client_).certificate(), services_,
         ktls_, clock_);
     connection_->Resume();
+  }
+
+  // What the connection of a client says first. Once.
+  std::string HelloOf(const Job& job) {
+    Connection connection(job, std::move(ours_), std::nullopt, services_, ktls_,
+                          clock_);
+    connection.Resume();
+    std::string hello(4096, 0);
+    const ssize_t size =
+        ::recv(theirs_.raw(), hello.data(), hello.size(), MSG_DONTWAIT);
+    EXPECT_GT(size, 0);
+    hello.resize(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+    return hello;
   }
 
   // The other end, as the opposite role.
@@ -386,16 +401,18 @@ TEST_F(ConnectionTest, RefusesWhatIsNotTls) {
 TEST_F(ConnectionTest, SendsNoAddressAsServerName) {
   Job job = JobOf(Side::kClient);
   job.server_name = Text<kNameSize>::Of("192.0.2.1");
-  Connection connection(job, std::move(ours_), std::nullopt, services_, ktls_,
-                        clock_);
-  connection.Resume();
-  Bytes hello(2048);
-  const ssize_t size =
-      ::recv(theirs_.raw(), hello.data(), hello.size(), MSG_DONTWAIT);
-  ASSERT_GT(size, 0);
-  const std::string_view text(reinterpret_cast<const char*>(hello.data()),
-                              static_cast<std::size_t>(size));
-  EXPECT_EQ(text.find("192.0.2.1"), std::string_view::npos);
+  const std::string hello = HelloOf(job);
+  EXPECT_EQ(hello.find("192.0.2.1"), std::string::npos);
+  EXPECT_EQ(hello.find("sunrpc"), std::string::npos);
+}
+
+// RFC 9289 section 5: clients offer it. As ALPN has it: with its length.
+TEST_F(ConnectionTest, OffersSunrpcWhereTheJobSaysSo) {
+  Job job = JobOf(Side::kClient);
+  job.flags |= kOfferSunrpc;
+  const std::string hello = HelloOf(job);
+  EXPECT_NE(hello.find("\x06sunrpc"), std::string::npos);
+  EXPECT_NE(hello.find("server.example"), std::string::npos);
 }
 
 TEST_F(ConnectionTest, TriesAgainWhenALinkWasFull) {

@@ -145,9 +145,14 @@ TEST(ClientHello, RefusesMalformedPreSharedKeys) {
             Code::kDecodeError);
 }
 
-TEST(ClientHello, RefusesMoreIdentitiesThanBinders) {
+TEST(ClientHello, WantsABinderForEachIdentity) {
   const Bytes identity = {0, 1, 'x', 0, 0, 0, 0};
   const Bytes binders = Joined({{0, 33, 32}, Bytes(32, 0x44)});
+  const Bytes two =
+      Joined({{0, 66, 32}, Bytes(32, 0x44), {32}, Bytes(32, 0x45)});
+  EXPECT_EQ(With({41, Joined({{0, 7}, identity, binders})}), std::nullopt);
+  EXPECT_EQ(With({41, Joined({{0, 7}, identity, two})}),
+            Code::kIllegalParameter);
   EXPECT_EQ(With({41, Joined({{0, 14}, identity, identity, binders})}),
             Code::kIllegalParameter);
 }
@@ -249,6 +254,9 @@ TEST(ClientHello, ListsUnknownExtensionsAndIgnoresThem) {
       Extensions{{0x0a0a, {}}, kVersionsOf13, {0xfafa, {0}}, {21, {0, 0}}}));
   ASSERT_TRUE(got.ok());
   EXPECT_THAT(got->extension_types, ElementsAre(0x0a0a, 43, 0xfafa, 21));
+  // status_request_v2 (RFC 8446 section 4.4.2.1) and SCTs, with any content.
+  EXPECT_EQ(With({17, {0, 7, 2, 0, 4, 0, 0, 0, 0}}), std::nullopt);
+  EXPECT_EQ(With({18, {}}), std::nullopt);
 }
 
 TEST(ClientHello, FindsTls13AmongOtherVersions) {

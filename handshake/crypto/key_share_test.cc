@@ -256,24 +256,29 @@ TEST(X25519, RefusesPointsOfSmallOrder) {
 class Curve : public testing::TestWithParam<NamedGroup> {
  protected:
   Bytes Share() const { return KeyShare::Generate(GetParam())->public_share(); }
+  // By a client and by a server.
+  void ExpectRefused(ByteView share) const {
+    EXPECT_EQ(AgreeError(GetParam(), share), Code::kIllegalParameter);
+    EXPECT_EQ(Answer(GetParam(), share).error().code, Code::kIllegalParameter);
+  }
 };
 
 TEST_P(Curve, RefusesAPointOffTheCurve) {
   Bytes share = Share();
   share.back() ^= 1;
-  EXPECT_EQ(AgreeError(GetParam(), share), Code::kIllegalParameter);
+  ExpectRefused(share);
 }
 
 TEST_P(Curve, RefusesCoordinatesBeyondTheField) {
   Bytes share = Share();
   std::fill(share.begin() + 1, share.end(), uint8_t{0xff});
-  EXPECT_EQ(AgreeError(GetParam(), share), Code::kIllegalParameter);
+  ExpectRefused(share);
 }
 
 TEST_P(Curve, RefusesZeroCoordinates) {
   Bytes share = Share();
   std::fill(share.begin() + 1, share.end(), uint8_t{0});
-  EXPECT_EQ(AgreeError(GetParam(), share), Code::kIllegalParameter);
+  ExpectRefused(share);
 }
 
 // RFC 8446 section 4.2.8.2: only the uncompressed form; 6 and 7 are its hybrid
@@ -282,21 +287,38 @@ TEST_P(Curve, RefusesOtherPointForms) {
   for (const uint8_t form : Bytes{0, 1, 2, 3, 5, 6, 7}) {
     Bytes share = Share();
     share.front() = form;
-    EXPECT_EQ(AgreeError(GetParam(), share), Code::kIllegalParameter);
+    ExpectRefused(share);
   }
   Bytes compressed = Share();
   compressed.resize(1 + (compressed.size() - 1) / 2);
   compressed.front() = 2;
-  EXPECT_EQ(AgreeError(GetParam(), compressed), Code::kIllegalParameter);
-  EXPECT_EQ(AgreeError(GetParam(), Bytes{0}), Code::kIllegalParameter);
+  ExpectRefused(compressed);
+  ExpectRefused(Bytes{0});
 }
 
 TEST_P(Curve, RefusesAPointOfTheOtherCurve) {
   const NamedGroup other = GetParam() == NamedGroup::kSecp256r1
                                ? NamedGroup::kSecp384r1
                                : NamedGroup::kSecp256r1;
-  EXPECT_EQ(AgreeError(GetParam(), KeyShare::Generate(other)->public_share()),
-            Code::kIllegalParameter);
+  ExpectRefused(KeyShare::Generate(other)->public_share());
+}
+
+// RFC 8446 section 7.4.2: "leading zeros found in this octet string MUST NOT be
+// truncated".
+TEST_P(Curve, KeepsLeadingZerosOfTheSecret) {
+  const std::size_t size = (Share().size() - 1) / 2;
+  bool seen = false;
+  for (int i = 0; i < 10000 && !seen; ++i) {
+    KeyShare client = KeyShare::Generate(GetParam()).value();
+    const KeyAgreement server =
+        Answer(GetParam(), client.public_share()).value();
+    ASSERT_EQ(server.secret.size(), size);
+    seen = server.secret.Reveal(KeyAccess()).front() == 0;
+    const SharedSecret secret =
+        std::move(client).Agree(server.public_share).value();
+    ASSERT_EQ(secret.size(), size);
+  }
+  EXPECT_TRUE(seen);
 }
 
 INSTANTIATE_TEST_SUITE_P(Curves, Curve,

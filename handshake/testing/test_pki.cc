@@ -262,7 +262,7 @@ TestCertificate TestCertificate::Make(const CertificateSpec& spec,
   X509* const raw = certificate.get();
   X509* const signer = issuer != nullptr ? issuer->x509() : raw;
   EVP_PKEY* const signing_key = issuer != nullptr ? issuer->key() : key.get();
-  Check(raw != nullptr && X509_set_version(raw, X509_VERSION_3) == 1, "new");
+  Check(raw != nullptr && X509_set_version(raw, spec.version - 1) == 1, "new");
   SetSerial(X509_get_serialNumber(raw));
   SetName(X509_get_subject_name(raw), spec.common_name);
   Check(X509_set_issuer_name(raw, X509_get_subject_name(signer)) == 1 &&
@@ -270,7 +270,9 @@ TestCertificate TestCertificate::Make(const CertificateSpec& spec,
             X509_set1_notAfter(raw, Asn1Time(spec.not_after).get()) == 1 &&
             X509_set_pubkey(raw, key.get()) == 1,
         "certificate");
-  AddExtensions(raw, signer, spec);
+  if (spec.version >= 3) {
+    AddExtensions(raw, signer, spec);
+  }
   Check(X509_sign(raw, signing_key, DigestFor(signing_key, spec.digest)) > 0,
         "signature");
   return {certificate, key};

@@ -73,6 +73,7 @@ struct CertificateSpec {
   CalendarTime not_before = kTestNotBefore;
   CalendarTime not_after = kTestNotAfter;
   std::string digest = "SHA256";            // of the issuer's signature
+  long version = 3;                         // below: without extensions
   bool key_identifiers = true;              // subject's and authority's
   const TestCertificate* key_of = nullptr;  // use this one's key pair
   // Further extensions: name or OID, value ("critical,DER:0500").

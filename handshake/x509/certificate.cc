@@ -41,6 +41,10 @@ Result<X509Ptr> ParseDerCertificate(ByteView der) {
   return certificate;
 }
 
+bool IsVersion3(const X509* certificate) {
+  return X509_get_version(certificate) == X509_VERSION_3;
+}
+
 std::string SubjectText(const X509* certificate) {
   return NameText(X509_get_subject_name(certificate));
 }

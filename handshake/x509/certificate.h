@@ -19,6 +19,10 @@ inline constexpr std::size_t kMaxCertificateText = 255;
 // Parses exactly one certificate: bytes behind it are kCertificateMalformed.
 Result<X509Ptr> ParseDerCertificate(ByteView der);
 
+// Is it X.509v3? An end entity's must be (RFC 8446 sections 4.4.2.2, 4.4.2.3);
+// libcrypto takes older ones, if they have no extension.
+bool IsVersion3(const X509* certificate);
+
 // The subject (issuer) as in RFC 2253: printable ASCII, everything else
 // escaped, at most kMaxCertificateText characters.
 std::string SubjectText(const X509* certificate);
