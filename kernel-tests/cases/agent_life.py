@@ -14,6 +14,9 @@ _NO_AGENT = "No such process"
 
 # The kernel's own timers, which run from the moment the request is queued.
 _KERNEL_CLIENT_S, _KERNEL_SERVER_S = 10, 5
+# What the agent gives itself for a request that it finds on starting: half of
+# the time of a server's, as it may have waited for the other half.
+_OLD_REQUEST_S = 2
 
 
 @case("agent/none", "without an agent the mount fails at once")
@@ -37,11 +40,31 @@ def late(bed):
         mounted = nfs.finish_mount(mounting)
     assert mounted.ok, mounted.message
     bed.check_data()
-    bed.expect_statuses("client", [0])
-    bed.expect_statuses("server", [0])
-    ready = bed.upcalls.ready_count()
-    assert ready == 2, f"{ready} READY: the kernel does not repeat itself"
+    bed.upcalls.wait_all_answered()
+    _check_taken_late(bed, "client", _KERNEL_CLIENT_S)
+    _check_taken_late(bed, "server", _KERNEL_SERVER_S)
     nfs.unmount()
+
+
+def _check_taken_late(bed, side: str, kernel_waits_s: float) -> None:
+    """What was queued was taken without a further READY, and served.
+
+    On a slow machine time runs out: for the kernel, which then asks anew, or
+    for the agent, which does not know how old a request is.
+    """
+    first, *later = bed.upcalls.upcalls(side)
+    queued_at = bed.upcalls.ready_times()[0]
+    taken_s = first.accepted_at - queued_at
+    answered_s = first.answered_at - queued_at
+    bed.note(f"{side}: first taken after {first.ready_before} READY and "
+             f"{taken_s:.1f} s, status {first.statuses[0]} after "
+             f"{answered_s:.1f} s; {len(later)} more")
+    assert first.ready_before == 2 or taken_s > kernel_waits_s, \
+        f"{side}: waited for READY, which the kernel does not repeat"
+    assert not later or answered_s > _OLD_REQUEST_S, \
+        f"{side}: the queued request was not served, though there was time"
+    last = [first, *later][-1]
+    assert last.statuses == [0], f"{side}: DONE status {last.statuses}"
 
 
 def _mount_again(bed) -> None:

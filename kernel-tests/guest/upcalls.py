@@ -31,6 +31,7 @@ class Upcall:
     side: str
     peername: str
     accepted_at: float
+    ready_before: int   # how often READY had been said when it was taken
     statuses: list[int] = dataclasses.field(default_factory=list)
     remote_auth: list[int] = dataclasses.field(default_factory=list)
     answered_at: float = 0.0
@@ -44,7 +45,7 @@ class Record:
         self._upcalls: list[Upcall] = []
         self._stray: list[int] = []
         self._lines: list[str] = []
-        self._ready = 0
+        self._ready: list[float] = []
 
     def upcalls(self, side: str | None = None) -> list[Upcall]:
         with self._lock:
@@ -52,7 +53,11 @@ class Record:
 
     def ready_count(self) -> int:
         with self._lock:
-            return self._ready
+            return len(self._ready)
+
+    def ready_times(self) -> list[float]:
+        with self._lock:
+            return list(self._ready)
 
     def statuses(self, side: str | None = None) -> list[int]:
         return [s for u in self.upcalls(side) for s in u.statuses]
@@ -79,7 +84,7 @@ class Record:
         process = _process(message)
         with self._lock:
             if command == genl.CMD_READY:
-                self._ready += 1
+                self._ready.append(now)
                 self._line(now, "READY")
             elif command == genl.CMD_ACCEPT and _is_answer(attributes):
                 self._note_accept(now, process, attributes)
@@ -91,7 +96,8 @@ class Record:
         side = _SIDES.get(_u32(fields.get(genl.ACCEPT_MESSAGE_TYPE)), "?")
         peername = fields.get(genl.ACCEPT_PEERNAME, b"").rstrip(b"\0")
         upcall = Upcall(process, _s32(fields[genl.ACCEPT_SOCKFD]), side,
-                        peername.decode(errors="replace"), now)
+                        peername.decode(errors="replace"), now,
+                        len(self._ready))
         self._upcalls.append(upcall)
         auth = _u32(fields.get(genl.ACCEPT_AUTH_MODE))
         self._line(now, f"ACCEPT fd={upcall.sockfd} side={side} auth={auth} "
