@@ -51,11 +51,8 @@ class Record:
         with self._lock:
             return [u for u in self._upcalls if side in (None, u.side)]
 
-    def ready_count(self) -> int:
-        with self._lock:
-            return len(self._ready)
-
     def ready_times(self) -> list[float]:
+        """When the kernel said READY, on the clock of `accepted_at`."""
         with self._lock:
             return list(self._ready)
 
@@ -159,9 +156,9 @@ class Observer(Record):
         self._catch_up()
         return super().upcalls(side)
 
-    def ready_count(self) -> int:
+    def ready_times(self) -> list[float]:
         self._catch_up()
-        return super().ready_count()
+        return super().ready_times()
 
     def _catch_up(self) -> None:
         """Until the watcher has seen a message that is sent only now."""
