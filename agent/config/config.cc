@@ -80,6 +80,19 @@ class Reader {
     Note(error);
   }
 
+  void Read(const char* group, const char* key, HashAlgorithm& into) {
+    std::optional<std::string> name;
+    Read(group, key, name);
+    if (!name.has_value() || *name == "sha256") {
+      into = HashAlgorithm::kSha256;
+    } else if (*name == "sha384") {
+      into = HashAlgorithm::kSha384;
+    } else if (trouble_.empty()) {
+      trouble_ = "[" + std::string(group) + "] " + key +
+                 " is neither sha256 nor sha384";
+    }
+  }
+
   void Read(const char* group, SideConfig& side) {
     Read(group, "x509.truststore", side.truststore);
     Read(group, "x509.crl", side.crl);
@@ -105,6 +118,7 @@ constexpr std::array kKnown = {
     std::pair{kDebug, "tls"},
     std::pair{kDebug, "nl"},
     std::pair{kAuthenticate, "keyrings"},
+    std::pair{kAuthenticate, "psk.hash"},
 };
 constexpr std::array kKnownOfSides = {
     "x509.truststore",
@@ -169,6 +183,7 @@ std::variant<Config, Problem> ParseConfig(std::string_view text) {
   reader.Read(kDebug, "tls", config.tls_level);
   reader.Read(kDebug, "nl", config.netlink_level);
   reader.Read(kAuthenticate, "keyrings", config.keyrings);
+  reader.Read(kAuthenticate, "psk.hash", config.psk_hash);
   reader.Read(kClient, config.client);
   reader.Read(kServer, config.server);
   if (!reader.trouble().empty()) {

@@ -1,4 +1,5 @@
-// The configuration file, in the syntax and with the keys of tlshd.
+// The configuration file, in the syntax and with the keys of tlshd, and a few
+// of our own.
 //
 // Scope:     text in, values out. A file that a key names is opened elsewhere
 //            (agent/config/files.h).
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "base/error_codes.h"
+#include "base/hkdf.h"
 
 namespace ktlsd::agent {
 
@@ -41,6 +43,8 @@ struct Config {
   int tls_level = 0;
   int netlink_level = 0;
   std::vector<std::string> keyrings;  // names, beside the kernel's own
+  // Of the PSKs whose identity does not say it: not a key of tlshd.
+  HashAlgorithm psk_hash = HashAlgorithm::kSha256;
   SideConfig client;
   SideConfig server;
   std::vector<std::string> ignored;  // "[group] key", without a meaning here
@@ -49,7 +53,7 @@ struct Config {
 };
 
 // Errors: kConfigUnusable, with GLib's words: the text is no key file, or a
-//         number is none.
+//         number is none; or a value is none of those that its key takes.
 std::variant<Config, Problem> ParseConfig(std::string_view text);
 
 // Reads and parses `path`; an absent file is a problem.

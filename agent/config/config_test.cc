@@ -81,11 +81,21 @@ TEST(ParseConfig, NamesWhatItIgnores) {
                                       "[authenticate.client] x509.cert"}));
 }
 
+TEST(ParseConfig, ReadsTheHashOfPsks) {
+  EXPECT_EQ(Parsed("").psk_hash, HashAlgorithm::kSha256);
+  const Config config = Parsed("[authenticate]\npsk.hash=sha384\n");
+  EXPECT_EQ(config.psk_hash, HashAlgorithm::kSha384);
+  EXPECT_TRUE(config.ignored.empty());
+  EXPECT_EQ(Parsed("[authenticate]\npsk.hash=sha256\n").psk_hash,
+            HashAlgorithm::kSha256);
+}
+
 TEST(ParseConfig, RefusesWhatIsNoKeyFile) {
   for (const std::string_view text :
        {"x509.truststore=/a\n", "[debug\nloglevel=1\n", "[debug]\nloglevel\n",
         "[debug]\nloglevel=much\n", "[debug]\nloglevel=99999999999999\n",
-        "[authenticate.client]\nx509.crl=\\q\n"}) {
+        "[authenticate.client]\nx509.crl=\\q\n",
+        "[authenticate]\npsk.hash=md5\n", "[authenticate]\npsk.hash=\n"}) {
     auto parsed = ParseConfig(text);
     const Problem* problem = std::get_if<Problem>(&parsed);
     ASSERT_NE(problem, nullptr) << text;

@@ -28,8 +28,10 @@
 namespace ktlsd::agent {
 
 // What may arrive at one end of a link.
-using ToWorker = std::variant<Job, TakeLink, EndJob, Forget>;
-using FromWorker = std::variant<JobReport>;
+using ToWorker = std::variant<Job, TakeLink, EndJob, Forget, ChoiceReply,
+                              BinderReply, SecretReply>;
+using FromWorker =
+    std::variant<JobReport, ChoiceRequest, BinderRequest, SecretRequest>;
 using ToKeeper = std::variant<AddWorker, RemoveWorker, SigningTerms,
                               LoadCredential, EndJob, Forget>;
 using FromKeeper = std::variant<CredentialLoaded, Signed, Misbehaved>;
@@ -101,7 +103,7 @@ class Link {
     return Parse(std::move(*packet), static_cast<Set*>(nullptr));
   }
 
-  // Wipes the last message received, for one that held a private key.
+  // Wipes the last message received, for one that held a secret.
   void Wipe();
 
  private:

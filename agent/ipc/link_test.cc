@@ -200,6 +200,116 @@ TEST_F(LinkTest, RefusesValuesThatNoWorkerWrites) {
   }
 }
 
+BinderRequest SomeBinder() {
+  BinderRequest request;
+  request.job = 7;
+  request.hash = WirePskHash::kSha384;
+  request.transcript_hash.size = 48;
+  return request;
+}
+
+ChoiceRequest SomeChoice() {
+  ChoiceRequest request;
+  request.job = 7;
+  request.identities = 1;
+  request.sha256 = 1;
+  return request;
+}
+
+SecretRequest SomeSecret() {
+  SecretRequest request;
+  request.job = 7;
+  request.hash = WirePskHash::kSha256;
+  return request;
+}
+
+template <typename M, typename Change>
+std::pair<M, bool> With(M message, Change change) {
+  change(message);
+  return {message, message.Check()};
+}
+
+TEST_F(LinkTest, CarriesWhatAWorkerAsksAboutPsks) {
+  ASSERT_TRUE(a_.Send(SomeChoice(), Bytes{0, 1, 'a'}).ok());
+  ASSERT_TRUE(a_.Send(SomeBinder()).ok());
+  ASSERT_TRUE(a_.Send(SomeSecret(), Bytes(kMaxSharedSecretBytes)).ok());
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(b_.Receive<FromWorker>().ok());
+  }
+  EXPECT_FALSE(a_.Send(SomeSecret(), Bytes(kMaxSharedSecretBytes + 1)).ok());
+  EXPECT_FALSE(a_.Send(SomeChoice(), Bytes(kMaxIdentitiesBytes + 1)).ok());
+}
+
+TEST_F(LinkTest, RefusesRequestsAboutPsksThatNoWorkerWrites) {
+  for (const auto& [wrong, passes] : {
+           With(SomeBinder(), [](auto& r) { r.job = 0; }),
+           With(SomeBinder(), [](auto& r) { r.index = kMaxJobPsks; }),
+           With(SomeBinder(), [](auto& r) { r.hash = WirePskHash::kNone; }),
+           With(SomeBinder(), [](auto& r) { r.hash = WirePskHash{3}; }),
+           With(SomeBinder(), [](auto& r) { r.transcript_hash.size = 32; }),
+           With(SomeBinder(), [](auto& r) { r.hash = WirePskHash::kSha256; }),
+       }) {
+    EXPECT_FALSE(passes);
+    SendRaw(Raw(wrong));
+    ExpectRefused();
+  }
+  for (const auto& [wrong, passes] : {
+           With(SomeChoice(), [](auto& r) { r.job = 0; }),
+           With(SomeChoice(), [](auto& r) { r.identities = 0; }),
+           With(SomeChoice(), [](auto& r) { r.identities = 33; }),
+           With(SomeChoice(), [](auto& r) { r.sha256 = 0; }),
+           With(SomeChoice(), [](auto& r) { r.sha384 = 2; }),
+       }) {
+    EXPECT_FALSE(passes);
+    SendRaw(Raw(wrong));
+    ExpectRefused();
+  }
+  for (const auto& [wrong, passes] : {
+           With(SomeSecret(), [](auto& r) { r.job = 0; }),
+           With(SomeSecret(), [](auto& r) { r.index = kMaxJobPsks; }),
+           With(SomeSecret(), [](auto& r) { r.hash = WirePskHash::kNone; }),
+       }) {
+    EXPECT_FALSE(passes);
+    SendRaw(Raw(wrong));
+    ExpectRefused();
+  }
+}
+
+Job SomePskJob(Side side) {
+  Job job;
+  job.job = 7;
+  job.first_byte_ms = job.progress_ms = job.total_ms = 1;
+  job.side = side;
+  job.flags = kUsePsk;
+  job.suites[0] = 0x1301;
+  if (side == Side::kClient) {
+    job.psk_hashes = {WirePskHash::kSha384, WirePskHash::kSha256};
+  }
+  return job;
+}
+
+TEST(PskJob, HasIdentitiesOfAClientAndNoCertificates) {
+  EXPECT_TRUE(SomePskJob(Side::kClient).Check());
+  EXPECT_EQ(SomePskJob(Side::kClient).psks(), 2U);
+  EXPECT_TRUE(SomePskJob(Side::kServer).Check());
+  EXPECT_EQ(SomePskJob(Side::kServer).psks(), 0U);
+  const Job client = SomePskJob(Side::kClient);
+  for (const auto& [wrong, passes] : {
+           With(client, [](Job& j) { j.psk_hashes = {}; }),
+           With(client, [](Job& j) { j.psk_hashes[1] = WirePskHash{3}; }),
+           With(client, [](Job& j) { j.psk_hashes[3] = WirePskHash::kSha256; }),
+           With(client, [](Job& j) { j.credential = 1; }),
+           With(client, [](Job& j) { j.flags |= kVerifyPeer; }),
+           With(client, [](Job& j) { j.flags = 0; }),
+           With(client, [](Job& j) { j.flags |= 0x10; }),
+           With(client, [](Job& j) { j.side = Side::kServer; }),
+           With(SomePskJob(Side::kServer),
+                [](Job& j) { j.server_name = Text<kNameSize>::Of("a"); }),
+       }) {
+    EXPECT_FALSE(passes) << wrong.flags;
+  }
+}
+
 TEST(Outcome, HoldsEveryCode) {
   for (uint16_t i = 0; i < kCodeCount; ++i) {
     const Outcome outcome = Outcome::Failure(static_cast<Code>(i));

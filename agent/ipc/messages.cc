@@ -1,5 +1,6 @@
 #include "agent/ipc/messages.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <initializer_list>
 #include <type_traits>
@@ -15,7 +16,7 @@ constexpr bool kFixedLayout =
     std::has_unique_object_representations_v<M> && sizeof(M) == Size &&
     alignof(M) <= 8 && sizeof(M) + M::kCarries.payload <= kMaxMessageBytes;
 
-static_assert(kFixedLayout<Job, 304>);
+static_assert(kFixedLayout<Job, 312>);
 static_assert(kFixedLayout<TakeLink, 16>);
 static_assert(kFixedLayout<EndJob, 16>);
 static_assert(kFixedLayout<Forget, 16>);
@@ -37,6 +38,12 @@ static_assert(kFixedLayout<SignRequest, 72>);
 static_assert(kFixedLayout<SignReply, 24>);
 static_assert(kFixedLayout<ProofRequest, 80>);
 static_assert(kFixedLayout<ProofReply, 24>);
+static_assert(kFixedLayout<ChoiceRequest, 24>);
+static_assert(kFixedLayout<ChoiceReply, 24>);
+static_assert(kFixedLayout<BinderRequest, 72>);
+static_assert(kFixedLayout<BinderReply, 24>);
+static_assert(kFixedLayout<SecretRequest, 24>);
+static_assert(kFixedLayout<SecretReply, 24>);
 
 constexpr int32_t kMaxErrno = 4095;
 
@@ -45,13 +52,44 @@ bool AreFlags(std::initializer_list<uint8_t> values) {
                      [](uint8_t value) { return value <= 1; });
 }
 
+// Hashes, and nothing behind the first gap.
+bool AreHashes(const std::array<WirePskHash, kMaxJobPsks>& hashes) {
+  const auto end = std::find(hashes.begin(), hashes.end(), WirePskHash::kNone);
+  return std::all_of(hashes.begin(), end,
+                     [](WirePskHash hash) { return Valid(hash); }) &&
+         std::all_of(end, hashes.end(), [](WirePskHash hash) {
+           return hash == WirePskHash::kNone;
+         });
+}
+
+// With certificates a client needs a name to look for in its server's.
+bool IsCertificateJob(const Job& job) {
+  return (job.side == Side::kClient) != job.server_name.empty() &&
+         job.psk_hashes[0] == WirePskHash::kNone;
+}
+
+// A client has PSKs to offer; a server is asked which of its client's.
+bool IsPskJob(const Job& job) {
+  const bool client = job.side == Side::kClient;
+  return job.credential == 0 && (job.flags & kCertificateJobFlags) == 0 &&
+         (client || job.server_name.empty()) &&
+         client == (job.psk_hashes[0] != WirePskHash::kNone);
+}
+
 }  // namespace
 
 bool Job::Check() const {
   return job != 0 && first_byte_ms > 0 && progress_ms > 0 && total_ms > 0 &&
          Valid(side) && (flags & ~kAllJobFlags) == 0 &&
          AreFlags({tcp_nodelay}) && suites[0] != 0 && server_name.valid() &&
-         (side == Side::kClient) != server_name.empty();
+         AreHashes(psk_hashes) &&
+         ((flags & kUsePsk) != 0 ? IsPskJob(*this) : IsCertificateJob(*this));
+}
+
+std::size_t Job::psks() const {
+  return static_cast<std::size_t>(
+      std::find(psk_hashes.begin(), psk_hashes.end(), WirePskHash::kNone) -
+      psk_hashes.begin());
 }
 
 bool TakeLink::Check() const {
@@ -105,6 +143,31 @@ bool ProofRequest::Check() const {
   return job != 0 && certificates >= 1 && certificates <= kMaxCertificates &&
          chain_size <= kMaxChainBytes && transcript_hash.valid();
 }
+
+bool ChoiceRequest::Check() const {
+  return job != 0 && identities >= 1 && identities <= kMaxOfferedPsks &&
+         AreFlags({sha256, sha384}) && (sha256 != 0 || sha384 != 0);
+}
+
+bool ChoiceReply::Check() const {
+  return job != 0 && outcome.valid() && AreFlags({chosen}) &&
+         index < kMaxOfferedPsks &&
+         (chosen != 0 ? outcome.ok() && Valid(hash)
+                      : index == 0 && hash == WirePskHash::kNone);
+}
+
+bool BinderRequest::Check() const {
+  return job != 0 && index < kMaxJobPsks && Valid(hash) &&
+         transcript_hash.size == (hash == WirePskHash::kSha256 ? 32 : 48);
+}
+
+bool BinderReply::Check() const { return job != 0 && outcome.valid(); }
+
+bool SecretRequest::Check() const {
+  return job != 0 && index < kMaxJobPsks && Valid(hash);
+}
+
+bool SecretReply::Check() const { return job != 0 && outcome.valid(); }
 
 bool ProofReply::Check() const { return job != 0 && outcome.valid(); }
 

@@ -1,6 +1,6 @@
 // Every message between the daemon's processes, and who may send it to whom.
 //
-//   monitor  <-> worker    jobs and reports
+//   monitor  <-> worker    jobs and reports; what is computed with PSKs
 //   monitor  <-> keeper    terms of signing, credentials; notices
 //   monitor  <-> verifier  terms of verdicts, trust; notices
 //   worker   <-> keeper    chains and signatures
@@ -24,6 +24,7 @@
 #pragma once
 
 #include "agent/ipc/keeper_messages.h"    // IWYU pragma: export
+#include "agent/ipc/psk_messages.h"       // IWYU pragma: export
 #include "agent/ipc/shared_messages.h"    // IWYU pragma: export
 #include "agent/ipc/verifier_messages.h"  // IWYU pragma: export
 #include "agent/ipc/worker_messages.h"    // IWYU pragma: export

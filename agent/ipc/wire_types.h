@@ -56,6 +56,13 @@ enum class MessageType : uint16_t {
   kSignReply = 0x0604,
   kProofRequest = 0x0605,
   kProofReply = 0x0606,
+  // worker <-> monitor
+  kChoiceRequest = 0x0701,
+  kChoiceReply = 0x0702,
+  kBinderRequest = 0x0703,
+  kBinderReply = 0x0704,
+  kSecretRequest = 0x0705,
+  kSecretReply = 0x0706,
 };
 
 // Stands first in every message, host endian: both ends are one binary on one
@@ -139,6 +146,13 @@ struct WireHash {
   bool valid() const { return size == 32 || size == 48; }
 };
 
+// The hash of a PSK.
+enum class WirePskHash : uint8_t { kNone = 0, kSha256 = 1, kSha384 = 2 };
+
+constexpr bool Valid(WirePskHash hash) {
+  return hash == WirePskHash::kSha256 || hash == WirePskHash::kSha384;
+}
+
 // An alert description, or none: 0 is an alert (close_notify).
 inline constexpr uint8_t kNoAlert = 0xff;
 
@@ -150,6 +164,13 @@ inline constexpr std::size_t kMaxSchemes = 8;
 inline constexpr std::size_t kMaxCertificates = 10;  // in one chain
 inline constexpr std::size_t kMaxChainBytes = 1U << 16;
 inline constexpr std::size_t kMaxSignatureBytes = 1U << 13;
+inline constexpr std::size_t kMaxJobPsks = 8;       // that a client offers
+inline constexpr std::size_t kMaxOfferedPsks = 32;  // that a server looks at
+// No key of the kernel has a longer description.
+inline constexpr std::size_t kMaxIdentityBytes = 4095;
+inline constexpr std::size_t kMaxIdentitiesBytes = 48U << 10;
+inline constexpr std::size_t kMaxSharedSecretBytes = 96;
+inline constexpr std::size_t kMaxHashBytes = 48;
 inline constexpr std::size_t kMaxMessageBytes = 80U << 10;
 
 }  // namespace ktlsd::agent

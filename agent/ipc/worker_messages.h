@@ -16,10 +16,11 @@ namespace ktlsd::agent {
 
 enum class LinkTo : uint8_t { kKeeper = 0, kVerifier = 1 };
 
-// A handshake to make, with the socket. `flags` are of JobFlag.
+// A handshake to make, with the socket. `flags` are of JobFlag. Payload, of a
+// client with PSKs: the identity of each of `psk_hashes`, as in identities.h.
 struct Job {
   static constexpr MessageType kType = MessageType::kJob;
-  static constexpr Carries kCarries{0, 1, 1};
+  static constexpr Carries kCarries{kMaxIdentitiesBytes, 1, 1};
   Header header;
   JobId job = 0;
   CredentialId credential = 0;  // 0: we have none to show
@@ -31,15 +32,21 @@ struct Job {
   uint8_t tcp_nodelay = 0;  // its value when the kernel handed the socket over
   uint8_t reserved = 0;
   std::array<uint16_t, kMaxSuites> suites{};  // best first; 0: no more
-  Text<kNameSize> server_name;                // of a client; empty for a server
+  // Of the PSKs that a client offers, best first; kNone: no more.
+  std::array<WirePskHash, kMaxJobPsks> psk_hashes{};
+  // Of a client: empty only with PSKs. Of a server: empty.
+  Text<kNameSize> server_name;
   bool Check() const;
+  std::size_t psks() const;  // how many of `psk_hashes` there are
 };
 
 enum JobFlag : uint8_t {
   kVerifyPeer = 0x01,                // the peer's chain goes to the verifier
   kRequestClientCertificate = 0x02,  // a server's; the client may have none
   kOfferSunrpc = 0x04,               // ALPN "sunrpc"
-  kAllJobFlags = 0x07,
+  kCertificateJobFlags = 0x07,
+  kUsePsk = 0x08,  // with a PSK only: no certificate on either side
+  kAllJobFlags = 0x0f,
 };
 
 // The worker's link to the keeper or the verifier, replacing an earlier one.

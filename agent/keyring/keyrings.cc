@@ -2,10 +2,17 @@
 
 #include <keyutils.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
+#include <fstream>
+#include <string_view>
+#include <system_error>
 #include <utility>
+
+#include "base/key_access.h"
 
 namespace ktlsd::agent {
 namespace {
@@ -38,9 +45,79 @@ Result<std::size_t> ReadKey(KeySerial serial, std::span<uint8_t> into) {
   return static_cast<std::size_t>(size);
 }
 
-bool LinkIntoSession(const char* name) {
-  const key_serial_t keyring = ::find_key_by_type_and_desc("keyring", name, 0);
-  return keyring != -1 && ::keyctl_link(keyring, KEY_SPEC_SESSION_KEYRING) == 0;
+constexpr std::size_t kMaxDescribed = 4352;  // bytes: names, numbers, NUL
+constexpr std::size_t kMaxListed = 4096;     // keys
+
+// "type;uid;gid;permissions;description"
+std::optional<KeyFacts> ParseFacts(std::string_view text) {
+  constexpr std::size_t kFields = 4;  // before the description
+  std::array<std::string_view, kFields> fields;
+  for (std::string_view& field : fields) {
+    const std::size_t end = text.find(';');
+    if (end == std::string_view::npos) {
+      return std::nullopt;
+    }
+    field = text.substr(0, end);
+    text.remove_prefix(end + 1);
+  }
+  KeyFacts facts{std::string(fields[0]), std::string(text), 0};
+  const std::string_view owner = fields[1];
+  const auto [rest, error] =
+      std::from_chars(owner.data(), owner.data() + owner.size(), facts.owner);
+  if (error != std::errc() || rest != owner.data() + owner.size()) {
+    return std::nullopt;
+  }
+  return facts;
+}
+
+Result<KeyFacts> DescribeKey(KeySerial key) {
+  std::array<char, kMaxDescribed> text;
+  const long size = ::keyctl_describe(key, text.data(), text.size());
+  if (size < 0) {
+    return ReadError(errno);
+  }
+  std::optional<KeyFacts> facts;
+  if (size > 0 && static_cast<std::size_t>(size) <= text.size()) {
+    facts = ParseFacts({text.data(), static_cast<std::size_t>(size) - 1});
+  }
+  if (!facts.has_value()) {
+    return Error{Code::kKeyUnavailable, "a key's description is unclear"};
+  }
+  return *std::move(facts);
+}
+
+// Serials that /proc/keys shows in lines with `name`. A description may hold
+// the end of a line and what looks like another, so each is only a guess.
+// libkeyutils has a function for this, which a long description of anybody's
+// key crashes.
+std::vector<KeySerial> PerhapsKeyrings(const std::string& name) {
+  constexpr std::size_t kMaxGuesses = 1024;
+  std::vector<KeySerial> guesses;
+  std::ifstream keys("/proc/keys");
+  std::string line;
+  while (guesses.size() < kMaxGuesses && std::getline(keys, line)) {
+    uint32_t serial = 0;
+    const auto [rest, error] =
+        std::from_chars(line.data(), line.data() + line.size(), serial, 16);
+    if (error == std::errc() && line.find(" keyring ") != std::string::npos &&
+        line.find(name) != std::string::npos) {
+      guesses.push_back(static_cast<KeySerial>(serial));
+    }
+  }
+  return guesses;
+}
+
+// Anybody may make a keyring of any name, so only root's are taken.
+std::optional<KeySerial> LinkIntoSession(const std::string& name) {
+  for (const KeySerial serial : PerhapsKeyrings(name)) {
+    const Result<KeyFacts> facts = DescribeKey(serial);
+    if (facts.ok() && facts->type == "keyring" && facts->description == name &&
+        facts->owner == 0 &&
+        ::keyctl_link(serial, KEY_SPEC_SESSION_KEYRING) == 0) {
+      return serial;
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -81,16 +158,77 @@ Status KernelKeyrings::Prepare() {
 std::vector<std::string> KernelKeyrings::Link(
     const std::vector<std::string>& others) {
   // Which of the kernel's own exist depends on its version and modules.
-  for (const char* own : {".nvme", ".nfs", ".nfsd"}) {
+  for (const char* own : {".nfs", ".nfsd"}) {
     static_cast<void>(LinkIntoSession(own));
   }
+  psk_keyrings_.clear();
+  psk_keyrings_.emplace_back(".nvme", LinkIntoSession(".nvme"));
   std::vector<std::string> failed;
   for (const std::string& name : others) {
-    if (!LinkIntoSession(name.c_str())) {
+    psk_keyrings_.emplace_back(name, LinkIntoSession(name));
+    if (!psk_keyrings_.back().second.has_value()) {
       failed.push_back(name);
     }
   }
   return failed;
+}
+
+Result<KeyFacts> KernelKeyrings::Describe(KeySerial key) {
+  return DescribeKey(key);
+}
+
+Result<handshake::PskKey> KernelKeyrings::ReadPsk(KeySerial key) {
+  const long size = ::keyctl_read(key, nullptr, 0);
+  if (size < 0) {
+    return ReadError(errno);
+  }
+  int os_error = 0;
+  auto psk = handshake::PskKey::Filled(
+      KeyAccess(), static_cast<std::size_t>(size),
+      [key, size, &os_error](std::span<uint8_t> into) {
+        const long read = ::keyctl_read(
+            key, reinterpret_cast<char*>(into.data()), into.size());
+        os_error = read < 0 ? errno : 0;
+        return read == size;
+      });
+  if (os_error != 0) {
+    return ReadError(os_error);
+  }
+  if (psk.empty()) {
+    return Error{Code::kKeyRejected, "a key of the request has no usable size"};
+  }
+  return psk;
+}
+
+Result<std::vector<KeySerial>> KernelKeyrings::List(KeySerial keyring) {
+  static_assert(sizeof(KeySerial) == sizeof(key_serial_t));
+  std::vector<KeySerial> keys(kMaxListed);
+  const long size = ::keyctl_read(keyring, reinterpret_cast<char*>(keys.data()),
+                                  keys.size() * sizeof(KeySerial));
+  if (size < 0) {
+    return ReadError(errno);
+  }
+  // What is there, which may be more than what was read.
+  keys.resize(std::min(keys.size(),
+                       static_cast<std::size_t>(size) / sizeof(KeySerial)));
+  return keys;
+}
+
+std::vector<KeySerial> KernelKeyrings::PskKeyrings() {
+  std::vector<KeySerial> keyrings;
+  for (auto& [name, serial] : psk_keyrings_) {
+    if (!serial.has_value()) {
+      serial = LinkIntoSession(name);
+    }
+    if (serial.has_value()) {
+      keyrings.push_back(*serial);
+    }
+  }
+  return keyrings;
+}
+
+void KernelKeyrings::Unlink(KeySerial keyring) {
+  static_cast<void>(::keyctl_unlink(keyring, KEY_SPEC_PROCESS_KEYRING));
 }
 
 Status LeaveKeyrings() {

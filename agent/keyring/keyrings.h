@@ -1,7 +1,9 @@
-// The kernel's keyrings, as far as x.509 needs them.
+// The kernel's keyrings.
 //
 // Scope:     keys by serial, read unparsed; the keyrings whose keys this
-//            process may use. A seam, with a fake for tests beside its users.
+//            process may use. A seam, with a fake in agent/keyring/testing/.
+//            Nothing that a peer sent goes to the kernel's own search: that
+//            matches prefixes, and stops at a NUL. See psk_lookup.h.
 // Layer:     agent/keyring; libkeyutils.
 // Threads:   one thread: a process keyring belongs to the process that made it
 //            before it had threads.
@@ -10,12 +12,16 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/netlink/request.h"
 #include "base/bytes.h"
 #include "base/result.h"
+#include "handshake/psk.h"
 
 namespace ktlsd::agent {
 
@@ -35,6 +41,13 @@ class KeyPayload {
   std::size_t size_;
 };
 
+// A key as the kernel describes it.
+struct KeyFacts {
+  std::string type;         // "psk", "user", "keyring"
+  std::string description;  // at most 4095 bytes, any but NUL
+  uint32_t owner = 0;       // uid
+};
+
 class Keyrings {
  public:
   virtual ~Keyrings() = default;
@@ -47,18 +60,40 @@ class Keyrings {
   // Errors: kKeyUnavailable no such key, or it is not ours to read
   //         kKeyRejected    revoked or expired, empty, or too long
   virtual Result<Pair> Read(const CertificateSerials& serials) = 0;
+
+  // Errors of what follows: as of Read.
+  virtual Result<KeyFacts> Describe(KeySerial key) = 0;
+  // Read anew for each use, so that nothing keeps it. Of 1 to 256 bytes.
+  virtual Result<handshake::PskKey> ReadPsk(KeySerial key) = 0;
+  // What is in `keyring` itself, not in keyrings in it.
+  virtual Result<std::vector<KeySerial>> List(KeySerial keyring) = 0;
+  // Where PSKs are when a request names no keyring: ".nvme" and those of the
+  // configuration, as far as they exist now.
+  virtual std::vector<KeySerial> PskKeyrings() = 0;
+  // Drops the link that an ACCEPT made to the keyring of its request.
+  virtual void Unlink(KeySerial keyring) = 0;
 };
 
 class KernelKeyrings final : public Keyrings {
  public:
   Result<Pair> Read(const CertificateSerials& serials) override;
+  Result<KeyFacts> Describe(KeySerial key) override;
+  Result<handshake::PskKey> ReadPsk(KeySerial key) override;
+  Result<std::vector<KeySerial>> List(KeySerial keyring) override;
+  std::vector<KeySerial> PskKeyrings() override;
+  void Unlink(KeySerial keyring) override;
 
   // Gives this process keyrings of its own: a session keyring that no other
   // service shares, and a process keyring for what ACCEPT links.
   static Status Prepare();
   // Links ".nvme", ".nfs", ".nfsd" and `others` into the session keyring.
-  // Returns those of `others` that do not exist or cannot be linked.
-  static std::vector<std::string> Link(const std::vector<std::string>& others);
+  // Returns those of `others` that do not exist, are not root's or cannot be
+  // linked; PskKeyrings() looks for them again.
+  std::vector<std::string> Link(const std::vector<std::string>& others);
+
+ private:
+  // That serve PSKs, and their serial once it is known.
+  std::vector<std::pair<std::string, std::optional<KeySerial>>> psk_keyrings_;
 };
 
 // Leaves the keyrings of the parent; for roles that must possess no key.

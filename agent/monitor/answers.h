@@ -12,6 +12,7 @@
 #include <string>
 
 #include "agent/ipc/messages.h"
+#include "agent/keyring/keyring_uses.h"
 #include "agent/log/log_event.h"
 #include "agent/monitor/socket_facts.h"
 #include "agent/upcall/upcall.h"
@@ -26,7 +27,8 @@ struct Ticket {
   Upcall upcall;
   SocketFacts facts;
   MonotonicTime accepted;
-  MonotonicTime deadline;  // of the answer
+  MonotonicTime deadline;    // of the answer
+  KeyringUses::Use keyring;  // of the request
 };
 
 // What can be told about a handshake beside its ticket.
@@ -36,6 +38,8 @@ struct Account {
   std::optional<MonotonicTime> dispatched;
   std::string reason;  // of a failure
   int os_error = 0;
+  std::string identity;  // of the PSK
+  KeySerial key = 0;     // its serial, where it is ours
 };
 
 class Answers {

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "agent/ipc/identities.h"
 #include "agent/ipc/messages.h"
+#include "base/bytes.h"
 
 namespace ktlsd::agent {
 namespace {
@@ -66,14 +68,19 @@ Status SendJob(Link& worker, const Ticket& ticket, const Plan& plan,
   message.flags = static_cast<uint8_t>(
       (plan.trust != 0 ? kVerifyPeer : 0) |
       (plan.request_client_certificate ? kRequestClientCertificate : 0) |
-      (plan.offer_sunrpc ? kOfferSunrpc : 0));
+      (plan.offer_sunrpc ? kOfferSunrpc : 0) | (plan.psk ? kUsePsk : 0));
   message.tcp_nodelay = ticket.facts.nodelay ? 1 : 0;
   for (std::size_t i = 0; i < std::min(plan.suites.size(), kMaxSuites); ++i) {
     message.suites[i] = static_cast<uint16_t>(plan.suites[i]);
   }
   message.server_name = Text<kNameSize>::Of(plan.server_name);
+  Bytes identities;
+  for (std::size_t i = 0; i < std::min(plan.psks.size(), kMaxJobPsks); ++i) {
+    message.psk_hashes[i] = ToWire(plan.psks[i].hash);
+    AppendIdentity(plan.psks[i].identity, identities);
+  }
   const std::array<BorrowedFd, 1> socket = {ticket.upcall.socket()};
-  if (Status sent = worker.Send(message, {}, socket); !sent.ok()) {
+  if (Status sent = worker.Send(message, identities, socket); !sent.ok()) {
     return Error{sent.error().code == Code::kTooBusy ? Code::kTooBusy
                                                      : Code::kWorkerDied,
                  sent.error().what, sent.error().os_error};

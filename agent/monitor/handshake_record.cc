@@ -36,6 +36,16 @@ void AddScheme(LogEvent& event, std::string_view name, uint16_t scheme) {
   }
 }
 
+// An identity may be long, and anything.
+void AddPsk(LogEvent& event, const Account& account) {
+  constexpr std::size_t kMaxIdentity = 256;  // bytes in the log
+  event.Add("identity",
+            std::string_view(account.identity).substr(0, kMaxIdentity));
+  if (account.key != 0) {
+    event.Add("key", account.key);
+  }
+}
+
 // The server signs always; its client where it showed a certificate.
 void AddParameters(LogEvent& event, Side side, const JobReport& report) {
   if (report.suite != 0) {
@@ -109,6 +119,7 @@ LogEvent DescribeHandshake(const Ticket& ticket, std::optional<Code> code,
       .Add("consumer", ConsumerName(ticket.upcall.consumer()))
       .Add("peer", ticket.facts.peer)
       .Add("name", request.peer_name);
+  AddPsk(event, account);
   if (account.report.has_value()) {
     AddParameters(event, SideOf(request), *account.report);
   }

@@ -17,8 +17,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// A worker ends a job by itself so long before the monitor would: it knows why.
-constexpr milliseconds kWorkersMargin{500};
 // With less than this left a handshake is not begun.
 constexpr milliseconds kLeastTime{100};
 constexpr milliseconds kAcceptComplaintEvery{10'000};
@@ -29,11 +27,20 @@ Account Because(std::string reason) {
   return account;
 }
 
+Pool PoolOf(const Plan& plan) {
+  if (plan.psk) {
+    return Pool::kPsk;
+  }
+  return plan.side == Side::kServer ? Pool::kServer : Pool::kClient;
+}
+
 }  // namespace
 
 JobDesk::JobDesk(Surroundings around, std::size_t capacity)
     : around_(std::move(around)),
       capacity_(capacity),
+      psks_(around_.keyrings),
+      keyring_uses_(around_.keyrings),
       answers_(around_.log, around_.clock) {}
 
 // --- From the kernel ---
@@ -85,8 +92,9 @@ void JobDesk::Admit(Request request, Age age) {
   if (age == Age::kOld) {
     within /= 2;
   }
-  queue_.push_back(
-      Ticket{++last_job_, std::move(upcall), facts, now, now + within});
+  KeyringUses::Use keyring = keyring_uses_.Begin(upcall.request().keyring);
+  queue_.push_back(Ticket{++last_job_, std::move(upcall), facts, now,
+                          now + within, std::move(keyring)});
 }
 
 // --- To the roles ---
@@ -117,7 +125,7 @@ JobDesk::Next JobDesk::Consider(Ticket& ticket) {
   }
   Plan* plan = std::get_if<Plan>(&planning);
   Roster::Worker* worker =
-      plan == nullptr ? nullptr : around_.roster.Pick(plan->side);
+      plan == nullptr ? nullptr : around_.roster.Pick(PoolOf(*plan));
   if (worker == nullptr) {
     return Next::kWait;
   }
@@ -134,7 +142,7 @@ milliseconds JobDesk::TimeLeft(const Ticket& ticket) const {
 
 void JobDesk::HandOut(Ticket ticket, Plan plan, Roster::Worker& worker) {
   const JobId job = ticket.job;
-  Status sent = AddOwnCredential(plan);
+  Status sent = AddKeys(ticket, plan);
   if (sent.ok()) {
     sent = SendTerms(around_.resources, job, plan, worker.id);
   }
@@ -146,7 +154,8 @@ void JobDesk::HandOut(Ticket ticket, Plan plan, Roster::Worker& worker) {
   Running running{std::move(ticket), std::move(plan), Evidence(), worker.id,
                   around_.clock.Now()};
   if (!sent.ok()) {
-    Account account;
+    running.evidence.psk = psks_.EvidenceOf(job);
+    Account account = AccountOf(running);
     account.reason = sent.error().what;
     account.os_error = sent.error().os_error;
     return Fail(std::move(running), sent.error().code, std::move(account));
@@ -155,7 +164,10 @@ void JobDesk::HandOut(Ticket ticket, Plan plan, Roster::Worker& worker) {
   running_.emplace(job, std::move(running));
 }
 
-Status JobDesk::AddOwnCredential(Plan& plan) {
+Status JobDesk::AddKeys(const Ticket& ticket, Plan& plan) {
+  if (plan.psk) {
+    return psks_.Begin(ticket.job, ticket.upcall.request(), plan);
+  }
   if (!plan.own_keys.has_value()) {
     return Ok{};
   }
@@ -213,19 +225,28 @@ void JobDesk::UseRoom() {
   }
 }
 
+void JobDesk::ConcludeFailure(Running job, const JobReport& report) {
+  const Code code = JudgeFailure(job.evidence, report);
+  Account account = AccountOf(job);
+  account.report = report;
+  account.reason = job.evidence.psk.reason;
+  account.os_error = job.evidence.psk.os_error;
+  if (Describe(code).fault == Fault::kKernel ||
+      ktls::MayBeAttached(around_.socket_ops, job.ticket.upcall.socket())) {
+    // Perhaps half installed: nothing may be written to it any more.
+    static_cast<void>(
+        around_.socket_ops.Shutdown(job.ticket.upcall.socket(), SHUT_RDWR));
+  }
+  Fail(std::move(job), code, std::move(account));
+}
+
 // Sets `verdict`, on the worker, when the report is a lie.
 void JobDesk::Conclude(Running job, const JobReport& report, Status& verdict) {
-  Account account{report, job.evidence.verdict, job.dispatched, "", 0};
   if (!report.outcome.ok()) {
-    const Code code = JudgeFailure(job.evidence, report);
-    if (Describe(code).fault == Fault::kKernel ||
-        ktls::MayBeAttached(around_.socket_ops, job.ticket.upcall.socket())) {
-      // Perhaps half installed: nothing may be written to it any more.
-      static_cast<void>(
-          around_.socket_ops.Shutdown(job.ticket.upcall.socket(), SHUT_RDWR));
-    }
-    return Fail(std::move(job), code, std::move(account));
+    return ConcludeFailure(std::move(job), report);
   }
+  Account account = AccountOf(job);
+  account.report = report;
   const Result<RemoteAuth> remote =
       JudgeSuccess(job.plan, job.evidence, report);
   Result<ktls::Offloaded> offloaded =
@@ -271,7 +292,17 @@ std::optional<JobDesk::Running> JobDesk::Take(JobId job) {
   if (node.empty()) {
     return std::nullopt;
   }
+  node.mapped().evidence.psk = psks_.EvidenceOf(job);
   return std::move(node.mapped());
+}
+
+Account JobDesk::AccountOf(const Running& job) {
+  Account account;
+  account.verdict = job.evidence.verdict;
+  account.dispatched = job.dispatched;
+  account.identity = job.evidence.psk.identity;
+  account.key = job.evidence.psk.serial;
+  return account;
 }
 
 void JobDesk::Fail(Running job, Code code, Account account) {
@@ -292,12 +323,13 @@ void JobDesk::FailEarly(JobId job, Code code, const std::string& reason) {
   }
   static_cast<void>(
       around_.socket_ops.Shutdown(running->ticket.upcall.socket(), SHUT_RDWR));
-  Account account{std::nullopt, running->evidence.verdict, running->dispatched,
-                  reason, 0};
+  Account account = AccountOf(*running);
+  account.reason = reason;
   Fail(std::move(*running), code, std::move(account));
 }
 
 void JobDesk::Release(const Running& job) {
+  psks_.End(job.ticket.job);
   EndTerms(around_.resources, job.ticket.job, job.plan);
   around_.resources.Release(job.plan.credential);
   around_.resources.Release(job.plan.trust);
@@ -308,91 +340,6 @@ void JobDesk::FailJobsOf(const std::set<JobId>& jobs, Code code,
   for (const JobId job : jobs) {
     FailEarly(job, code, reason);
   }
-}
-
-void JobDesk::FailUnsigned() {
-  std::set<JobId> jobs;
-  for (const auto& [id, job] : running_) {
-    if (job.plan.credential != 0 && !job.evidence.signed_once) {
-      jobs.insert(id);
-    }
-  }
-  FailJobsOf(jobs, Code::kKeeperUnavailable, "the keeper is gone");
-}
-
-void JobDesk::FailUnverified() {
-  std::set<JobId> jobs;
-  for (const auto& [id, job] : running_) {
-    if (job.plan.trust != 0 && !job.evidence.verdict.has_value()) {
-      jobs.insert(id);
-    }
-  }
-  FailJobsOf(jobs, Code::kVerifierUnavailable, "the verifier is gone");
-}
-
-std::set<WorkerId> JobDesk::Overdue() const {
-  std::set<WorkerId> workers;
-  for (const auto& [id, job] : running_) {
-    if (job.ticket.deadline <= around_.clock.Now()) {
-      workers.insert(job.worker);
-    }
-  }
-  return workers;
-}
-
-std::set<WorkerId> JobDesk::EndOverdue() {
-  const MonotonicTime now = around_.clock.Now();
-  answers_.OnTime();
-  std::set<JobId> late;
-  std::set<JobId> stuck;
-  std::set<WorkerId> hanging;
-  for (const auto& [id, job] : running_) {
-    if (job.ticket.deadline > now) {
-      continue;
-    }
-    const Roster::Worker* worker = around_.roster.Find(job.worker);
-    if (worker != nullptr && now - worker->last_report > kWorkersMargin) {
-      hanging.insert(job.worker);
-      stuck.insert(id);
-    } else {
-      late.insert(id);
-    }
-  }
-  // A worker ends a job before its time is over and says why: a job that is
-  // still here has no peer to blame.
-  FailJobsOf(stuck, Code::kWorkerDied, "the worker does not answer");
-  FailJobsOf(late, Code::kTooBusy, "the worker is late");
-  UseRoom();
-  return hanging;
-}
-
-std::optional<MonotonicTime> JobDesk::NextWake() const {
-  std::optional<MonotonicTime> first = answers_.NextWake();
-  const auto consider = [&first](MonotonicTime time) {
-    first = std::min(first.value_or(time), time);
-  };
-  for (const auto& [id, job] : running_) {
-    consider(job.ticket.deadline);
-  }
-  for (const Ticket& ticket : queue_) {
-    consider(ticket.deadline - kWorkersMargin);
-  }
-  return first;
-}
-
-void JobDesk::Close() {
-  closed_ = true;
-  for (Ticket& ticket : std::exchange(queue_, {})) {
-    answers_.FailNow(std::move(ticket), Code::kShuttingDown,
-                     Because("the agent is stopping"));
-  }
-  for (auto& [id, job] : std::exchange(running_, {})) {
-    static_cast<void>(
-        around_.socket_ops.Shutdown(job.ticket.upcall.socket(), SHUT_RDWR));
-    answers_.FailNow(std::move(job.ticket), Code::kShuttingDown,
-                     Because("the agent is stopping"));
-  }
-  answers_.SendAll();
 }
 
 }  // namespace ktlsd::agent

@@ -9,6 +9,7 @@
 // Design:    docs/design/process-model.md
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <map>
 #include <optional>
@@ -18,11 +19,13 @@
 
 #include "agent/ipc/link.h"
 #include "agent/ipc/messages.h"
+#include "agent/keyring/keyring_uses.h"
 #include "agent/keyring/keyrings.h"
 #include "agent/log/log_event.h"
 #include "agent/monitor/answers.h"
 #include "agent/monitor/judge.h"
 #include "agent/monitor/plan.h"
+#include "agent/monitor/psk_desk.h"
 #include "agent/monitor/resources.h"
 #include "agent/monitor/roster.h"
 #include "agent/netlink/handshake_kernel.h"
@@ -82,6 +85,8 @@ class JobDesk {
   void Close();
 
   const Answers::Counts& counts() const { return answers_.counts(); }
+  // What workers may have of the PSKs of their jobs.
+  PskDesk& psks() { return psks_; }
 
  private:
   struct Running {
@@ -92,17 +97,22 @@ class JobDesk {
     MonotonicTime dispatched;
   };
   enum class Next : uint8_t { kDone, kWait };
+  // A worker ends a job by itself so long before the monitor would: it knows
+  // why.
+  static constexpr std::chrono::milliseconds kWorkersMargin{500};
 
   bool full() const;
   void Admit(Request request, Age age);
   Next Consider(Ticket& ticket);
-  Status AddOwnCredential(Plan& plan);
+  Status AddKeys(const Ticket& ticket, Plan& plan);
   void HandOut(Ticket ticket, Plan plan, Roster::Worker& worker);
   std::chrono::milliseconds TimeLeft(const Ticket& ticket) const;
 
+  void ConcludeFailure(Running job, const JobReport& report);
   void Conclude(Running job, const JobReport& report, Status& verdict);
   Result<ktls::Offloaded> Confirm(const Running& job, const JobReport& report);
   std::optional<Running> Take(JobId job);
+  static Account AccountOf(const Running& job);
   // Ends a job that its worker has not reported.
   void FailEarly(JobId job, Code code, const std::string& reason);
   void Fail(Running job, Code code, Account account);
@@ -112,6 +122,8 @@ class JobDesk {
 
   Surroundings around_;
   std::size_t capacity_;
+  PskDesk psks_;
+  KeyringUses keyring_uses_;
   Answers answers_;
   std::deque<Ticket> queue_;
   std::map<JobId, Running> running_;

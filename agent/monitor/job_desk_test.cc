@@ -23,7 +23,7 @@ TEST_F(JobDeskTest, ServesNfsd) {
   const Job job = TakeJob(kServerWorker);
   EXPECT_EQ(descriptors_, 1U);
   EXPECT_EQ(job.side, Side::kServer);
-  EXPECT_EQ(job.flags, kAllJobFlags);
+  EXPECT_EQ(job.flags, kCertificateJobFlags);
   EXPECT_NE(job.credential, 0U);
   EXPECT_EQ(job.total_ms, 3500U);
   EXPECT_TRUE(job.server_name.empty());

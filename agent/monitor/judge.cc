@@ -1,14 +1,32 @@
 #include "agent/monitor/judge.h"
 
+#include "base/hkdf.h"
+#include "base/session_keys.h"
+
 namespace ktlsd::agent {
 namespace {
 
 Error Lie(std::string_view what) { return {Code::kWorkerMisbehaved, what}; }
 
+// The peer is who has the PSK that the monitor itself looked up for the job.
+Result<RemoteAuth> JudgePsk(const PskEvidence& evidence,
+                            const JobReport& report) {
+  if (!evidence.used.has_value()) {
+    return Lie("success without the secret of a PSK");
+  }
+  if (HashOf(static_cast<CipherSuite>(report.suite)) != evidence.used->hash) {
+    return Lie("success with a suite of another hash than the PSK's");
+  }
+  return RemoteAuth::Psk(evidence.used->serial);
+}
+
 }  // namespace
 
 Result<RemoteAuth> JudgeSuccess(const Plan& plan, const Evidence& evidence,
                                 const JobReport& report) {
+  if (plan.psk) {
+    return JudgePsk(evidence.psk, report);
+  }
   const bool client = plan.side == Side::kClient;
   if (plan.credential != 0 && !evidence.signed_once) {
     if (client && report.certificate_asked == 0) {
@@ -34,6 +52,9 @@ Result<RemoteAuth> JudgeSuccess(const Plan& plan, const Evidence& evidence,
 Code JudgeFailure(const Evidence& evidence, const JobReport& report) {
   if (evidence.verdict.has_value() && !evidence.verdict->outcome.ok()) {
     return evidence.verdict->outcome.code();
+  }
+  if (evidence.psk.failure.has_value()) {
+    return *evidence.psk.failure;
   }
   const Code code = report.outcome.code();
   switch (Describe(code).disposition) {

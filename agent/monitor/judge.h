@@ -1,7 +1,7 @@
 // Whether a worker's report of success may be believed so far.
 //
-// Scope:     holds the report against what keeper and verifier noted for the
-//            same job. The kernel's own state is read after that, by
+// Scope:     holds the report against what keeper, verifier and PSK desk noted
+//            for the same job. The kernel's own state is read after that, by
 //            ktls::Verify.
 // Layer:     agent/monitor.
 // Threads:   pure functions.
@@ -11,6 +11,7 @@
 
 #include "agent/ipc/messages.h"
 #include "agent/monitor/plan.h"
+#include "agent/monitor/psk_desk.h"
 #include "agent/upcall/upcall.h"
 #include "base/result.h"
 
@@ -20,6 +21,7 @@ namespace ktlsd::agent {
 struct Evidence {
   bool signed_once = false;  // the keeper signed for it
   std::optional<Verdict> verdict;
+  PskEvidence psk;
 };
 
 // Returns what the kernel may be told about the peer.
@@ -29,9 +31,9 @@ struct Evidence {
 Result<RemoteAuth> JudgeSuccess(const Plan& plan, const Evidence& evidence,
                                 const JobReport& report);
 
-// The code of a job that its worker reports as failed. The verifier's verdict
-// counts more than the worker's word, and no worker can end a host's
-// reconnecting for good.
+// The code of a job that its worker reports as failed. The verifier's verdict,
+// and what the monitor saw of a PSK, count more than the worker's word, and no
+// worker can end a host's reconnecting for good.
 Code JudgeFailure(const Evidence& evidence, const JobReport& report);
 
 }  // namespace ktlsd::agent

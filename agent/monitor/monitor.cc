@@ -175,7 +175,7 @@ class Monitor {
   }
 
   void UseConfig() {
-    for (const std::string& name : KernelKeyrings::Link(config_.keyrings)) {
+    for (const std::string& name : keyrings_.Link(config_.keyrings)) {
       LogEvent event{EventKind::kConfigProblem, LogLevel::kWarning, {}};
       log_.Write(event.Add("keyring", name)
                      .Add("reason", "no such keyring, ignoring"));
@@ -186,6 +186,7 @@ class Monitor {
                      .Add("key", key)
                      .Add("reason", "a key without a meaning here, ignoring"));
     }
+    desk_.psks().SetDefaultHash(config_.psk_hash);
     UseFiles();
     LogEvent event{EventKind::kConfigLoaded, LogLevel::kInfo, {}};
     log_.Write(event.Add("file", config_path_));

@@ -39,14 +39,27 @@ std::optional<Refused> RefuseAtOnce(const Request& request,
   const bool known_kind = request.kind == HandshakeKind::kClientHello ||
                           request.kind == HandshakeKind::kServerHello;
   const bool known_mode = request.auth_mode == AuthMode::kX509 ||
-                          request.auth_mode == AuthMode::kUnauth;
+                          request.auth_mode == AuthMode::kUnauth ||
+                          request.auth_mode == AuthMode::kPsk;
   if (!known_kind || !known_mode) {
-    return Refused{Code::kUnsupportedAuthMode,
-                   request.auth_mode == AuthMode::kPsk
-                       ? "pre-shared keys are not supported yet"
-                       : "an unknown kind of handshake"};
+    return Refused{Code::kUnsupportedAuthMode, "an unknown kind of handshake"};
   }
   return std::nullopt;
+}
+
+// Its keys are looked up when it is handed out (psk_desk.h).
+Planning PlanPsk(const Request& request, Plan plan) {
+  plan.psk = true;
+  if (request.kind == HandshakeKind::kServerHello) {
+    plan.side = Side::kServer;
+    return plan;
+  }
+  plan.side = Side::kClient;
+  plan.server_name = request.peer_name;
+  if (request.peer_identities.empty()) {
+    return Refused{Code::kKeyUnavailable, "the kernel's request names no key"};
+  }
+  return plan;
 }
 
 Planning PlanClient(const Request& request, const SideSettings& settings,
@@ -99,6 +112,9 @@ Planning MakePlan(const Request& request, Consumer consumer,
     return *std::move(refused);
   }
   Plan plan;
+  if (request.auth_mode == AuthMode::kPsk) {
+    return PlanPsk(request, std::move(plan));
+  }
   plan.offer_sunrpc =
       consumer == Consumer::kNfsClient || consumer == Consumer::kNfsd;
   return request.kind == HandshakeKind::kClientHello

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "agent/ipc/wire_types.h"
+#include "agent/keyring/psk_lookup.h"
 #include "agent/monitor/settings.h"
 #include "agent/monitor/socket_facts.h"
 #include "agent/netlink/request.h"
@@ -31,6 +32,9 @@ struct Plan {
   std::vector<CipherSuite> suites;  // allowed, best first
   // Read the credential of the request's own keys first.
   std::optional<CertificateSerials> own_keys;
+  // With a PSK only: no credential, no trust.
+  bool psk = false;
+  std::vector<NamedPsk> psks;  // that a client offers, best first
 };
 
 struct NotYet {};  // something that the request needs is being loaded

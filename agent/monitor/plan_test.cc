@@ -17,6 +17,7 @@ class PlanTest : public ::testing::Test {
     request.peer_name = std::move(name);
     request.well_formed = well_formed_;
     request.certificate = own_keys_;
+    request.peer_identities = psks_;
     return MakePlan(request, InferConsumer(request), facts_, client_, server_);
   }
   void ExpectRefused(const Planning& planning, Code code) {
@@ -31,11 +32,30 @@ class PlanTest : public ::testing::Test {
   SideSettings server_{Loaded{3}, Loaded{4}};
   bool well_formed_ = true;
   std::optional<CertificateSerials> own_keys_;
+  std::vector<KeySerial> psks_;
 };
 
+// Whatever is wrong with the certificates.
+TEST_F(PlanTest, NeedsNoCertificateForAPsk) {
+  client_ = {Problem{Code::kTrustStoreUnusable, "", "a"}, Loading()};
+  server_ = client_;
+  psks_ = {7};
+  for (const HandshakeKind kind : {kClientHello, kServerHello}) {
+    const Planning planning = Make(kind, kPsk);
+    const Plan* plan = std::get_if<Plan>(&planning);
+    ASSERT_NE(plan, nullptr);
+    EXPECT_TRUE(plan->psk);
+    EXPECT_EQ(plan->side, kind == kClientHello ? Side::kClient : Side::kServer);
+    EXPECT_EQ(plan->trust, 0U);
+    EXPECT_EQ(plan->credential, 0U);
+    EXPECT_FALSE(plan->offer_sunrpc);
+    EXPECT_FALSE(plan->request_client_certificate);
+  }
+}
+
 TEST_F(PlanTest, RefusesWhatItCannotServe) {
-  ExpectRefused(Make(kClientHello, kPsk), Code::kUnsupportedAuthMode);
-  ExpectRefused(Make(kServerHello, kPsk), Code::kUnsupportedAuthMode);
+  ExpectRefused(Make(kClientHello, kPsk), Code::kKeyUnavailable);
+  ExpectRefused(Make(HandshakeKind{3}, kPsk), Code::kUnsupportedAuthMode);
   ExpectRefused(Make(HandshakeKind{3}, kX509, "a"), Code::kUnsupportedAuthMode);
   ExpectRefused(Make(kServerHello, AuthMode{4}), Code::kUnsupportedAuthMode);
   ExpectRefused(Make(kClientHello, kX509), Code::kNoPeerName);

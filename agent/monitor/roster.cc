@@ -61,6 +61,15 @@ void Roster::EndEarly(Worker& worker, JobId job) {
   }
 }
 
+Roster::Claim Roster::ClaimOf(const Worker& worker, JobId job) {
+  if (worker.running.contains(job)) {
+    return Claim::kRunning;
+  }
+  return std::ranges::find(worker.ended, job) == worker.ended.end()
+             ? Claim::kNotIts
+             : Claim::kEnded;
+}
+
 Roster::Claim Roster::TakeReport(Worker& worker, JobId job) {
   if (worker.running.erase(job) > 0) {
     return Claim::kRunning;

@@ -21,8 +21,8 @@ namespace ktlsd::agent {
 
 // How far a worker may be trusted with what the others hold: a pool for each
 // side, so that a worker that a client took over holds no handshake of ours as
-// a client.
-using Pool = Side;
+// a client; and one for PSKs, which can ask for no signature and no verdict.
+enum class Pool : uint8_t { kServer, kClient, kPsk };
 
 class Roster {
  public:
@@ -62,6 +62,7 @@ class Roster {
   static void EndEarly(Worker& worker, JobId job);
   // Whether `worker` may report `job` now, and that it has.
   enum class Claim : uint8_t { kRunning, kEnded, kNotIts };
+  static Claim ClaimOf(const Worker& worker, JobId job);
   static Claim TakeReport(Worker& worker, JobId job);
 
  private:

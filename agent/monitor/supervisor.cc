@@ -38,6 +38,7 @@ void Supervisor::Start(unsigned workers_per_pool) {
   for (unsigned i = 0; i < workers_per_pool; ++i) {
     add(ProcessRole::kWorker, Pool::kServer);
     add(ProcessRole::kWorker, Pool::kClient);
+    add(ProcessRole::kWorker, Pool::kPsk);
   }
 }
 

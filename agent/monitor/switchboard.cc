@@ -1,6 +1,7 @@
 #include "agent/monitor/switchboard.h"
 
 #include <array>
+#include <utility>
 #include <variant>
 
 namespace ktlsd::agent {
@@ -30,6 +31,9 @@ void Switchboard::AddVerifier(Link link) {
 // Gives each side its end. When that fails, one of the two is gone, which its
 // link to the monitor will tell.
 void Switchboard::Connect(Roster::Worker& worker, LinkTo to) {
+  if (worker.pool == Pool::kPsk) {
+    return;  // its jobs have no use for either
+  }
   Link* service =
       to == LinkTo::kKeeper ? resources_.keeper() : resources_.verifier();
   Result<std::pair<OwnedFd, OwnedFd>> pair = MakeLinkPair();
@@ -57,11 +61,34 @@ Status Switchboard::ReadWorker(WorkerId id) {
     if (!received.has_value()) {
       return Ok{};
     }
-    RETURN_IF_ERROR(OnReport(id, std::get<JobReport>(received->message)));
+    RETURN_IF_ERROR(std::visit(
+        [&](const auto& message) {
+          return Take(id, message, received->payload);
+        },
+        received->message));
   }
 }
 
-Status Switchboard::OnReport(WorkerId id, const JobReport& report) {
+// Of a job that the monitor has just ended it may still ask; it was told of the
+// end already, and waits for nothing.
+template <typename PskRequest>
+Status Switchboard::Take(WorkerId id, const PskRequest& request,
+                         ByteView payload) {
+  Roster::Worker* worker = roster_.Find(id);
+  switch (Roster::ClaimOf(*worker, request.job)) {
+    case Roster::Claim::kNotIts:
+      return Error{Code::kWorkerMisbehaved, "it asks about another's job"};
+    case Roster::Claim::kEnded:
+      return Ok{};
+    case Roster::Claim::kRunning:
+      break;
+  }
+  const Status served = desk_.psks().Serve(worker->link, request, payload);
+  worker->link.Wipe();
+  return served;
+}
+
+Status Switchboard::Take(WorkerId id, const JobReport& report, ByteView) {
   // What keeper and verifier noted of this job is on its way already. Should
   // their links fail, the event loop sees it too.
   static_cast<void>(ReadKeeper());

@@ -60,7 +60,10 @@ class Switchboard {
   void Handle(const Signed& notice) { desk_.OnSigned(notice.job); }
   void Handle(const Verdict& verdict) { desk_.OnVerdict(verdict); }
   void Handle(const Misbehaved& notice);
-  Status OnReport(WorkerId id, const JobReport& report);
+  // What a worker sends; a report has no payload.
+  Status Take(WorkerId id, const JobReport& report, ByteView nothing);
+  template <typename PskRequest>
+  Status Take(WorkerId id, const PskRequest& request, ByteView payload);
   void Connect(Roster::Worker& worker, LinkTo to);
 
   JobDesk& desk_;

@@ -27,6 +27,8 @@ class RemoteAuth {
   static RemoteAuth None() { return RemoteAuth(std::nullopt); }
   // A verified certificate without a key serial. nfsd takes it for mutual TLS.
   static RemoteAuth VerifiedCertificate() { return RemoteAuth(-1); }
+  // Whoever holds this PSK, which the handshake was made with.
+  static RemoteAuth Psk(KeySerial serial) { return RemoteAuth(serial); }
 
   std::optional<KeySerial> serial() const { return serial_; }
 

@@ -60,16 +60,6 @@ std::string ServerNameIndication(std::string_view name) {
   return parsed.ok() ? parsed->dns() : std::string();
 }
 
-std::vector<CipherSuite> Suites(const Job& job) {
-  std::vector<CipherSuite> suites;
-  for (const uint16_t suite : job.suites) {
-    if (suite != 0) {
-      suites.push_back(static_cast<CipherSuite>(suite));
-    }
-  }
-  return suites;
-}
-
 std::vector<Bytes> Protocols(const Job& job) {
   if ((job.flags & kOfferSunrpc) == 0) {
     return {};
@@ -85,8 +75,7 @@ uint32_t Microseconds(MonotonicTime::duration duration) {
 
 }  // namespace
 
-Connection::Connection(const Job& job, OwnedFd socket,
-                       std::optional<handshake::LocalCertificate> certificate,
+Connection::Connection(const Job& job, OwnedFd socket, OurSide ours,
                        JobServices& services, ktls::SocketOps& ktls_ops,
                        const Clock& clock)
     : job_(job),
@@ -94,24 +83,35 @@ Connection::Connection(const Job& job, OwnedFd socket,
       services_(services),
       ktls_ops_(ktls_ops),
       clock_(clock),
-      engine_(MakeEngine(std::move(certificate))),
+      engine_(MakeEngine(std::move(ours))),
       started_(clock.Now()) {
   SetNoDelay(socket_.borrow(), 1);
 }
 
-handshake::Engine Connection::MakeEngine(
-    std::optional<handshake::LocalCertificate> certificate) {
+std::vector<CipherSuite> Connection::Suites(const Job& job) {
+  std::vector<CipherSuite> suites;
+  for (const uint16_t suite : job.suites) {
+    if (suite != 0) {
+      suites.push_back(static_cast<CipherSuite>(suite));
+    }
+  }
+  return suites;
+}
+
+handshake::Engine Connection::MakeEngine(OurSide ours) {
   if (job_.side == Side::kServer) {
-    certificate_ = std::move(certificate);
+    certificate_ = std::move(ours.certificate);
     return handshake::Engine::Server();
   }
   handshake::ClientConfig config;
   config.server_name = ServerNameIndication(job_.server_name.view());
   config.suites = Suites(job_);
   config.alpn_protocols = Protocols(job_);
-  if (certificate) {
-    config.certificates = {*std::move(certificate)};
+  if (ours.certificate) {
+    config.certificates = {*std::move(ours.certificate)};
   }
+  psks_ = ours.psks;
+  config.psks = std::move(ours.psks);
   return handshake::Engine::Client(std::move(config));
 }
 
@@ -135,20 +135,13 @@ Connection::Step Connection::Advance() {
           [this](handshake::NeedPeerVerdict need) {
             return AskVerdict(*need.proof);
           },
-          // Jobs with PSKs are not handed to workers: no configuration that
-          // MakeEngine() or Configure() makes allows one.
-          [this](const handshake::NeedPskChoice&) { return UnexpectedPsk(); },
-          [this](const handshake::NeedPskBinder&) { return UnexpectedPsk(); },
-          [this](const handshake::NeedPskSecret&) { return UnexpectedPsk(); },
+          [this](const handshake::NeedPskChoice& need) { return Ask(need); },
+          [this](const handshake::NeedPskBinder& need) { return Ask(need); },
+          [this](const handshake::NeedPskSecret& need) { return Ask(need); },
           [this](handshake::Done) { return HandOver(); },
           [this](const Failed& failed) { return StartDraining(failed); },
       },
       engine_.wait());
-}
-
-Connection::Step Connection::UnexpectedPsk() {
-  engine_.Abort({Code::kInternal, "a PSK in a handshake with certificates"});
-  return Step::kAgain;
 }
 
 Connection::Step Connection::Write() {
@@ -194,6 +187,10 @@ Connection::Step Connection::Read(std::size_t bytes) {
 }
 
 Connection::Step Connection::Configure() {
+  if ((job_.flags & kUsePsk) != 0) {
+    engine_.Configure(PskServerConfig());
+    return Step::kAgain;
+  }
   if (!certificate_) {
     engine_.Configure(Error{Code::kNoCertificateConfigured,
                             "no certificate for this server"});

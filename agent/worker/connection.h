@@ -2,9 +2,9 @@
 // up to the keys in the kernel.
 //
 // Scope:     moves bytes between the socket and the Engine, keeps the
-//            deadlines, asks keeper and verifier through JobServices, and ends
-//            with a JobReport. The order of the hand-over is rules of the
-//            kernel, written down in docs/design/exact-reads.md.
+//            deadlines, asks keeper, verifier and monitor through JobServices,
+//            and ends with a JobReport. The order of the hand-over is rules of
+//            the kernel, written down in docs/design/exact-reads.md.
 // Layer:     agent/worker.
 // Threads:   belongs to one event loop.
 #pragma once
@@ -12,15 +12,21 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "agent/ipc/messages.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/hkdf.h"
 #include "base/owned_fd.h"
 #include "base/result.h"
+#include "base/session_keys.h"
+#include "handshake/codec/messages.h"
 #include "handshake/config.h"
 #include "handshake/engine.h"
 #include "handshake/peer_proof.h"
+#include "handshake/psk_wait.h"
 #include "ktls/socket_ops.h"
 
 namespace ktlsd::agent {
@@ -36,17 +42,32 @@ class JobServices {
       JobId job, const handshake::SignatureRequest& request) = 0;
   virtual Status RequestVerdict(JobId job,
                                 const handshake::PeerProof& proof) = 0;
+  // `index`: the place of the PSK in its job.
+  virtual Status RequestPskChoice(JobId job,
+                                  const handshake::OfferedPsks& offered,
+                                  std::span<const HashAlgorithm> hashes) = 0;
+  virtual Status RequestPskBinder(
+      JobId job, std::size_t index,
+      const handshake::PskBinderRequest& request) = 0;
+  virtual Status RequestPskSecret(
+      JobId job, std::size_t index,
+      const handshake::PskSecretRequest& request) = 0;
   // The socket is about to be used by the kernel: nothing of ours may watch
   // it any longer.
   virtual void StopWatching(BorrowedFd socket) = 0;
 };
 
+// Who we are in a handshake: the certificate of the credential that the job
+// names, or a client's PSKs.
+struct OurSide {
+  std::optional<handshake::LocalCertificate> certificate;
+  std::vector<handshake::PskName> psks;
+};
+
 class Connection {
  public:
-  // `certificate` is ours, when the job names a credential. `services`,
-  // `ktls_ops` and `clock` must outlive the connection.
-  Connection(const Job& job, OwnedFd socket,
-             std::optional<handshake::LocalCertificate> certificate,
+  // `services`, `ktls_ops` and `clock` must outlive the connection.
+  Connection(const Job& job, OwnedFd socket, OurSide ours,
              JobServices& services, ktls::SocketOps& ktls_ops,
              const Clock& clock);
 
@@ -58,6 +79,9 @@ class Connection {
 
   void OnSignature(Result<Bytes> signature);
   void OnVerdict(Status verdict);
+  void OnPskChoice(Result<std::optional<handshake::PskChoice>> choice);
+  void OnPskBinder(Result<HashSecret> binder);
+  void OnPskSecret(Result<HashSecret> secret);
   void OnDeadline();
   // The keeper or the verifier is gone, and with it what was asked of it.
   void OnServiceLost(const Error& error);
@@ -71,12 +95,18 @@ class Connection {
  private:
   enum class Step : uint8_t { kAgain, kWait };
   // What was asked of another process and has not been answered.
-  enum class Asked : uint8_t { kNothing, kSignature, kVerdict };
+  enum class Asked : uint8_t { kNothing, kSignature, kVerdict, kPsk };
 
-  handshake::Engine MakeEngine(
-      std::optional<handshake::LocalCertificate> certificate);
+  static std::vector<CipherSuite> Suites(const Job& job);
+  handshake::Engine MakeEngine(OurSide ours);
+  handshake::ServerConfig PskServerConfig() const;
   Step Advance();
-  Step UnexpectedPsk();
+  Step Ask(const handshake::NeedPskChoice& need);
+  Step Ask(const handshake::NeedPskBinder& need);
+  Step Ask(const handshake::NeedPskSecret& need);
+  std::size_t PlaceOf(ByteView identity) const;
+  template <typename Give>
+  void OnPsk(Give give);
   Step Write();
   Step Read(std::size_t bytes);
   Step Configure();
@@ -97,6 +127,7 @@ class Connection {
   ktls::SocketOps& ktls_ops_;
   const Clock& clock_;
   std::optional<handshake::LocalCertificate> certificate_;  // a server's
+  std::vector<handshake::PskName> psks_;                    // a client's
   handshake::Engine engine_;
   Asked asked_ = Asked::kNothing;
 

@@ -20,10 +20,12 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error_codes.h"
+#include "base/hkdf.h"
 #include "base/owned_fd.h"
 #include "base/result.h"
 #include "gtest/gtest.h"
 #include "handshake/credential.h"
+#include "handshake/local_psks.h"
 #include "handshake/peer_verifier.h"
 #include "handshake/server_name.h"
 #include "handshake/testing/local_peer.h"
@@ -62,11 +64,36 @@ class FakeServices final : public JobServices {
     verdict_requests.push_back(proof);
     return answer;
   }
+  // What these refer to lives until it is answered.
+  Status RequestPskChoice(JobId, const handshake::OfferedPsks& psks,
+                          std::span<const HashAlgorithm> wanted) override {
+    offered = &psks;
+    hashes.assign(wanted.begin(), wanted.end());
+    return answer;
+  }
+  Status RequestPskBinder(JobId, std::size_t index,
+                          const handshake::PskBinderRequest& request) override {
+    binder_request = &request;
+    binder_indices.push_back(index);
+    return answer;
+  }
+  Status RequestPskSecret(JobId, std::size_t index,
+                          const handshake::PskSecretRequest& request) override {
+    secret_request = &request;
+    secret_indices.push_back(index);
+    return answer;
+  }
   void StopWatching(BorrowedFd) override { stopped_watching = true; }
 
   Status answer = Ok{};
   std::vector<handshake::SignatureRequest> signature_requests;
   std::vector<handshake::PeerProof> verdict_requests;
+  const handshake::OfferedPsks* offered = nullptr;
+  std::vector<HashAlgorithm> hashes;
+  const handshake::PskBinderRequest* binder_request = nullptr;
+  std::vector<std::size_t> binder_indices;
+  const handshake::PskSecretRequest* secret_request = nullptr;
+  std::vector<std::size_t> secret_indices;
   bool stopped_watching = false;
 };
 
@@ -121,14 +148,14 @@ class ConnectionTest : public testing::Test {
   void Start(Side side) {
     connection_ = std::make_unique<Connection>(
         JobOf(side), std::move(ours_),
-        (side == Side::kServer ? server_ : client_).certificate(), services_,
-        ktls_, clock_);
+        OurSide{(side == Side::kServer ? server_ : client_).certificate(), {}},
+        services_, ktls_, clock_);
     connection_->Resume();
   }
 
   // What the connection of a client says first. Once.
   std::string HelloOf(const Job& job) {
-    Connection connection(job, std::move(ours_), std::nullopt, services_, ktls_,
+    Connection connection(job, std::move(ours_), OurSide(), services_, ktls_,
                           clock_);
     connection.Resume();
     std::string hello(4096, 0);
@@ -202,7 +229,52 @@ class ConnectionTest : public testing::Test {
       connection_->OnVerdict(verdict_);
       return true;
     }
+    return AnswerAboutPsks();
+  }
+
+  // As the monitor would, with psks_.
+  bool AnswerAboutPsks() {
+    if (services_.offered != nullptr) {
+      const auto* offered = std::exchange(services_.offered, nullptr);
+      connection_->OnPskChoice(psks_.Choose(*offered, services_.hashes));
+      return true;
+    }
+    if (services_.binder_request != nullptr) {
+      const auto* request = std::exchange(services_.binder_request, nullptr);
+      connection_->OnPskBinder(psks_.Binder(*request));
+      return true;
+    }
+    if (services_.secret_request != nullptr) {
+      const auto* request = std::exchange(services_.secret_request, nullptr);
+      connection_->OnPskSecret(psk_failure_ ? Result<HashSecret>(*psk_failure_)
+                                            : psks_.HandshakeSecret(*request));
+      return true;
+    }
     return false;
+  }
+
+  // Ours, of a job with PSKs; a client offers those of psks_.
+  void StartWithPsks(Side side) {
+    Job job = JobOf(side);
+    job.credential = 0;
+    job.flags = kUsePsk;
+    job.server_name = {};
+    OurSide ours;
+    if (side == Side::kClient) {
+      ours.psks = psks_.names();
+    }
+    connection_ = std::make_unique<Connection>(
+        job, std::move(ours_), std::move(ours), services_, ktls_, clock_);
+    connection_->Resume();
+  }
+
+  static handshake::LocalPeer PeerWithPsks(Side side,
+                                           const handshake::LocalPsks& psks) {
+    handshake::LocalPeerSetup setup;
+    setup.psks = &psks;
+    setup.server.psk = handshake::PskPolicy::kRequire;
+    return side == Side::kServer ? handshake::LocalPeer::Server(setup)
+                                 : handshake::LocalPeer::Client(setup);
   }
 
   std::string_view ReportedCode() const {
@@ -225,6 +297,8 @@ class ConnectionTest : public testing::Test {
   FakeServices services_;
   ktls::FakeSocketOps ktls_;
   Status verdict_ = Ok{};
+  handshake::LocalPsks psks_;
+  std::optional<Error> psk_failure_;
   std::unique_ptr<Connection> connection_;
 };
 
@@ -378,6 +452,82 @@ TEST_P(ConnectionOfEachSide, EndsWithTheKeeper) {
   clock_.Advance(milliseconds(200));
   connection_->OnDeadline();
   EXPECT_EQ(ReportedCode(), "keeper_unavailable");
+}
+
+// --- PSKs ---
+
+const Bytes kFirstPsk = {'N', 'V', 'M', 'e', '1', 'R', '0', '2', ' ', 'a'};
+const Bytes kSecondPsk = {'N', 'V', 'M', 'e', '1', 'R', '0', '1', ' ', 'b'};
+
+TEST_P(ConnectionOfEachSide, EndsWithTheKeysOfAPsk) {
+  ASSERT_TRUE(psks_.Add(kFirstPsk, Bytes(48, 1)).ok());
+  ASSERT_TRUE(psks_.Add(kSecondPsk, Bytes(32, 2)).ok());
+  handshake::LocalPsks theirs;
+  ASSERT_TRUE(theirs.Add(kSecondPsk, Bytes(32, 2)).ok());
+  StartWithPsks(GetParam());
+  handshake::LocalPeer peer = PeerWithPsks(Opposite(GetParam()), theirs);
+  Exchange(peer, OurCredential());
+  ASSERT_EQ(ReportedCode(), "success");
+  EXPECT_TRUE(peer.done());
+  EXPECT_EQ(connection_->report()->suite, 0x1301);  // of the PSK's hash
+  EXPECT_EQ(connection_->report()->our_scheme, 0);
+  // The place in the job's list; a server has but the one chosen for it.
+  const bool client = GetParam() == Side::kClient;
+  EXPECT_EQ(services_.secret_indices,
+            std::vector<std::size_t>{client ? 1U : 0U});
+  EXPECT_EQ(services_.binder_indices, client ? (std::vector<std::size_t>{0, 1})
+                                             : std::vector<std::size_t>{0});
+}
+
+TEST_P(ConnectionOfEachSide, EndsWithAWrongPskInABadBinder) {
+  ASSERT_TRUE(psks_.Add(kFirstPsk, Bytes(48, 1)).ok());
+  handshake::LocalPsks theirs;
+  ASSERT_TRUE(theirs.Add(kFirstPsk, Bytes(48, 9)).ok());
+  StartWithPsks(GetParam());
+  handshake::LocalPeer peer = PeerWithPsks(Opposite(GetParam()), theirs);
+  Exchange(peer, OurCredential());
+  clock_.Advance(milliseconds(200));
+  connection_->OnDeadline();
+  const bool client = GetParam() == Side::kClient;
+  EXPECT_EQ(ReportedCode(), client ? "alert_received" : "bad_psk_binder");
+  EXPECT_EQ(client ? connection_->report()->alert_received
+                   : connection_->report()->alert_sent,
+            static_cast<uint8_t>(Alert::kDecryptError));
+}
+
+TEST_P(ConnectionOfEachSide, EndsWhenNoPskIsKnown) {
+  ASSERT_TRUE(psks_.Add(kFirstPsk, Bytes(48, 1)).ok());
+  handshake::LocalPsks theirs;
+  ASSERT_TRUE(theirs.Add(kSecondPsk, Bytes(32, 2)).ok());
+  StartWithPsks(GetParam());
+  handshake::LocalPeer peer = PeerWithPsks(Opposite(GetParam()), theirs);
+  Exchange(peer, OurCredential());
+  clock_.Advance(milliseconds(200));
+  connection_->OnDeadline();
+  EXPECT_EQ(ReportedCode(), GetParam() == Side::kClient
+                                ? "alert_received"
+                                : "unknown_psk_identity");
+}
+
+TEST_P(ConnectionOfEachSide, ReportsWhatTheMonitorRefused) {
+  ASSERT_TRUE(psks_.Add(kFirstPsk, Bytes(48, 1)).ok());
+  psk_failure_ = Error{Code::kKeyRejected, "revoked"};
+  StartWithPsks(GetParam());
+  handshake::LocalPeer peer = PeerWithPsks(Opposite(GetParam()), psks_);
+  Exchange(peer, OurCredential());
+  clock_.Advance(milliseconds(200));
+  connection_->OnDeadline();
+  EXPECT_EQ(ReportedCode(), "key_rejected");
+}
+
+// A server's certificate is no substitute.
+TEST_F(ConnectionTest, TakesNoHandshakeWithoutAPsk) {
+  StartWithPsks(Side::kServer);
+  handshake::LocalPeer peer = Peer(Side::kClient);
+  Exchange(peer, server_);
+  clock_.Advance(milliseconds(200));
+  connection_->OnDeadline();
+  EXPECT_EQ(ReportedCode(), "no_common_psk");
 }
 
 INSTANTIATE_TEST_SUITE_P(Connection, ConnectionOfEachSide,

@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "agent/ipc/chain.h"
+#include "agent/worker/psk_requests.h"
 #include "base/error_codes.h"
 #include "handshake/chain_facts.h"
 
@@ -60,7 +61,8 @@ void Worker::OnReady(EventLoop::Token token) {
         loop_.Stop();
         return;
       }
-      return SendReports();
+      SendReports();
+      return ResumeBlocked();
     }
     case kKeeperToken:
       if (!ReadKeeper().ok()) {
@@ -109,11 +111,13 @@ Status Worker::ReadMonitor() {
 
 Status Worker::Handle(const Job& job, Received<ToWorker>& received) {
   WaitingJob waiting{job, std::move(received.descriptors.front())};
+  ASSIGN_OR_RETURN(std::vector<handshake::PskName> psks,
+                   PsksOf(job, received.payload));
   const auto known = certificates_.find(job.credential);
   if (job.credential == 0) {
-    Start(std::move(waiting), std::nullopt);
+    Start(std::move(waiting), {std::nullopt, std::move(psks)});
   } else if (known != certificates_.end()) {
-    Start(std::move(waiting), known->second);
+    Start(std::move(waiting), {known->second, {}});
   } else {
     const Status asked = AskChain(waiting);
     if (!asked.ok()) {
@@ -159,12 +163,11 @@ Status Worker::Handle(const Forget& forget, Received<ToWorker>&) {
 
 // --- Jobs ---
 
-void Worker::Start(WaitingJob waiting,
-                   std::optional<handshake::LocalCertificate> certificate) {
+void Worker::Start(WaitingJob waiting, OurSide ours) {
   const JobId job = waiting.job.job;
-  auto connection = std::make_unique<Connection>(
-      waiting.job, std::move(waiting.socket), std::move(certificate), *this,
-      ktls_ops_, clock_);
+  auto connection =
+      std::make_unique<Connection>(waiting.job, std::move(waiting.socket),
+                                   std::move(ours), *this, ktls_ops_, clock_);
   const EventLoop::Token token = job + kFirstJobToken;
   const Status watched = loop_.Watch(connection->socket(), token);
   if (!watched.ok()) {
@@ -200,7 +203,7 @@ void Worker::KeepDeadline(JobId job, RunningJob& running) {
   }
 }
 
-// Tries again what a full link to the keeper or the verifier kept back.
+// Tries again what a full link kept back.
 void Worker::ResumeBlocked() {
   for (const JobId job : std::exchange(blocked_, {})) {
     if (Connection* connection = Find(job)) {
@@ -309,7 +312,7 @@ void Worker::Handle(const ChainReply& reply, ByteView payload) {
 void Worker::StartWaiting(CredentialId credential) {
   for (WaitingJob& waiting : std::exchange(waiting_, {})) {
     if (waiting.job.credential == credential) {
-      Start(std::move(waiting), certificates_.at(credential));
+      Start(std::move(waiting), {certificates_.at(credential), {}});
     } else {
       waiting_.push_back(std::move(waiting));
     }

@@ -1,8 +1,8 @@
 // The worker process: runs handshakes for the monitor, and knows nothing else.
 //
 // Scope:     takes jobs from the monitor's link, asks the keeper for chains and
-//            signatures and the verifier for verdicts, and reports each job
-//            once.
+//            signatures, the verifier for verdicts and the monitor for what is
+//            computed with PSKs, and reports each job once.
 // Layer:     agent/worker.
 // Threads:   belongs to one event loop.
 // Privilege: none; what it can still do when it is taken over is in
@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -41,6 +42,12 @@ class Worker final : public JobServices {
   Status RequestSignature(JobId job,
                           const handshake::SignatureRequest& request) override;
   Status RequestVerdict(JobId job, const handshake::PeerProof& proof) override;
+  Status RequestPskChoice(JobId job, const handshake::OfferedPsks& offered,
+                          std::span<const HashAlgorithm> hashes) override;
+  Status RequestPskBinder(JobId job, std::size_t index,
+                          const handshake::PskBinderRequest& request) override;
+  Status RequestPskSecret(JobId job, std::size_t index,
+                          const handshake::PskSecretRequest& request) override;
   void StopWatching(BorrowedFd socket) override;
 
  private:
@@ -72,13 +79,15 @@ class Worker final : public JobServices {
   Status Handle(const TakeLink& take, Received<ToWorker>& received);
   Status Handle(const EndJob& end, Received<ToWorker>& received);
   Status Handle(const Forget& forget, Received<ToWorker>& received);
+  Status Handle(const ChoiceReply& reply, Received<ToWorker>& received);
+  Status Handle(const BinderReply& reply, Received<ToWorker>& received);
+  Status Handle(const SecretReply& reply, Received<ToWorker>& received);
   void Handle(const ChainReply& reply, ByteView payload);
   void Handle(const SignReply& reply, ByteView payload);
 
   Status AskChain(const WaitingJob& waiting);
   void AskChains();
-  void Start(WaitingJob waiting,
-             std::optional<handshake::LocalCertificate> certificate);
+  void Start(WaitingJob waiting, OurSide ours);
   void StartWaiting(CredentialId credential);
   void RefuseWaiting(JobId job, const Error& error);
   void AfterEvent(JobId job);

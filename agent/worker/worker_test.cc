@@ -13,17 +13,23 @@
 #include <variant>
 
 #include "agent/ipc/chain.h"
+#include "agent/ipc/identities.h"
 #include "agent/ipc/link.h"
 #include "agent/ipc/messages.h"
 #include "agent/ipc/wire_types.h"
+#include "agent/worker/psk_requests.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error_codes.h"
+#include "base/hkdf.h"
+#include "base/key_access.h"
 #include "base/owned_fd.h"
 #include "base/result.h"
 #include "gtest/gtest.h"
 #include "handshake/credential.h"
 #include "handshake/crypto/digest.h"
+#include "handshake/crypto/key_share.h"
+#include "handshake/local_psks.h"
 #include "handshake/peer_proof.h"
 #include "handshake/peer_verifier.h"
 #include "handshake/server_name.h"
@@ -307,6 +313,158 @@ TEST_F(WorkerTest, SaysNothingOfAJobThatWasEnded) {
   EXPECT_EQ(::recv(peer_socket_.raw(), byte.data(), 1, 0), 0);  // closed
   SendJob(2, /*total_ms=*/50);
   EXPECT_EQ(AwaitReport().job, 2U);
+}
+
+// --- PSKs: this test is the monitor ---
+
+const Bytes kPsk = {'N', 'V', 'M', 'e', '1', 'R', '0', '2', ' ', 'a'};
+
+class PskWorkerTest : public WorkerTest {
+ protected:
+  PskWorkerTest() {
+    EXPECT_TRUE(psks_.Add(kPsk, Bytes(48, 1)).ok());
+    setup_.psks = &psks_;
+    setup_.server.psk = handshake::PskPolicy::kRequire;
+  }
+
+  void SendPskJob(JobId id, Side side) {
+    auto pair = ktls::ConnectLoopback().value();
+    peer_socket_ = std::move(pair.client);
+    Job job;
+    job.job = id;
+    job.side = side;
+    job.suites = {0x1302};
+    job.flags = kUsePsk;
+    job.first_byte_ms = job.progress_ms = job.total_ms = 5000;
+    Bytes identities;
+    if (side == Side::kClient) {
+      job.psk_hashes[0] = WirePskHash::kSha384;
+      AppendIdentity(kPsk, identities);
+    }
+    const std::array<BorrowedFd, 1> socket = {pair.server.borrow()};
+    EXPECT_TRUE(monitor_->Send(job, identities, socket).ok());
+  }
+
+  void AnswerBinder() {
+    const auto asked = std::get<BinderRequest>(Await<FromWorker>(*monitor_));
+    const auto binder =
+        psks_.Binder({kPsk, FromWire(asked.hash),
+                      handshake::HashValue(asked.transcript_hash.view())});
+    BinderReply reply;
+    reply.job = asked.job;
+    reply.outcome = Outcome::Success();
+    ASSERT_TRUE(monitor_->Send(reply, binder->Reveal(KeyAccess())).ok());
+  }
+
+  void AnswerSecret(Outcome outcome = Outcome::Success()) {
+    const auto received = AwaitReceived<FromWorker>(*monitor_);
+    const auto asked = std::get<SecretRequest>(received->message);
+    SecretReply reply;
+    reply.job = asked.job;
+    reply.outcome = outcome;
+    if (!outcome.ok()) {
+      ASSERT_TRUE(monitor_->Send(reply).ok());
+      return;
+    }
+    const auto secret = psks_.HandshakeSecret(
+        {kPsk, FromWire(asked.hash),
+         handshake::SharedSecret(KeyAccess(), received->payload)});
+    ASSERT_TRUE(monitor_->Send(reply, secret->Reveal(KeyAccess())).ok());
+  }
+
+  void ReadOnce(handshake::LocalPeer& peer) {
+    ASSERT_TRUE(peer.wants().has_value());
+    Bytes bytes(*peer.wants());
+    const ssize_t count =
+        ::recv(peer_socket_.raw(), bytes.data(), bytes.size(), 0);
+    ASSERT_GT(count, 0);
+    peer.engine().Feed(ByteView(bytes).first(static_cast<std::size_t>(count)));
+    peer.Settle();
+  }
+
+  handshake::LocalPsks psks_;
+  handshake::LocalPeerSetup setup_;
+};
+
+TEST_F(PskWorkerTest, MakesAServersHandshake) {
+  SendPskJob(1, Side::kServer);
+  handshake::LocalPeer peer = handshake::LocalPeer::Client(setup_);
+  Flush(peer);
+  const auto received = AwaitReceived<FromWorker>(*monitor_);
+  const auto asked = std::get<ChoiceRequest>(received->message);
+  EXPECT_EQ(asked.job, 1U);
+  EXPECT_EQ(asked.sha256, 0);  // no suite of it is allowed
+  EXPECT_EQ(asked.sha384, 1);
+  EXPECT_EQ(ParseIdentities(received->payload, asked.identities).value(),
+            std::vector<Bytes>{kPsk});
+  ChoiceReply reply;
+  reply.job = 1;
+  reply.outcome = Outcome::Success();
+  reply.chosen = 1;
+  reply.hash = WirePskHash::kSha384;
+  ASSERT_TRUE(monitor_->Send(reply).ok());
+  AnswerBinder();
+  AnswerSecret();
+  while (!peer.done()) {
+    ASSERT_EQ(peer.failure(), nullptr);
+    if (peer.wants()) {
+      ReadOnce(peer);
+    }
+    Flush(peer);
+  }
+  const JobReport report = AwaitReport();
+  EXPECT_TRUE(report.outcome.ok());
+  EXPECT_EQ(report.suite, 0x1302);
+}
+
+TEST_F(PskWorkerTest, MakesAClientsHandshake) {
+  SendPskJob(1, Side::kClient);
+  AnswerBinder();
+  handshake::LocalPeer peer = handshake::LocalPeer::Server(setup_);
+  while (peer.engine().output().empty()) {
+    ReadOnce(peer);
+  }
+  Flush(peer);
+  AnswerSecret();
+  while (!peer.done()) {
+    ReadOnce(peer);
+  }
+  EXPECT_TRUE(AwaitReport().outcome.ok());
+}
+
+TEST_F(PskWorkerTest, ReportsWhatTheMonitorRefused) {
+  SendPskJob(1, Side::kClient);
+  AnswerBinder();
+  handshake::LocalPeer peer = handshake::LocalPeer::Server(setup_);
+  while (peer.engine().output().empty()) {
+    ReadOnce(peer);
+  }
+  Flush(peer);
+  AnswerSecret(Outcome::Failure(Code::kKeyRejected));
+  EXPECT_EQ(AwaitReport().outcome.code(), Code::kKeyRejected);
+}
+
+// Of a flood of identities the first ones are asked about.
+TEST(PskRequests, SendOnWhatAMessageTakes) {
+  auto pair = MakeLinkPair().value();
+  Link worker(std::move(pair.first));
+  Link monitor(std::move(pair.second));
+  const auto asked_of = [&](std::size_t count, std::size_t size) {
+    handshake::OfferedPsks offered;
+    offered.identities.resize(count, {Bytes(size, 'a'), 0});
+    const std::vector<HashAlgorithm> hashes = {HashAlgorithm::kSha256};
+    EXPECT_TRUE(SendChoiceRequest(worker, 1, offered, hashes).ok());
+    const auto received = monitor.Receive<FromWorker>();
+    EXPECT_TRUE(received.ok() && received->has_value());
+    const auto asked = std::get<ChoiceRequest>((*received)->message);
+    EXPECT_TRUE(ParseIdentities((*received)->payload, asked.identities).ok());
+    return asked.identities;
+  };
+  EXPECT_EQ(asked_of(1, 10), 1);
+  EXPECT_EQ(asked_of(500, 10), kMaxOfferedPsks);
+  EXPECT_EQ(asked_of(32, kMaxIdentityBytes),
+            kMaxIdentitiesBytes / (kMaxIdentityBytes + 2));
+  EXPECT_EQ(asked_of(3, 65'535), 3);  // as empty ones
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/keyring/testing/fake_keyrings.h"
 #include "agent/monitor/job_desk.h"
 #include "agent/monitor/switchboard.h"
 #include "agent/netlink/testing/fake_handshake_kernel.h"
@@ -60,22 +61,11 @@ class RecordingLog final : public LogSink {
   std::vector<std::string> lines_;
 };
 
-class FakeKeyrings final : public Keyrings {
- public:
-  Result<Pair> Read(const CertificateSerials& serials) override {
-    if (serials.certificate != 5 || serials.private_key != 6) {
-      return Error{Code::kKeyUnavailable, "no such key"};
-    }
-    KeyPayload payload(3);
-    std::memcpy(payload.writable().data(), "CCK", 3);
-    return Pair{std::move(payload), 2};
-  }
-};
-
 class World : public ::testing::Test {
  protected:
   static constexpr WorkerId kServerWorker = 1;
   static constexpr WorkerId kClientWorker = 2;
+  static constexpr WorkerId kPskWorker = 3;
   static constexpr uint16_t kSuite = 0x1302;
 
   World() { ShowKeys(52); }
@@ -100,6 +90,16 @@ class World : public ::testing::Test {
   }
   Request NfsMtls() {
     return Make(HandshakeKind::kClientHello, AuthMode::kX509, "server");
+  }
+  Request NvmeHost(std::vector<KeySerial> keys) {
+    Request request = Make(HandshakeKind::kClientHello, AuthMode::kPsk);
+    request.peer_identities = std::move(keys);
+    return request;
+  }
+  Request NvmeTarget(std::optional<KeySerial> keyring = std::nullopt) {
+    Request request = Make(HandshakeKind::kServerHello, AuthMode::kPsk);
+    request.keyring = keyring;
+    return request;
   }
   void Ask(Request request) {
     kernel_.Queue(std::move(request));
@@ -138,6 +138,8 @@ class World : public ::testing::Test {
                            PlayedBy(workers_[kServerWorker], ends_));
     switchboard_.AddWorker(kClientWorker, Pool::kClient,
                            PlayedBy(workers_[kClientWorker], ends_));
+    switchboard_.AddWorker(kPskWorker, Pool::kPsk,
+                           PlayedBy(workers_[kPskWorker], ends_));
   }
   void Start() {
     StartServices();

@@ -1,0 +1,98 @@
+// The jobs that the monitor ends by itself: a role is gone, the time is over,
+// the daemon stops.
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/monitor/job_desk.h"
+
+namespace ktlsd::agent {
+
+void JobDesk::FailUnsigned() {
+  std::set<JobId> jobs;
+  for (const auto& [id, job] : running_) {
+    if (job.plan.credential != 0 && !job.evidence.signed_once) {
+      jobs.insert(id);
+    }
+  }
+  FailJobsOf(jobs, Code::kKeeperUnavailable, "the keeper is gone");
+}
+
+void JobDesk::FailUnverified() {
+  std::set<JobId> jobs;
+  for (const auto& [id, job] : running_) {
+    if (job.plan.trust != 0 && !job.evidence.verdict.has_value()) {
+      jobs.insert(id);
+    }
+  }
+  FailJobsOf(jobs, Code::kVerifierUnavailable, "the verifier is gone");
+}
+
+std::set<WorkerId> JobDesk::Overdue() const {
+  std::set<WorkerId> workers;
+  for (const auto& [id, job] : running_) {
+    if (job.ticket.deadline <= around_.clock.Now()) {
+      workers.insert(job.worker);
+    }
+  }
+  return workers;
+}
+
+std::set<WorkerId> JobDesk::EndOverdue() {
+  const MonotonicTime now = around_.clock.Now();
+  answers_.OnTime();
+  std::set<JobId> late;
+  std::set<JobId> stuck;
+  std::set<WorkerId> hanging;
+  for (const auto& [id, job] : running_) {
+    if (job.ticket.deadline > now) {
+      continue;
+    }
+    const Roster::Worker* worker = around_.roster.Find(job.worker);
+    if (worker != nullptr && now - worker->last_report > kWorkersMargin) {
+      hanging.insert(job.worker);
+      stuck.insert(id);
+    } else {
+      late.insert(id);
+    }
+  }
+  // A worker ends a job before its time is over and says why: a job that is
+  // still here has no peer to blame.
+  FailJobsOf(stuck, Code::kWorkerDied, "the worker does not answer");
+  FailJobsOf(late, Code::kTooBusy, "the worker is late");
+  UseRoom();
+  return hanging;
+}
+
+std::optional<MonotonicTime> JobDesk::NextWake() const {
+  std::optional<MonotonicTime> first = answers_.NextWake();
+  const auto consider = [&first](MonotonicTime time) {
+    first = std::min(first.value_or(time), time);
+  };
+  for (const auto& [id, job] : running_) {
+    consider(job.ticket.deadline);
+  }
+  for (const Ticket& ticket : queue_) {
+    consider(ticket.deadline - kWorkersMargin);
+  }
+  return first;
+}
+
+void JobDesk::Close() {
+  closed_ = true;
+  Account stopping;
+  stopping.reason = "the agent is stopping";
+  for (Ticket& ticket : std::exchange(queue_, {})) {
+    answers_.FailNow(std::move(ticket), Code::kShuttingDown, stopping);
+  }
+  for (auto& [id, job] : std::exchange(running_, {})) {
+    static_cast<void>(
+        around_.socket_ops.Shutdown(job.ticket.upcall.socket(), SHUT_RDWR));
+    psks_.End(id);
+    answers_.FailNow(std::move(job.ticket), Code::kShuttingDown, stopping);
+  }
+  answers_.SendAll();
+}
+
+}  // namespace ktlsd::agent

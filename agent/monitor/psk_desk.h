@@ -1,0 +1,100 @@
+// The PSKs of jobs: what a worker may have of them, and what it had.
+//
+// Scope:     looks up the keys of a request, computes binders and Handshake
+//            Secrets with them, and answers the worker. The key is read for
+//            each of them and wiped; no worker gets it, or an Early Secret.
+//            That a job is the worker's own is checked before
+//            (switchboard.h).
+// Layer:     agent/monitor.
+// Threads:   one thread; never blocks.
+// Design:    docs/design/process-model.md
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/ipc/link.h"
+#include "agent/ipc/messages.h"
+#include "agent/keyring/keyrings.h"
+#include "agent/keyring/psk_lookup.h"
+#include "agent/monitor/plan.h"
+#include "agent/netlink/request.h"
+#include "base/hkdf.h"
+#include "base/result.h"
+
+namespace ktlsd::agent {
+
+// What is known of the PSK of a job, from nobody but this desk.
+struct PskEvidence {
+  // The one whose Handshake Secret the worker was given, after a binder.
+  std::optional<NamedPsk> used;
+  // Why the monitor could not do what was asked.
+  std::optional<Code> failure;
+  std::string reason;
+  int os_error = 0;
+  // For the log: of the one that is used or was chosen, else of the first that
+  // was offered.
+  std::string identity;
+  KeySerial serial = 0;  // of the same; 0: no key of ours
+};
+
+class PskDesk {
+ public:
+  // `keyrings` must outlive this.
+  explicit PskDesk(Keyrings& keyrings)
+      : keyrings_(keyrings), lookup_(keyrings) {}
+
+  void SetDefaultHash(HashAlgorithm hash) { lookup_.SetDefaultHash(hash); }
+
+  // Begins a job with a PSK: puts into `plan` what a client offers, and takes
+  // away the suites that fit none of it. Keys that cannot be used are left out
+  // while there are others.
+  // Errors: kKeyUnavailable, kKeyRejected  of the first key of the request
+  //         kCipherNotOffloadable  this kernel has no suite for the PSKs
+  Status Begin(JobId job, const Request& request, Plan& plan);
+  // Of any job, also one without a PSK.
+  void End(JobId job) { jobs_.erase(job); }
+  PskEvidence EvidenceOf(JobId job) const;
+
+  // Answer one request of the job's worker, the payload behind it included.
+  // Each may be asked once, a client's binder once more after a
+  // HelloRetryRequest; the secret only after a binder, and nothing after it.
+  // Errors: kWorkerMisbehaved it asked for more, or reads no answers
+  Status Serve(Link& worker, const ChoiceRequest& request, ByteView identities);
+  Status Serve(Link& worker, const BinderRequest& request, ByteView nothing);
+  Status Serve(Link& worker, const SecretRequest& request, ByteView ecdhe);
+
+ private:
+  struct Usable {
+    NamedPsk psk;
+    unsigned binders = 0;  // that were given
+  };
+  struct Job {
+    Side side{};
+    bool choice_asked = false;
+    // Of a server: where its client's PSK may be.
+    std::vector<KeySerial> keys;  // empty: all of `keyring`
+    std::optional<KeySerial> keyring;
+    std::vector<Usable> usable;  // what is offered, or the one chosen
+    PskEvidence evidence;
+  };
+
+  Status BeginClient(Job& job, const Request& request, Plan& plan);
+  Result<std::optional<PskLookup::Found>> Choose(
+      const Job& job, const std::vector<Bytes>& identities,
+      const std::vector<HashAlgorithm>& hashes);
+  Result<Job*> Find(JobId id);
+  template <typename Request>
+  static Result<Usable*> UsableOf(Job& job, const Request& request);
+  Result<HashSecret> MakeBinder(const NamedPsk& psk,
+                                const BinderRequest& request);
+  Result<HashSecret> MakeSecret(const NamedPsk& psk, ByteView ecdhe);
+
+  Keyrings& keyrings_;
+  PskLookup lookup_;
+  std::map<JobId, Job> jobs_;
+};
+
+}  // namespace ktlsd::agent
