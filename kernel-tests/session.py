@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 import pki
-from beds import console, uml
+from beds import console, modules, uml
 from cases import Case
 from report import Outcome
 
@@ -76,6 +76,14 @@ def _stage(agent: pathlib.Path, session: Session) -> None:
     for name, place in others.items():
         if place.is_file():
             shutil.copy2(place, session.agent_dir / name)
+
+
+def stage_modules(session: Session, root: pathlib.Path) -> None:
+    """Copies what make-modules has built for the root's kernel, if it has."""
+    built = modules.place(uml.kernel_version(root))
+    if built.is_dir():
+        shutil.copytree(built, session.agent_dir / "modules" / built.name,
+                        dirs_exist_ok=True)
 
 
 def _has_sanitizer(program: pathlib.Path) -> bool:
