@@ -73,7 +73,7 @@ TEST_F(SupervisorTest, ClosesWhatCouldNotBeStarted) {
   ASSERT_EQ(::setenv("KTLSD_TEST_HUGE", huge.c_str(), 1), 0);
   supervisor_.Start(1);
   ::unsetenv("KTLSD_TEST_HUGE");
-  EXPECT_EQ(log_.Count("event=process_ended", "cannot start a process"), 4);
+  EXPECT_EQ(log_.Count("event=process_ended", "cannot start a process"), 5);
   supervisor_.Close();
   EXPECT_TRUE(supervisor_.all_ended());
 }
@@ -92,8 +92,8 @@ TEST_F(SupervisorTest, StartsAgainWhatItCouldNotWatch) {
 // The role "worker" of main() does what no worker does.
 TEST_F(SupervisorTest, SaysWhoMisbehaved) {
   supervisor_.Start(1);
-  RunUntil([&] { return log_.Count("event=process_misbehaved") == 2; });
-  EXPECT_EQ(log_.Count("event=process_misbehaved", "role=worker"), 2);
+  RunUntil([&] { return log_.Count("event=process_misbehaved") == 3; });
+  EXPECT_EQ(log_.Count("event=process_misbehaved", "role=worker"), 3);
 }
 
 TEST_F(SupervisorTest, ReplacesQuietlyWhatHadItsShare) {
@@ -106,8 +106,8 @@ TEST_F(SupervisorTest, ReplacesQuietlyWhatHadItsShare) {
   ASSERT_NE(worker, nullptr);
   switchboard_.OnTime();
   supervisor_.OnTime();
-  EXPECT_EQ(log_.Count("event=process_replaced", "role=worker"), 2);
-  EXPECT_EQ(log_.Count("role=worker"), 2) << log_.All();
+  EXPECT_EQ(log_.Count("event=process_replaced", "role=worker"), 3);
+  EXPECT_EQ(log_.Count("role=worker"), 3) << log_.All();
 }
 
 std::string Target(int descriptor) {
