@@ -4,7 +4,7 @@
  *
  * HOST must be in the server's certificate. Exit status 0 only when the server
  * said with close_notify that the file is complete. */
-#define _GNU_SOURCE
+#define _GNU_SOURCE /* NOLINT(bugprone-reserved-identifier) */
 #include <errno.h>
 #include <fcntl.h>
 #include <ktlsd.h>
