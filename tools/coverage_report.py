@@ -4,6 +4,9 @@ import dataclasses
 import re
 
 
+NEAR = 3  # lines before a run that a reason may name it by
+
+
 @dataclasses.dataclass
 class File:
     lines: dict[int, int] = dataclasses.field(default_factory=dict)
@@ -118,15 +121,15 @@ def judge(runs: list[Run], reasons: list[Reason], texts: dict[str, list[str]]
           ) -> tuple[list[tuple[Run, str]], list[Run], list[str]]:
     """Runs with a reason, runs without, and complaints about reasons.
 
-    A reason names one line of its file: of a run, or the one before a run. A
-    text that is there twice would excuse a place that nobody looked at.
+    A reason names one line of its file: of a run, or of the NEAR lines before
+    it. A text that is there twice would excuse a place that nobody looked at.
     """
     found: dict[tuple[str, int], str] = {}
     complaints = []
     for reason in reasons:
         lines = places(reason, texts)
         fits = [run for run in runs if run.file == reason.file and
-                run.first - 1 <= (lines or [0])[0] < run.first + len(run.texts)]
+                run.first - NEAR <= (lines or [0])[0] < run.first + len(run.texts)]
         if len(lines) > 1:
             complaints.append(f"uncovered.txt: in {len(lines)} lines of the "
                               f"file: {reason.file} | {reason.text}")
