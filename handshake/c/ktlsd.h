@@ -25,6 +25,8 @@
  *   not a getter.
  * - An object is used by one thread at a time; different objects are
  *   independent. Nothing is global.
+ * - No thread is cancelled inside (pthread_cancel(3)): a request waits until
+ *   the function has returned.
  * - After KTLSD_NO_MEMORY or KTLSD_INTERNAL an engine is over; a config is as
  *   it was before the call.
  */
@@ -363,6 +365,8 @@ KTLSD_API int ktlsd_engine_install(ktlsd_engine* engine, int fd) KTLSD_NOEXCEPT;
  * do before the next call: a non-blocking socket (or one with SO_RCVTIMEO or
  * SO_SNDTIMEO) is to be polled for input (KTLSD_WANT_READ) or room
  * (KTLSD_WANT_WRITE); the other waits are answered as above.
+ * Over a blocking socket without timeouts it waits for the peer without limit,
+ * and cannot be cancelled meanwhile: shutdown(2), from another thread, ends it.
  * After a failure the alert was sent, as far as the socket took it, and the
  * sending side is shut down. No signal is raised (SIGPIPE). */
 KTLSD_API int ktlsd_handshake_fd(ktlsd_engine* engine, int fd,

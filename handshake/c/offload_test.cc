@@ -207,6 +207,16 @@ TEST_F(Offload, SurvivesAPeerThatIsGone) {
   EXPECT_EQ(server_.last.error().code, Code::kPeerClosed);
 }
 
+// Whether it waits by then or comes later: how a program ends a handshake that
+// cannot be cancelled.
+TEST_F(Offload, EndsWhenAnotherThreadShutsTheSocketDown) {
+  std::thread server([this] { server_.Go(); });
+  EXPECT_EQ(::shutdown(server_.socket.raw(), SHUT_RDWR), 0);
+  server.join();
+  ASSERT_FALSE(server_.last.ok());
+  EXPECT_EQ(server_.last.error().code, Code::kPeerClosed);
+}
+
 TEST_F(Offload, RefusesWhatIsNoSocket) {
   client_.socket = OwnedFd(::open("/dev/null", O_RDWR | O_CLOEXEC));
   client_.Go();
