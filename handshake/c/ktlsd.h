@@ -17,7 +17,8 @@
  *
  * Rules for every function:
  * - It returns KTLSD_OK or another number of ktlsd_codes.h, and writes its
- *   outputs only on KTLSD_OK. It never aborts, exits or throws.
+ *   outputs only on KTLSD_OK (but see ktlsd_session_export). It never aborts,
+ *   exits or throws.
  * - No pointer may be NULL, also where a length is 0, but for the _free
  *   functions: else KTLSD_API_MISUSE. Lengths are in bytes, counts in items.
  * - Input is copied before the function returns. What a getter gives out is
@@ -345,7 +346,8 @@ KTLSD_API int ktlsd_session_psk_identity(const ktlsd_engine* engine,
 KTLSD_API int ktlsd_session_peer_verified(const ktlsd_engine* engine,
                                           int* verified) KTLSD_NOEXCEPT;
 /* Keying material of this session (RFC 8446 section 7.5): fills `out`, of 1 to
- * 8160 bytes. `label`: at most 249 bytes. */
+ * 8160 bytes. `label`: at most 249 bytes. After any failure `out` is all zeros,
+ * or its first 8160 bytes are when `out_length` is more. */
 KTLSD_API int ktlsd_session_export(const ktlsd_engine* engine,
                                    const void* label, size_t label_length,
                                    const void* context, size_t context_length,

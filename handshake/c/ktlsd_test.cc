@@ -104,9 +104,33 @@ TEST_F(Pair, ExportsTheSameOnBothSides) {
             Export(server_, "EXPORTER-a", 80));
   EXPECT_NE(Export(client_, "EXPORTER-a", 80),
             Export(client_, "EXPORTER-b", 80));
-  std::array<uint8_t, 1> out{};
-  EXPECT_EQ(ktlsd_session_export(client_.engine, "x", 1, "", 0, out.data(), 0),
-            KTLSD_API_MISUSE);
+  EXPECT_EQ(Export(client_, std::string(249, 'l'), 8160),
+            Export(server_, std::string(249, 'l'), 8160));
+}
+
+// Whoever looks at no result has no key that others could guess by mistake.
+TEST_F(Pair, LeavesZerosOfAnExportThatFailed) {
+  const std::string label(250, 'l');
+  const auto left = [&](std::size_t label_length, const char* context,
+                        std::size_t size) {
+    std::string out(10000, 'x');
+    EXPECT_EQ(ktlsd_session_export(client_.engine, label.data(), label_length,
+                                   context, 0, out.data(), size),
+              KTLSD_API_MISUSE);
+    return out;
+  };
+  const auto zeros = [](std::size_t count) {
+    return std::string(count, '\0') + std::string(10000 - count, 'x');
+  };
+  client_engine_ = NewEngine(client_config_.get());
+  client_.engine = client_engine_.get();
+  EXPECT_EQ(left(1, "", 80), zeros(80));  // before the session
+  Handshake();
+  ASSERT_TRUE(client_.done());
+  EXPECT_EQ(left(1, "", 0), zeros(0));
+  EXPECT_EQ(left(250, "", 80), zeros(80));
+  EXPECT_EQ(left(1, nullptr, 80), zeros(80));
+  EXPECT_EQ(left(1, "", 8161), zeros(8160));
 }
 
 TEST_F(Pair, RunsWithoutClientCertificate) {
