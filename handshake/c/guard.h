@@ -4,6 +4,7 @@
 // Layer:     handshake/c.
 #pragma once
 
+#include <openssl/err.h>
 #include <pthread.h>
 
 #include <cstddef>
@@ -50,11 +51,23 @@ class NotCancelled {
   int before_ = PTHREAD_CANCEL_ENABLE;
 };
 
+// Empties libcrypto's queue of errors, a thread's own, before and after: what
+// the program left there is not the reason of a failure of ours, nor the other
+// way round.
+class OwnErrors {
+ public:
+  OwnErrors() { ERR_clear_error(); }
+  OwnErrors(const OwnErrors&) = delete;
+  OwnErrors& operator=(const OwnErrors&) = delete;
+  ~OwnErrors() { ERR_clear_error(); }
+};
+
 // The number of what `body()`, a Status, returns or throws; `broken(Error)`,
 // which must not throw, is told what was thrown.
 template <typename Body, typename Broken>
 int Guarded(Body&& body, Broken&& broken) noexcept {
   const NotCancelled not_cancelled;
+  const OwnErrors own_errors;
   try {
     return NumberOf(body());
   } catch (const std::bad_alloc&) {

@@ -1,6 +1,8 @@
-// Threads that are cancelled (pthread_cancel(3)) while they are in the library.
+// What an entry of the C ABI does to the thread that calls it: it is not
+// cancelled (pthread_cancel(3)), and no error of libcrypto is left to it.
 #include "handshake/c/guard.h"
 
+#include <openssl/err.h>
 #include <pthread.h>
 
 #include <functional>
@@ -80,6 +82,27 @@ TEST(Guard, LeavesAThreadThatIsNotToBeCancelledAlone) {
   int after = -1;
   ASSERT_EQ(pthread_setcancelstate(before, &after), 0);
   EXPECT_EQ(after, PTHREAD_CANCEL_DISABLE);
+}
+
+TEST(Guard, TakesNoErrorOfTheProgramForItsOwnAndLeavesNone) {
+  ERR_raise(ERR_LIB_USER, ERR_R_MALLOC_FAILURE);
+  EXPECT_EQ(Guarded([]() -> Status {
+              EXPECT_EQ(ERR_peek_error(), 0u);
+              ERR_raise(ERR_LIB_USER, ERR_R_INTERNAL_ERROR);
+              return Ok{};
+            }),
+            KTLSD_OK);
+  EXPECT_EQ(ERR_peek_error(), 0u);
+}
+
+TEST(Guard, IsAroundTheEntryThatParses) {
+  ktlsd_config* config = nullptr;
+  ASSERT_EQ(ktlsd_config_new_client(&config), KTLSD_OK);
+  ERR_raise(ERR_LIB_USER, ERR_R_MALLOC_FAILURE);
+  EXPECT_EQ(ktlsd_config_set_trust_pem(config, "x", 1),
+            KTLSD_TRUST_STORE_UNUSABLE);
+  EXPECT_EQ(ERR_peek_error(), 0u);
+  ktlsd_config_free(config);
 }
 
 }  // namespace

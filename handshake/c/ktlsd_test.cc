@@ -216,6 +216,16 @@ TEST_F(Pair, HasTheProgramJudge) {
   EXPECT_TRUE(client_.done() && server_.done());
 }
 
+TEST_F(Pair, IsJudgedByWhatWasSetLast) {
+  ktlsd_config* const client = client_config_.get();
+  ASSERT_EQ(ktlsd_config_set_verifier_external(client), KTLSD_OK);
+  ASSERT_EQ(ktlsd_config_set_trust_pem(client, Pki().trust.data(),
+                                       Pki().trust.size()),
+            KTLSD_OK);
+  Handshake();  // which nobody answers
+  EXPECT_TRUE(client_.done() && server_.done());
+}
+
 TEST_F(Pair, TellsThePeerWhyTheProgramRefused) {
   ASSERT_EQ(ktlsd_config_set_verifier_external(client_config_.get()), KTLSD_OK);
   client_.answer = [&](int) {
@@ -342,7 +352,8 @@ TEST_F(Pair, RefusesWhatCannotBeUsed) {
             KTLSD_CONFIG_UNUSABLE);
   EXPECT_EQ(ktlsd_config_set_groups(client, &unknown, 0),
             KTLSD_CONFIG_UNUSABLE);
-  EXPECT_EQ(ktlsd_config_set_client_auth(client, 3), KTLSD_API_MISUSE);
+  EXPECT_EQ(ktlsd_config_set_client_auth(server_config_.get(), 3),
+            KTLSD_API_MISUSE);
   EXPECT_EQ(ktlsd_config_add_alpn(client, "", 0), KTLSD_CONFIG_UNUSABLE);
   EXPECT_EQ(ktlsd_config_set_server_name(client, "127.1"), KTLSD_NO_PEER_NAME);
   EXPECT_EQ(ktlsd_config_set_trust_pem(client, "x", 1),
