@@ -16,7 +16,11 @@ using ktlsd::handshake::allocations;
 namespace {
 
 bool Fails() {
-  return allocations.counting && ++allocations.seen == allocations.failing;
+  if (!allocations.counting || ++allocations.seen != allocations.failing) {
+    return false;
+  }
+  allocations.failed_for = allocations.acting;
+  return true;
 }
 
 void* CryptoMalloc(size_t size, const char*, int) {

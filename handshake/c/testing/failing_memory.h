@@ -19,6 +19,10 @@ struct Allocations {
   long failing = 0;  // the one that fails, counted from 1; 0: none
   long ours = 0;     // of operator new, not freed
   bool ours_failed = false;
+  // Whose calls are being made, as the test says, and whose was the one whose
+  // allocation failed.
+  const void* acting = nullptr;
+  const void* failed_for = nullptr;
 };
 extern Allocations allocations;
 
@@ -60,6 +64,8 @@ auto WithFailure(long failing, Run&& run) {
   allocations.seen = 0;
   allocations.failing = failing;
   allocations.ours_failed = false;
+  allocations.acting = nullptr;
+  allocations.failed_for = nullptr;
   allocations.counting = true;
   auto outcome = run();
   allocations.counting = false;
