@@ -1,5 +1,6 @@
 #include "base/hkdf.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -107,7 +108,7 @@ TEST(Hkdf, ExpandsUpTo255Blocks) {
     return HkdfExpandLabelInto(HashAlgorithm::kSha256, secret, "key",
                                ByteView(), into);
   };
-  EXPECT_TRUE(expand(std::span(out).first(255 * 32)).ok());
+  EXPECT_TRUE(expand(std::span(out).first(std::size_t{255} * 32)).ok());
   EXPECT_EQ(expand(out).error().code, Code::kApiMisuse);
 }
 

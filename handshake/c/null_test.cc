@@ -31,7 +31,7 @@ auto Written(Parameter argument) {
   using Pointee = std::remove_pointer_t<Parameter>;
   if constexpr (std::is_pointer_v<Parameter> && !std::is_const_v<Pointee> &&
                 !std::is_void_v<Pointee>) {
-    if constexpr (requires { sizeof(Pointee); }) {
+    if constexpr (requires { Pointee{}; }) {
       return std::tuple(*argument);
     } else {
       return std::tuple<>();  // a config or an engine

@@ -1,6 +1,6 @@
 /* Exit status 0 when send_all waits for room, and outlives a peer that is gone.
  */
-#define _GNU_SOURCE
+#define _GNU_SOURCE /* NOLINT(bugprone-reserved-identifier) */
 #include "tools/examples/nonblocking.h"
 
 #include <errno.h>
