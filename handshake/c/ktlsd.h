@@ -272,7 +272,8 @@ KTLSD_API int ktlsd_engine_feed(ktlsd_engine* engine, const void* data,
 /* The stream ended, by a FIN or (`reset` not 0) by a RST. */
 KTLSD_API int ktlsd_engine_peer_closed(ktlsd_engine* engine,
                                        int reset) KTLSD_NOEXCEPT;
-/* The time for certificates, in seconds since 1970; the system's unless set. */
+/* The time for certificates, in seconds since 1970 and before the year 2262;
+ * the system's unless set. */
 KTLSD_API int ktlsd_engine_set_time(ktlsd_engine* engine,
                                     int64_t seconds) KTLSD_NOEXCEPT;
 
