@@ -2,12 +2,22 @@
 
 #include <openssl/crypto.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 
 namespace ktlsd::handshake {
 
 Allocations allocations;
+
+long SweepStep() {
+  static const long step = [] {
+    const char* text = std::getenv("KTLSD_SWEEP_STEP");
+    const long given = text == nullptr ? 1 : std::strtol(text, nullptr, 10);
+    return std::max(given, 1L);
+  }();
+  return step;
+}
 
 }  // namespace ktlsd::handshake
 

@@ -41,20 +41,10 @@ class Uncounted {
   const bool before_;
 };
 
-// Every how many allocations one fails: each of them, but where the address
-// sanitizer, which looks for leaks, makes that take many minutes. A prime, so
-// that no pattern of the code's own hides behind it.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr long kStep = 31;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-constexpr long kStep = 31;
-#else
-constexpr long kStep = 1;
-#endif
-#else
-constexpr long kStep = 1;
-#endif
+// Every how many allocations one fails: each of them, or $KTLSD_SWEEP_STEP,
+// which .bazelrc sets where programs are slow. There it is a prime, so that no
+// pattern of the code's own hides behind it.
+long SweepStep();
 
 // What `run` returns with the allocation number `failing` failing; 0: none.
 // `run` must not allocate but through libktlsd, nor keep anything.
@@ -88,7 +78,7 @@ void FailEachAllocation(const char* what, long least, Run&& run,
   ASSERT_GE(points, least) << what;
   long tried = 0;
   long failed = 0;
-  for (long n = 1; n <= points; n += kStep) {
+  for (long n = 1; n <= points; n += SweepStep()) {
     const bool good = succeeded(WithFailure(n, run));
     ASSERT_FALSE(good && allocations.ours_failed) << what << ", " << n;
     ASSERT_FALSE(testing::Test::HasFailure()) << what << ", " << n;
