@@ -3,6 +3,8 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -277,6 +279,37 @@ void TryHandshakes(const char* what, long least,
     expect(outcome);
     return outcome.success();
   });
+}
+
+// The core ends by itself when it lacks memory; this is about the copy of an
+// answer, before the core has it.
+TEST(Answers, WithoutMemoryForThemEndTheEngine) {
+  const ConfigPtr client_config = NewClientConfig(Pki());
+  const ConfigPtr server_config =
+      NewServerConfig(Pki(), KTLSD_CLIENT_AUTH_NONE);
+  const std::string& chain = Pki().server_chain;
+  const uint16_t scheme = 0x0403;  // ecdsa_secp256r1_sha256
+  ASSERT_EQ(ktlsd_config_set_certificate_external(
+                server_config.get(), chain.data(), chain.size(), &scheme, 1),
+            KTLSD_OK);
+  const EnginePtr client_engine = NewEngine(client_config.get());
+  const EnginePtr server_engine = NewEngine(server_config.get());
+  CEnd client;
+  CEnd server;
+  client.engine = client_engine.get();
+  server.engine = server_engine.get();
+  const Bytes signature(70, 1);
+  server.answer = [&](int) {
+    return FailAt(1, [&] {
+      return ktlsd_engine_sign(server.engine, signature.data(),
+                               signature.size());
+    });
+  };
+  Connect(client, server);
+  EXPECT_EQ(server.code, KTLSD_NO_MEMORY);
+  int wait = 0;
+  std::size_t bytes = 0;
+  EXPECT_EQ(ktlsd_engine_step(server.engine, &wait, &bytes), KTLSD_NO_MEMORY);
 }
 
 // Both sides show certificates, the server a response about its own. Who is
