@@ -4,7 +4,13 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace ktlsd::agent {
@@ -38,9 +44,85 @@ Result<std::size_t> ReadKey(KeySerial serial, std::span<uint8_t> into) {
   return static_cast<std::size_t>(size);
 }
 
-bool LinkIntoSession(const char* name) {
-  const key_serial_t keyring = ::find_key_by_type_and_desc("keyring", name, 0);
-  return keyring != -1 && ::keyctl_link(keyring, KEY_SPEC_SESSION_KEYRING) == 0;
+// A key as the kernel describes it.
+struct KeyFacts {
+  std::string type;         // "user", "keyring"
+  std::string description;  // at most 4095 bytes, any but NUL
+  uint32_t owner = 0;       // uid
+};
+
+constexpr std::size_t kMaxDescribed = 4352;  // bytes: names, numbers, NUL
+
+// "type;uid;gid;permissions;description"
+std::optional<KeyFacts> ParseFacts(std::string_view text) {
+  constexpr std::size_t kFields = 4;  // before the description
+  std::array<std::string_view, kFields> fields;
+  for (std::string_view& field : fields) {
+    const std::size_t end = text.find(';');
+    if (end == std::string_view::npos) {
+      return std::nullopt;
+    }
+    field = text.substr(0, end);
+    text.remove_prefix(end + 1);
+  }
+  KeyFacts facts{std::string(fields[0]), std::string(text), 0};
+  const std::string_view owner = fields[1];
+  const auto [rest, error] =
+      std::from_chars(owner.data(), owner.data() + owner.size(), facts.owner);
+  if (error != std::errc() || rest != owner.data() + owner.size()) {
+    return std::nullopt;
+  }
+  return facts;
+}
+
+Result<KeyFacts> DescribeKey(KeySerial key) {
+  std::array<char, kMaxDescribed> text;
+  const long size = ::keyctl_describe(key, text.data(), text.size());
+  if (size < 0) {
+    return ReadError(errno);
+  }
+  std::optional<KeyFacts> facts;
+  if (size > 0 && static_cast<std::size_t>(size) <= text.size()) {
+    facts = ParseFacts({text.data(), static_cast<std::size_t>(size) - 1});
+  }
+  if (!facts.has_value()) {
+    return Error{Code::kKeyUnavailable, "a key's description is unclear"};
+  }
+  return *std::move(facts);
+}
+
+// Serials that /proc/keys shows in lines with `name`. A description may hold
+// the end of a line and what looks like another, so each is only a guess.
+// libkeyutils has a function for this, which a long description of anybody's
+// key crashes.
+std::vector<KeySerial> PerhapsKeyrings(const std::string& name) {
+  constexpr std::size_t kMaxGuesses = 1024;
+  std::vector<KeySerial> guesses;
+  std::ifstream keys("/proc/keys");
+  std::string line;
+  while (guesses.size() < kMaxGuesses && std::getline(keys, line)) {
+    uint32_t serial = 0;
+    const auto [rest, error] =
+        std::from_chars(line.data(), line.data() + line.size(), serial, 16);
+    if (error == std::errc() && line.find(" keyring ") != std::string::npos &&
+        line.find(name) != std::string::npos) {
+      guesses.push_back(static_cast<KeySerial>(serial));
+    }
+  }
+  return guesses;
+}
+
+// Anybody may make a keyring of any name, so only root's are taken.
+bool LinkIntoSession(const std::string& name) {
+  for (const KeySerial serial : PerhapsKeyrings(name)) {
+    const Result<KeyFacts> facts = DescribeKey(serial);
+    if (facts.ok() && facts->type == "keyring" && facts->description == name &&
+        facts->owner == 0 &&
+        ::keyctl_link(serial, KEY_SPEC_SESSION_KEYRING) == 0) {
+      return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace
@@ -86,7 +168,7 @@ std::vector<std::string> KernelKeyrings::Link(
   }
   std::vector<std::string> failed;
   for (const std::string& name : others) {
-    if (!LinkIntoSession(name.c_str())) {
+    if (!LinkIntoSession(name)) {
       failed.push_back(name);
     }
   }

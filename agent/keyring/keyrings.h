@@ -56,8 +56,9 @@ class KernelKeyrings final : public Keyrings {
   // Gives this process keyrings of its own: a session keyring that no other
   // service shares, and a process keyring for what ACCEPT links.
   static Status Prepare();
-  // Links ".nvme", ".nfs", ".nfsd" and `others` into the session keyring.
-  // Returns those of `others` that do not exist or cannot be linked.
+  // Links ".nvme", ".nfs", ".nfsd" and `others`, as far as they are root's,
+  // into the session keyring. Returns those of `others` that do not exist or
+  // cannot be linked.
   static std::vector<std::string> Link(const std::vector<std::string>& others);
 };
 
