@@ -1,5 +1,8 @@
 #include "base/hkdf.h"
 
+#include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -96,6 +99,18 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Misuse{0, 3, 0, 16}, Misuse{48, 3, 0, 16},
                     Misuse{32, 250, 0, 16}, Misuse{32, 3, 256, 16},
                     Misuse{32, 3, 0, 0}, Misuse{32, 3, 0, 49}));
+
+// RFC 5869 section 2.3: at most 255 blocks of the hash.
+TEST(Hkdf, ExpandsUpTo255Blocks) {
+  const HashSecret secret(KeyAccess(), Bytes(32, 1));
+  Bytes out(255 * 32 + 1);
+  const auto expand = [&](std::span<uint8_t> into) {
+    return HkdfExpandLabelInto(HashAlgorithm::kSha256, secret, "key",
+                               ByteView(), into);
+  };
+  EXPECT_TRUE(expand(std::span(out).first(std::size_t{255} * 32)).ok());
+  EXPECT_EQ(expand(out).error().code, Code::kApiMisuse);
+}
 
 }  // namespace
 }  // namespace ktlsd

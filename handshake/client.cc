@@ -164,7 +164,7 @@ Result<AwaitServerFinished::Next> AwaitServerFinished::Receive(
   if (request_) {
     RETURN_IF_ERROR(SendCertificate(
         choice ? &progress_.certificates[choice->certificate] : nullptr,
-        channel));
+        request_->status_request, channel));
   }
   if (!choice) {
     RETURN_IF_ERROR(SendFinished(keys_.secrets.client, session.keys,
@@ -213,9 +213,8 @@ Result<std::optional<SigningChoice>> AwaitServerFinished::Choose() const {
 }
 
 Status AwaitServerFinished::SendCertificate(const LocalCertificate* certificate,
-                                            Channel& channel) {
-  ASSIGN_OR_RETURN(const Bytes message,
-                   SerializeChain(certificate, request_->status_request));
+                                            bool with_ocsp, Channel& channel) {
+  ASSIGN_OR_RETURN(const Bytes message, SerializeChain(certificate, with_ocsp));
   RETURN_IF_ERROR(progress_.transcript.Add(message));
   channel.Send(message);
   return Ok{};

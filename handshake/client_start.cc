@@ -117,7 +117,7 @@ Status AwaitServerHello::SendHello(Channel& channel) {
 
 Result<AwaitOwnBinder> AwaitOwnBinder::Ask(AwaitServerHello hello,
                                            std::size_t index) {
-  const OfferedPsks& offered = *hello.hello_.pre_shared_keys;
+  const OfferedPsks& offered = PsksOf(hello.hello_);
   const PskName& psk = hello.config_.psks[index];
   const ByteView truncated =
       ByteView(hello.hello_bytes_)
@@ -139,7 +139,7 @@ Result<AwaitOwnBinder::Next> AwaitOwnBinder::Bind(const HashSecret& binder,
     return Error{Code::kApiMisuse,
                  "a binder of another length than its hash has"};
   }
-  std::vector<Bytes>& binders = hello_.hello_.pre_shared_keys->binders;
+  std::vector<Bytes>& binders = PsksOf(hello_.hello_).binders;
   binders[index_] = ToSend(binder);
   if (index_ + 1 < binders.size()) {
     ASSIGN_OR_RETURN(AwaitOwnBinder next, Ask(std::move(hello_), index_ + 1));

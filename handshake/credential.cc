@@ -85,9 +85,6 @@ Status CheckChainSize(const std::vector<Bytes>& chain) {
   const std::size_t bytes = std::accumulate(
       chain.begin(), chain.end(), std::size_t{0},
       [](std::size_t sum, const Bytes& der) { return sum + der.size(); });
-  if (chain.empty()) {
-    return Error{Code::kCertificateUnusable, "no certificate"};
-  }
   if (chain.size() > kMaxChainLength || bytes > kMaxChainBytes) {
     return Error{Code::kCertificateUnusable,
                  "our chain has too many certificates or bytes"};

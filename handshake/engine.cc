@@ -254,7 +254,7 @@ void Engine::Judge(Result<PeerVerified> verdict) {
 }
 
 void Engine::ChoosePsk(Result<std::optional<PskChoice>> choice) {
-  Give(std::move(choice),
+  Give(choice,
        [this](AwaitPskChoice state, const std::optional<PskChoice>& chosen) {
          return std::move(state).Choose(chosen, channel_);
        });

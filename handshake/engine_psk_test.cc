@@ -275,7 +275,9 @@ TEST(EnginePsk, AClientWithPsksTakesNoCertificate) {
 // A client that offered `psks` and has not got its answer, with its hello.
 struct Waiting {
   explicit Waiting(const LocalPsks& psks)
-      : peer(LocalPeer::Client(PskClient(psks))) {
+      : Waiting(LocalPeer::Client(PskClient(psks))) {}
+
+  explicit Waiting(LocalPeer client) : peer(std::move(client)) {
     const ByteView output = peer.engine().output();
     const ByteView body =
         output.subspan(kRecordHeaderSize + kHandshakeHeaderSize);
@@ -356,15 +358,7 @@ TEST(EnginePsk, TheServerMayNotLeaveOutTheKeyAgreement) {
 
 TEST(EnginePsk, AnAnswerWithAPskThatWasNotOfferedIsRefused) {
   const World world;
-  LocalPeer peer = LocalPeer::Client(world.Client());
-  const LocalPsks psks = OnePsk("name", 1);
-  Waiting client(psks);
-  client.peer = std::move(peer);
-  const ByteView output = client.peer.engine().output();
-  client.hello =
-      ParseClientHello(output.subspan(kRecordHeaderSize + kHandshakeHeaderSize))
-          .value();
-  client.peer.engine().Written(output.size());
+  Waiting client(LocalPeer::Client(world.Client()));
   EXPECT_EQ(client.FailureAt(client.Answer()), "unsupported_extension");
 }
 

@@ -146,7 +146,7 @@ TEST(KeySchedule, ExportsAsSection75Says) {
 
 TEST(KeySchedule, ExportsUpTo255Hashes) {
   const HashSecret master(KeyAccess(), FromHex(simple::kExporterMaster));
-  Bytes longest(255 * 32);
+  Bytes longest(std::size_t{255} * 32);
   EXPECT_TRUE(ExportKeyingMaterial(kSha256, master, "x", {}, longest).ok());
   Bytes longer(255 * 32 + 1);
   EXPECT_EQ(ExportKeyingMaterial(kSha256, master, "x", {}, longer).error().code,

@@ -305,11 +305,11 @@ INSTANTIATE_TEST_SUITE_P(Suites, EverySuite,
                          });
 
 TEST(RecordProtection, RefusesAnUnknownSuite) {
-  EXPECT_EQ(RecordSealer::Create(static_cast<CipherSuite>(0x1305),
-                                 HashSecret(KeyAccess(), Bytes(32, 1)))
-                .error()
-                .code,
-            Code::kApiMisuse);
+  const auto sealer = RecordSealer::Create(
+      static_cast<CipherSuite>(0x1305), HashSecret(KeyAccess(), Bytes(32, 1)));
+  ASSERT_FALSE(sealer.ok());
+  EXPECT_EQ(sealer.error().code, Code::kApiMisuse);
+  EXPECT_EQ(sealer.error().what, "an unknown cipher suite");
 }
 
 TEST(RecordProtection, RefusesUseAfterMove) {

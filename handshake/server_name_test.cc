@@ -85,6 +85,11 @@ TEST(ServerName, LimitsLengths) {
   EXPECT_TRUE(Refused(label + "a"));
   EXPECT_EQ(Dns(name + std::string(61, 'a')).size(), 253U);
   EXPECT_TRUE(Refused(name + std::string(62, 'a')));
+
+  // The longest text of an address, and one more digit.
+  const std::string address = "0000:0000:0000:0000:0000:0000:255.255.255.255";
+  EXPECT_EQ(Ip(address).size(), 16U);
+  EXPECT_TRUE(Refused(address + "5"));
 }
 
 }  // namespace

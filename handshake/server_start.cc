@@ -195,23 +195,25 @@ class ServerAnswer {
     // Before anything is sent: the client may not have the keys for our alert.
     RETURN_IF_ERROR(channel.CheckRecordEnd());
     if (choice.psk) {
-      return WithPsk(std::move(choice), std::move(received), retried,
+      const PskName psk = *choice.psk;
+      return WithPsk(std::move(choice), psk, std::move(received), retried,
                      std::move(transcript));
     }
     RETURN_IF_ERROR(transcript.Add(received.bytes));
-    return WithCertificate(std::move(choice), received.hello, retried,
+    return WithCertificate(choice, received.hello, retried,
                            std::move(transcript), channel);
   }
 
  private:
   static Result<AwaitSecondHello::Next> WithPsk(ServerChoice choice,
+                                                const PskName& psk,
                                                 ReceivedHello received,
                                                 bool retried,
                                                 Transcript transcript) {
     // Looked up by all its bytes: a second hello may leave out others.
-    const OfferedPsks& offered = *received.hello.pre_shared_keys;
-    const auto found = std::ranges::find(
-        offered.identities, choice.psk->identity, &PskIdentity::identity);
+    const OfferedPsks& offered = PsksOf(received.hello);
+    const auto found = std::ranges::find(offered.identities, psk.identity,
+                                         &PskIdentity::identity);
     if (found == offered.identities.end()) {
       return Error{Code::kUnknownPskIdentity,
                    "the chosen PSK is not in the second ClientHello"};
@@ -222,14 +224,14 @@ class ServerAnswer {
         const HashValue hash,
         transcript.CurrentWith(
             ByteView(received.bytes).first(offered.truncated_size)));
-    PskBinderRequest request{choice.psk->identity, choice.psk->hash, hash};
+    PskBinderRequest request{psk.identity, psk.hash, hash};
     return AwaitSecondHello::Next(
         AwaitPeerBinder(std::move(choice), std::move(received), index, retried,
                         std::move(transcript), std::move(request)));
   }
 
   static Result<AwaitSecondHello::Next> WithCertificate(
-      ServerChoice choice, const ClientHello& hello, bool retried,
+      const ServerChoice& choice, const ClientHello& hello, bool retried,
       Transcript transcript, Channel& channel) {
     const KeyShareEntry* share = FindShare(hello, choice.group);
     ASSIGN_OR_RETURN(KeyAgreement agreement,
@@ -357,7 +359,7 @@ Result<AwaitServerPskSecret> AwaitPeerBinder::Bind(const HashSecret& binder,
     return Error{Code::kApiMisuse,
                  "a binder of another length than its hash has"};
   }
-  if (!SecretEquals(binder, hello.pre_shared_keys->binders[index_])) {
+  if (!SecretEquals(binder, PsksOf(hello).binders[index_])) {
     return Error{Code::kBadPskBinder, "the client's binder is wrong"};
   }
   RETURN_IF_ERROR(transcript_.Add(received_.bytes));

@@ -88,12 +88,7 @@ class AwaitPskChoice {
   AwaitPskChoice(AwaitPskChoice&&) noexcept = default;
   AwaitPskChoice& operator=(AwaitPskChoice&&) noexcept = default;
 
-  const OfferedPsks& offered() const {
-    // The state exists only where there are some
-    // (AwaitServerConfig::Configure).
-    // NOLINTNEXTLINE(bugprone-unchecked-optional-access)
-    return *received_.hello.pre_shared_keys;
-  }
+  const OfferedPsks& offered() const { return PsksOf(received_.hello); }
   // Of the cipher suites in common, best first; a PSK for another hash cannot
   // be used (RFC 8446 section 4.2.11).
   const std::vector<HashAlgorithm>& hashes() const { return hashes_; }

@@ -6,9 +6,12 @@
 
 import json
 import os
-import shlex
 import subprocess
 import sys
+
+sys.dont_write_bytecode = True
+
+from project import BAZEL  # noqa: E402  (not before the line above)
 
 # GCC flags that clang-tidy and clangd do not know.
 _GCC_ONLY = {
@@ -19,11 +22,10 @@ _GCC_ONLY = {
 
 
 def main():
-    bazel = shlex.split(os.environ.get("BAZEL", "bazel"))
     flags = sys.argv[1:]
 
     def run(*args):
-        return subprocess.run([*bazel, *args], check=True,
+        return subprocess.run([*BAZEL, *args], check=True,
                               stdout=subprocess.PIPE, encoding="utf-8").stdout
 
     root = run("info", "workspace", *flags).strip()

@@ -4,6 +4,9 @@ import dataclasses
 import re
 
 
+NEAR = 3  # lines before a run that a reason may name it by
+
+
 @dataclasses.dataclass
 class File:
     lines: dict[int, int] = dataclasses.field(default_factory=dict)
@@ -108,23 +111,37 @@ def parse_reasons(text: str) -> tuple[list[Reason], list[str]]:
     return reasons, complaints
 
 
-def judge(runs: list[Run], reasons: list[Reason]
+def places(reason: Reason, texts: dict[str, list[str]]) -> list[int]:
+    """The numbers of the lines that the reason's text is in."""
+    return [number for number, line in enumerate(texts.get(reason.file, []), 1)
+            if reason.text in line]
+
+
+def judge(runs: list[Run], reasons: list[Reason], texts: dict[str, list[str]]
           ) -> tuple[list[tuple[Run, str]], list[Run], list[str]]:
-    """Runs with a reason, runs without, and reasons that fit no run."""
-    reasoned, open_runs = [], []
-    used: set[int] = set()
-    for run in runs:
-        fits = [i for i, reason in enumerate(reasons)
-                if reason.file == run.file and
-                any(reason.text in text for text in run.texts)]
-        used.update(fits)
-        if fits:
-            reasoned.append((run, reasons[fits[0]].reason))
+    """Runs with a reason, runs without, and complaints about reasons.
+
+    A reason names one line of its file: of a run, or of the NEAR lines before
+    it. A text that is there twice would excuse a place that nobody looked at.
+    """
+    found: dict[tuple[str, int], str] = {}
+    complaints = []
+    for reason in reasons:
+        lines = places(reason, texts)
+        fits = [run for run in runs if run.file == reason.file and
+                run.first - NEAR <= (lines or [0])[0] < run.first + len(run.texts)]
+        if len(lines) > 1:
+            complaints.append(f"uncovered.txt: in {len(lines)} lines of the "
+                              f"file: {reason.file} | {reason.text}")
+        elif not lines or not fits:
+            complaints.append("uncovered.txt: reached, or gone: "
+                              f"{reason.file} | {reason.text}")
         else:
-            open_runs.append(run)
-    stale = [f"uncovered.txt: reached, or gone: {reason.file} | {reason.text}"
-             for i, reason in enumerate(reasons) if i not in used]
-    return reasoned, open_runs, stale
+            found[reason.file, fits[0].first] = reason.reason
+    reasoned = [(run, found[run.file, run.first]) for run in runs
+                if (run.file, run.first) in found]
+    open_runs = [run for run in runs if (run.file, run.first) not in found]
+    return reasoned, open_runs, complaints
 
 
 def missing(files: dict[str, File], sources: list[str]) -> list[str]:

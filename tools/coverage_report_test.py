@@ -38,6 +38,10 @@ class Report(unittest.TestCase):
         self.runs = coverage_report.uncovered(self.files,
                                               {"ktls/door.cc": SOURCE})
 
+    def judge(self, *reasons: Reason):
+        return coverage_report.judge(self.runs, list(reasons),
+                                     {"ktls/door.cc": SOURCE})
+
     def test_counts_lines_and_branches(self):
         rows = coverage_report.table(self.files)
         self.assertIn("    3/    6  50.0%     1/    3  33.3%", rows[1])
@@ -55,18 +59,30 @@ class Report(unittest.TestCase):
         self.assertEqual(runs, [])
 
     def test_reason_fits_one_line_of_a_run_in_its_file(self):
-        reasoned, without, stale = coverage_report.judge(
-            self.runs, [Reason("ktls/door.cc", "Log();", "no disk"),
-                        Reason("ktls/gate.cc", "Bolt();", "elsewhere")])
+        reasoned, without, stale = self.judge(
+            Reason("ktls/door.cc", "Log();", "no disk"),
+            Reason("ktls/gate.cc", "Bolt();", "elsewhere"))
         self.assertEqual([(run.first, why) for run, why in reasoned],
                          [(4, "no disk")])
         self.assertEqual([run.first for run in without], [9])
         self.assertEqual(len(stale), 1)
 
     def test_reason_of_a_reached_line_is_stale(self):
-        _, _, stale = coverage_report.judge(
-            self.runs, [Reason("ktls/door.cc", "if (open)", "x")])
+        self.runs = self.runs[1:]
+        _, _, stale = self.judge(Reason("ktls/door.cc", "if (open)", "x"))
         self.assertEqual(len(stale), 1)
+
+    def test_reason_may_name_a_line_before_a_run(self):
+        reasoned, _, stale = self.judge(
+            Reason("ktls/door.cc", "void Shut()", "no disk"))
+        self.assertEqual([run.first for run, _ in reasoned], [4])
+        self.assertEqual(stale, [])
+
+    def test_reason_that_fits_two_lines_of_its_file_is_none(self):
+        reasoned, without, complaints = self.judge(
+            Reason("ktls/door.cc", "();", "no disk"))
+        self.assertEqual((reasoned, len(without)), ([], 2))
+        self.assertIn("in 3 lines", complaints[0])
 
     def test_reasons_have_three_fields(self):
         reasons, complaints = coverage_report.parse_reasons(

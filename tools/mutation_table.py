@@ -6,10 +6,11 @@ A row of tools/mutations/*.toml:
   file    the source, from the top of the tree
   tests   Bazel targets; one of them must go red
   and one of
-    never      a condition, which is false from now on
-    always     a condition, which is true from now on
-    drop       a whole statement, which is not executed any more; an error
-               that RETURN_IF_ERROR(...) would return is ignored
+    never      a condition, which is false from now on; what it does besides
+               it still does
+    always     a condition, which is true from now on; the same
+    drop       a whole statement, which is not executed any more; but of
+               RETURN_IF_ERROR(call) the call still is, and its error ignored
     statement  a whole statement, and in `instead` what takes its place
     text       any text, and in `instead` what takes its place
   after   optional: the text is the first one behind this one
@@ -49,9 +50,9 @@ class Mutation:
     def replacement(self) -> str:
         """What stands in place of `old` when the row is built alone."""
         if self.kind == "never":
-            return f"(false && ({self.old}))"
+            return f"(({self.old}) && false)"
         if self.kind == "always":
-            return f"(true || ({self.old}))"
+            return f"(({self.old}) || true)"
         if self.kind == "drop":
             return self.dropped()
         return self.instead
@@ -60,9 +61,9 @@ class Mutation:
         """What stands there when the row is chosen at run time."""
         on = f'KtlsdMutant("{self.name}")'
         if self.kind == "never":
-            return f"(!{on} && ({self.old}))"
+            return f"(({self.old}) && !{on})"
         if self.kind == "always":
-            return f"({on} || ({self.old}))"
+            return f"(({self.old}) || {on})"
         instead = self.dropped() if self.kind == "drop" else self.instead
         return f"if ({on}) {{ {instead} }} else {{ {self.old} }}"
 

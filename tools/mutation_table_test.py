@@ -45,16 +45,29 @@ class TreeTest(unittest.TestCase):
         return mutation_table.mutated(self.root, row(**fields))
 
     def test_condition_is_never_or_always_true(self):
-        self.assertIn("if ((false && (a > 1)) && b > 2) {",
+        self.assertIn("if (((a > 1) && false) && b > 2) {",
                       self.mutated(never="a > 1"))
-        self.assertIn("if (a > 1 && (true || (b > 2))) {",
+        self.assertIn("if (a > 1 && ((b > 2) || true)) {",
                       self.mutated(always="b > 2"))
 
     def test_statement_is_dropped(self):
-        text = self.mutated(drop="RETURN_IF_ERROR(Other(a));",
-                            after="Status CheckAgain")
+        text = self.mutated(drop="return a == b;")
+        self.assertIn("RETURN_IF_ERROR(Other(a));\n  ;\n}", text)
+
+    def test_call_stays_where_its_error_is_dropped(self):
+        drop = {"drop": "RETURN_IF_ERROR(Other(a));",
+                "after": "Status CheckAgain"}
+        text = self.mutated(**drop)
         self.assertIn("(int a) {\n  static_cast<void>(Other(a));\n}", text)
         self.assertEqual(text.count("RETURN_IF_ERROR"), 1)
+        text = mutation_table.switched(self.root, [row(**drop)])["x/door.cc"]
+        self.assertIn("{ static_cast<void>(Other(a)); } "
+                      "else { RETURN_IF_ERROR(Other(a)); }", text)
+
+    def test_call_of_several_lines_stays_too(self):
+        call = row(drop="RETURN_IF_ERROR(Other(\n    a, b));")
+        self.assertEqual(call.replacement(),
+                         "static_cast<void>(Other(\n    a, b));")
 
     def test_text_must_be_there_once(self):
         for gone in ("RETURN_IF_ERROR(Other(a));", "RETURN_IF_ERROR(Else());"):
@@ -69,7 +82,7 @@ class TreeTest(unittest.TestCase):
         rows = [row(never="a > 1"),
                 row(statement="return a == b;", instead="return Ok{};")]
         text = mutation_table.switched(self.root, rows)["x/door.cc"]
-        self.assertIn('if ((!KtlsdMutant("area/check") && (a > 1)) && b', text)
+        self.assertIn('if (((a > 1) && !KtlsdMutant("area/check")) && b', text)
         self.assertIn('  if (KtlsdMutant("area/check")) { return Ok{}; } '
                       "else { return a == b; }", text)
 

@@ -39,7 +39,7 @@ std::vector<NamedGroup> Groups(const std::vector<uint16_t>& curves) {
   return groups;
 }
 
-// A client's suites, and a server's where the hello tells nothing.
+// A client's suites, and a server's for a client that has none of them.
 const std::vector<CipherSuite>& Suites() {
   static const std::vector<CipherSuite> suites = {
       CipherSuite::kAes128GcmSha256, CipherSuite::kAes256GcmSha384,
@@ -53,7 +53,7 @@ std::vector<CipherSuite> SuitesInOrderOf(const ClientHello& hello) {
   std::erase_if(suites, [](CipherSuite suite) {
     return std::ranges::count(Suites(), suite) == 0;
   });
-  return suites;
+  return suites.empty() ? Suites() : suites;
 }
 
 // ALPN names in their wire form.

@@ -17,10 +17,25 @@ import sys
 HERE = pathlib.Path(__file__).parent
 LIBRARY = HERE / "libktlsd.so.0"
 SONAME = "libktlsd.so.0"
-# What ends a program: abort, exit, _exit, terminate, failed assertions, the
-# checks of fortified functions.
-ENDS = re.compile(r"abort|exit|terminate|assert|unreachable|raise|^kill"
-                  r"|_chk$|chk_fail")
+# What ends or leaves a program, or sounds so: by exiting, by a signal, by the
+# runtimes of C and C++, by the checks of fortified functions, by jumping away,
+# by becoming another program.
+ENDS = re.compile(
+    r"exit|_Exit|abort|terminate|unexpected|unreachable|assert|OPENSSL_die"
+    r"|raise$|kill$|^sigqueue|^alarm|setitimer|pthread_cancel"
+    r"|_chk$|chk_fail|fortify|libc_fatal|pure_virtual|deleted_virtual"
+    r"|longjmp|^v?errx?$|^error(_at_line)?$|^f?exec|^posix_spawn")
+# Some that it must know: an expression that a change broke is found out.
+KNOWN_ENDS = """
+    exit _exit _Exit quick_exit pthread_exit abort __cxa_guard_abort
+    _ZSt9terminatev _ZSt10unexpectedv __cxa_call_terminate __cxa_call_unexpected
+    __cxa_pure_virtual __cxa_deleted_virtual __assert_fail __assert_perror_fail
+    __assert __builtin_unreachable _ZSt21__glibcxx_assert_failPKciS0_S0_
+    OPENSSL_die raise kill tgkill pthread_kill pthread_cancel sigqueue alarm
+    setitimer __stack_chk_fail __chk_fail __fortify_fail __libc_fatal
+    __explicit_bzero_chk __memcpy_chk longjmp _longjmp siglongjmp
+    __longjmp_chk err errx verr verrx error error_at_line execve fexecve
+    posix_spawn""".split()
 
 
 def output(*command: str) -> str:
@@ -57,6 +72,30 @@ def undefined() -> list[str]:
                    if row.split()[0] == "U"})
 
 
+def allowed(taken: list[str]) -> list[str]:
+    """What is wrong with allowed_symbols.txt and what the library takes.
+
+    A line is a symbol and, where only some builds have it, which those are:
+    "clang", "optimised".
+    """
+    comment = output("readelf", "-p", ".comment", str(LIBRARY))
+    build = {"clang"} if "clang" in comment else set()
+    build |= set(sys.argv[1:])
+    here, elsewhere = set(), set()
+    for line in lines_of("allowed_symbols.txt"):
+        symbol, *condition = line.split()
+        (here if set(condition) <= build else elsewhere).add(symbol)
+    found = [f"ENDS does not know {x}" for x in KNOWN_ENDS
+             if not ENDS.search(x)]
+    found += [f"can end the program: {x}" for x in taken
+              if ENDS.search(x) and x not in here]
+    found += [f"allowed, but not taken (any more): {x}"
+              for x in sorted(here - set(taken))]
+    found += [f"allowed, but does not sound like an end: {x}"
+              for x in sorted(here | elsewhere) if not ENDS.search(x)]
+    return found
+
+
 def lines_of(name: str) -> list[str]:
     text = (HERE / name).read_text(encoding="utf-8")
     return [line for line in text.splitlines()
@@ -80,10 +119,7 @@ def problems() -> list[str]:
     taken = undefined()
     if any(x.startswith(("__asan", "__ubsan", "__gcov")) for x in taken):
         return found  # their runtime may end the program
-    allowed = set(lines_of("allowed_symbols.txt"))
-    found += [f"can end the program: {x}" for x in taken
-              if ENDS.search(x) and x not in allowed]
-    return found
+    return found + allowed(taken)
 
 
 def main() -> int:

@@ -184,6 +184,9 @@ int ktlsd_config_set_ocsp_response(ktlsd_config* config, size_t index,
     if (AnyNull(config, response)) {
       return kNullArgument;
     }
+    if (config->role != Role::kServer) {
+      return Error{Code::kApiMisuse, "a client sends no OCSP response"};
+    }
     if (index >= config->certificates.size()) {
       return Error{Code::kConfigUnusable, "no certificate of this index"};
     }

@@ -24,6 +24,12 @@ using ktlsd::Result;
 using ktlsd::Status;
 using namespace ktlsd::handshake;  // NOLINT(google-build-using-namespace)
 
+Status ForRole(const ktlsd_config& config, Role role) {
+  return config.role == role
+             ? Status(Ok{})
+             : Error{Code::kApiMisuse, "a setting of the other role"};
+}
+
 int New(Role role, ktlsd_config** out) noexcept {
   return Guarded([&]() -> Status {
     if (AnyNull(out)) {
@@ -109,9 +115,14 @@ Status ktlsd_config::Check() const {
                        "a client with PSKs and settings for certificates"};
   }
   if (role == Role::kServer && certificates.empty()) {
-    return psks.empty() ? Status(Error{Code::kNoCertificateConfigured,
-                                       "a server without certificate"})
-                        : Ok{};
+    if (psks.empty()) {
+      return Error{Code::kNoCertificateConfigured,
+                   "a server without certificate"};
+    }
+    return client_auth == ClientAuth::kNone
+               ? Status(Ok{})
+               : Error{Code::kConfigUnusable,
+                       "certificates of clients that all use a PSK"};
   }
   const bool judges = role == Role::kClient || client_auth != ClientAuth::kNone;
   if (judges && verifies_itself && !trust) {
@@ -241,6 +252,7 @@ int ktlsd_config_set_server_name(ktlsd_config* config,
     if (AnyNull(config, name)) {
       return kNullArgument;
     }
+    RETURN_IF_ERROR(ForRole(*config, Role::kClient));
     ASSIGN_OR_RETURN(config->name, ServerName::Parse(name));
     return Ok{};
   });
@@ -289,9 +301,7 @@ int ktlsd_config_request_ocsp(ktlsd_config* config, int level) noexcept {
     if (AnyNull(config)) {
       return kNullArgument;
     }
-    if (config->role != Role::kClient) {
-      return Error{Code::kApiMisuse, "a server asks for no OCSP response"};
-    }
+    RETURN_IF_ERROR(ForRole(*config, Role::kClient));
     return Choose(level, config->stapling,
                   {{KTLSD_OCSP_NONE, Stapling::kNotAsked},
                    {KTLSD_OCSP_ASK, Stapling::kAsked},
@@ -316,6 +326,7 @@ int ktlsd_config_set_client_auth(ktlsd_config* config,
     if (AnyNull(config)) {
       return kNullArgument;
     }
+    RETURN_IF_ERROR(ForRole(*config, Role::kServer));
     return Choose(client_auth, config->client_auth,
                   {{KTLSD_CLIENT_AUTH_NONE, ClientAuth::kNone},
                    {KTLSD_CLIENT_AUTH_REQUEST, ClientAuth::kRequest},

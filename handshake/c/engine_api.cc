@@ -1,5 +1,6 @@
 // The entries of ktlsd.h that drive an engine and answer its waits.
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -19,6 +20,9 @@ using ktlsd::Ok;
 using ktlsd::Result;
 using ktlsd::Status;
 using namespace ktlsd::handshake;  // NOLINT(google-build-using-namespace)
+
+// What CalendarTime, which counts nanoseconds, can hold.
+constexpr int64_t kMaxSeconds = 9223372036;
 
 }  // namespace
 
@@ -120,9 +124,8 @@ int ktlsd_engine_set_time(ktlsd_engine* engine, int64_t seconds) noexcept {
     if (AnyNull(engine)) {
       return kNullArgument;
     }
-    // Up to the year 9999: what certificates can say, far from overflow.
-    if (seconds < 0 || seconds > 253402300799) {
-      return Error{Code::kApiMisuse, "no time of a certificate"};
+    if (seconds < 0 || seconds > kMaxSeconds) {
+      return Error{Code::kApiMisuse, "not a time before the year 2262"};
     }
     engine->today = ktlsd::CalendarTime(std::chrono::seconds(seconds));
     return Ok{};

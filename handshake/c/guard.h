@@ -4,6 +4,9 @@
 // Layer:     handshake/c.
 #pragma once
 
+#include <openssl/err.h>
+#include <pthread.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <new>
@@ -34,10 +37,37 @@ inline int NumberOf(const Status& status) {
   return status.ok() ? KTLSD_OK : NumberOf(status.error().code);
 }
 
+// Keeps a thread from being cancelled (pthread_cancel(3)) while it lives. glibc
+// cancels by an exception of its own that must not be caught: Guarded() would
+// end the process.
+class NotCancelled {
+ public:
+  NotCancelled() { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }
+  NotCancelled(const NotCancelled&) = delete;
+  NotCancelled& operator=(const NotCancelled&) = delete;
+  ~NotCancelled() { pthread_setcancelstate(before_, nullptr); }
+
+ private:
+  int before_ = PTHREAD_CANCEL_ENABLE;
+};
+
+// Empties libcrypto's queue of errors, a thread's own, before and after: what
+// the program left there is not the reason of a failure of ours, nor the other
+// way round.
+class OwnErrors {
+ public:
+  OwnErrors() { ERR_clear_error(); }
+  OwnErrors(const OwnErrors&) = delete;
+  OwnErrors& operator=(const OwnErrors&) = delete;
+  ~OwnErrors() { ERR_clear_error(); }
+};
+
 // The number of what `body()`, a Status, returns or throws; `broken(Error)`,
 // which must not throw, is told what was thrown.
 template <typename Body, typename Broken>
 int Guarded(Body&& body, Broken&& broken) noexcept {
+  const NotCancelled not_cancelled;
+  const OwnErrors own_errors;
   try {
     return NumberOf(body());
   } catch (const std::bad_alloc&) {

@@ -15,9 +15,12 @@
  *   ktlsd_engine_new(config, &engine);
  *   code = ktlsd_handshake_fd(engine, fd, &wait);
  *
+ * One file, longer than others of the project: it is the library's manual.
+ *
  * Rules for every function:
  * - It returns KTLSD_OK or another number of ktlsd_codes.h, and writes its
- *   outputs only on KTLSD_OK. It never aborts, exits or throws.
+ *   outputs only on KTLSD_OK (but see ktlsd_session_export). It never aborts,
+ *   exits or throws.
  * - No pointer may be NULL, also where a length is 0, but for the _free
  *   functions: else KTLSD_API_MISUSE. Lengths are in bytes, counts in items.
  * - Input is copied before the function returns. What a getter gives out is
@@ -25,6 +28,12 @@
  *   not a getter.
  * - An object is used by one thread at a time; different objects are
  *   independent. Nothing is global.
+ * - No thread is cancelled inside (pthread_cancel(3)): a request waits until
+ *   the function has returned.
+ * - The calling thread's queue of libcrypto's errors (ERR_get_error(3)) is
+ *   empty afterwards: what the program had in it is gone.
+ * - A setting marked "Client:" or "Server:" is KTLSD_API_MISUSE for a config of
+ *   the other role.
  * - After KTLSD_NO_MEMORY or KTLSD_INTERNAL an engine is over; a config is as
  *   it was before the call.
  */
@@ -104,7 +113,7 @@ KTLSD_API int ktlsd_config_add_certificate_external(
     ktlsd_config* config, const void* chain, size_t chain_length,
     const uint16_t* schemes, size_t scheme_count) KTLSD_NOEXCEPT;
 
-/* A server's OCSP response in DER, of 1 to 32768 bytes, about the certificate
+/* Server: an OCSP response in DER, of 1 to 32768 bytes, about the certificate
  * with this index, for clients that ask for one (RFC 8446 section 4.4.2.1). It
  * is sent as it is: fetching and renewing it is the program's.
  * KTLSD_CONFIG_UNUSABLE for another length, or an index without certificate. */
@@ -114,7 +123,8 @@ KTLSD_API int ktlsd_config_set_ocsp_response(ktlsd_config* config, size_t index,
 
 /* The authorities that may vouch for the peer, in PEM, and the revocation
  * lists; with any, every certificate of a chain must be covered by one.
- * Required of a client, and of a server that asks for certificates.
+ * Required of a client, and of a server that asks for certificates; without
+ * use where no certificate is judged: with PSKs, with KTLSD_CLIENT_AUTH_NONE.
  * KTLSD_TRUST_STORE_UNUSABLE, KTLSD_CRL_UNUSABLE; a block that does not parse
  * refuses the whole. */
 KTLSD_API int ktlsd_config_set_trust_pem(ktlsd_config* config,
@@ -130,7 +140,8 @@ KTLSD_API int ktlsd_config_set_trust_files_crls(
     const char* crls_path) KTLSD_NOEXCEPT;
 
 /* Peers are judged by the program, not by a trust store: the engine waits with
- * KTLSD_WANT_VERDICT. */
+ * KTLSD_WANT_VERDICT. Of this and the set_trust functions, the one that is
+ * called last holds. */
 KTLSD_API int ktlsd_config_set_verifier_external(ktlsd_config* config)
     KTLSD_NOEXCEPT;
 
@@ -139,7 +150,7 @@ enum ktlsd_ocsp {
   KTLSD_OCSP_ASK = 1,    /* must hold if it comes; must-staple is heeded */
   KTLSD_OCSP_REQUIRE = 2 /* and must come: KTLSD_OCSP_RESPONSE_MISSING */
 };
-/* Client without PSKs: an OCSP response about the server's certificate (RFC
+/* Client: without PSKs, an OCSP response about the server's certificate (RFC
  * 6066 section 8; must-staple is RFC 7633); NONE unless set. With an external
  * verifier only whether one must come is checked, the rest is the program's. */
 KTLSD_API int ktlsd_config_request_ocsp(ktlsd_config* config,
@@ -172,12 +183,12 @@ enum ktlsd_psk_hash {
 /* Adds an external PSK (RFC 8446 section 4.2.11), used only with a key
  * agreement; several may be added, best first. `identity`: 1 to 65535 bytes;
  * `key`: 1 to 256, which the program wipes. A client with PSKs needs no trust
- * store and no name, must have no certificate, and refuses a server that
- * chooses none of them. A server with PSKs needs no certificate; it serves
- * clients by certificate only when it has one.
- * KTLSD_CONFIG_UNUSABLE for a length out of range or an identity that is here;
- * KTLSD_KEY_REJECTED for an NVMe/TCP identity ("NVMe1R01 ...") that disagrees
- * with the key's length or with `hash`. */
+ * store and no name (a DNS name is sent, and no more), must have no
+ * certificate, and refuses a server that chooses none of them. A server with
+ * PSKs needs no certificate; it serves clients by certificate only when it has
+ * one. KTLSD_CONFIG_UNUSABLE for a length out of range or an identity that is
+ * here; KTLSD_KEY_REJECTED for an NVMe/TCP identity ("NVMe1R01 ...") that
+ * disagrees with the key's length or with `hash`. */
 KTLSD_API int ktlsd_config_add_psk(ktlsd_config* config, const void* identity,
                                    size_t identity_length, const void* key,
                                    size_t key_length, int hash) KTLSD_NOEXCEPT;
@@ -198,7 +209,10 @@ enum ktlsd_client_auth {
   KTLSD_CLIENT_AUTH_REQUEST = 1, /* verified when there is one */
   KTLSD_CLIENT_AUTH_REQUIRE = 2
 };
-/* Server: NONE unless set. */
+/* Server: NONE unless set. A client that uses a PSK is known by it and asked
+ * for no certificate (RFC 8446 section 4.3.2), also with REQUIRE. A server with
+ * PSKs and no certificate therefore asks nobody: all but NONE is
+ * KTLSD_CONFIG_UNUSABLE from ktlsd_engine_new. */
 KTLSD_API int ktlsd_config_set_client_auth(ktlsd_config* config,
                                            int client_auth) KTLSD_NOEXCEPT;
 
@@ -258,7 +272,8 @@ KTLSD_API int ktlsd_engine_feed(ktlsd_engine* engine, const void* data,
 /* The stream ended, by a FIN or (`reset` not 0) by a RST. */
 KTLSD_API int ktlsd_engine_peer_closed(ktlsd_engine* engine,
                                        int reset) KTLSD_NOEXCEPT;
-/* The time for certificates, in seconds since 1970; the system's unless set. */
+/* The time for certificates, in seconds since 1970 and before the year 2262;
+ * the system's unless set. */
 KTLSD_API int ktlsd_engine_set_time(ktlsd_engine* engine,
                                     int64_t seconds) KTLSD_NOEXCEPT;
 
@@ -343,7 +358,8 @@ KTLSD_API int ktlsd_session_psk_identity(const ktlsd_engine* engine,
 KTLSD_API int ktlsd_session_peer_verified(const ktlsd_engine* engine,
                                           int* verified) KTLSD_NOEXCEPT;
 /* Keying material of this session (RFC 8446 section 7.5): fills `out`, of 1 to
- * 8160 bytes. `label`: at most 249 bytes. */
+ * 8160 bytes. `label`: at most 249 bytes. After any failure `out` is all zeros,
+ * or its first 8160 bytes are when `out_length` is more. */
 KTLSD_API int ktlsd_session_export(const ktlsd_engine* engine,
                                    const void* label, size_t label_length,
                                    const void* context, size_t context_length,
@@ -362,7 +378,10 @@ KTLSD_API int ktlsd_engine_install(ktlsd_engine* engine, int fd) KTLSD_NOEXCEPT;
  * `wait` is KTLSD_DONE when the socket is a kTLS socket. Else it says what to
  * do before the next call: a non-blocking socket (or one with SO_RCVTIMEO or
  * SO_SNDTIMEO) is to be polled for input (KTLSD_WANT_READ) or room
- * (KTLSD_WANT_WRITE); the other waits are answered as above.
+ * (KTLSD_WANT_WRITE); the other waits are answered as above. A call after
+ * KTLSD_DONE is KTLSD_API_MISUSE and leaves the socket as it is.
+ * Over a blocking socket without timeouts it waits for the peer without limit,
+ * and cannot be cancelled meanwhile: shutdown(2), from another thread, ends it.
  * After a failure the alert was sent, as far as the socket took it, and the
  * sending side is shut down. No signal is raised (SIGPIPE). */
 KTLSD_API int ktlsd_handshake_fd(ktlsd_engine* engine, int fd,

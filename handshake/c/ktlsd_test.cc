@@ -104,9 +104,33 @@ TEST_F(Pair, ExportsTheSameOnBothSides) {
             Export(server_, "EXPORTER-a", 80));
   EXPECT_NE(Export(client_, "EXPORTER-a", 80),
             Export(client_, "EXPORTER-b", 80));
-  std::array<uint8_t, 1> out{};
-  EXPECT_EQ(ktlsd_session_export(client_.engine, "x", 1, "", 0, out.data(), 0),
-            KTLSD_API_MISUSE);
+  EXPECT_EQ(Export(client_, std::string(249, 'l'), 8160),
+            Export(server_, std::string(249, 'l'), 8160));
+}
+
+// Whoever looks at no result has no key that others could guess by mistake.
+TEST_F(Pair, LeavesZerosOfAnExportThatFailed) {
+  const std::string label(250, 'l');
+  const auto left = [&](std::size_t label_length, const char* context,
+                        std::size_t size) {
+    std::string out(10000, 'x');
+    EXPECT_EQ(ktlsd_session_export(client_.engine, label.data(), label_length,
+                                   context, 0, out.data(), size),
+              KTLSD_API_MISUSE);
+    return out;
+  };
+  const auto zeros = [](std::size_t count) {
+    return std::string(count, '\0') + std::string(10000 - count, 'x');
+  };
+  client_engine_ = NewEngine(client_config_.get());
+  client_.engine = client_engine_.get();
+  EXPECT_EQ(left(1, "", 80), zeros(80));  // before the session
+  Handshake();
+  ASSERT_TRUE(client_.done());
+  EXPECT_EQ(left(1, "", 0), zeros(0));
+  EXPECT_EQ(left(250, "", 80), zeros(80));
+  EXPECT_EQ(left(1, nullptr, 80), zeros(80));
+  EXPECT_EQ(left(1, "", 8161), zeros(8160));
 }
 
 TEST_F(Pair, RunsWithoutClientCertificate) {
@@ -189,6 +213,16 @@ TEST_F(Pair, HasTheProgramJudge) {
     return ktlsd_engine_accept_peer(client_.engine);
   };
   Handshake();
+  EXPECT_TRUE(client_.done() && server_.done());
+}
+
+TEST_F(Pair, IsJudgedByWhatWasSetLast) {
+  ktlsd_config* const client = client_config_.get();
+  ASSERT_EQ(ktlsd_config_set_verifier_external(client), KTLSD_OK);
+  ASSERT_EQ(ktlsd_config_set_trust_pem(client, Pki().trust.data(),
+                                       Pki().trust.size()),
+            KTLSD_OK);
+  Handshake();  // which nobody answers
   EXPECT_TRUE(client_.done() && server_.done());
 }
 
@@ -318,7 +352,8 @@ TEST_F(Pair, RefusesWhatCannotBeUsed) {
             KTLSD_CONFIG_UNUSABLE);
   EXPECT_EQ(ktlsd_config_set_groups(client, &unknown, 0),
             KTLSD_CONFIG_UNUSABLE);
-  EXPECT_EQ(ktlsd_config_set_client_auth(client, 3), KTLSD_API_MISUSE);
+  EXPECT_EQ(ktlsd_config_set_client_auth(server_config_.get(), 3),
+            KTLSD_API_MISUSE);
   EXPECT_EQ(ktlsd_config_add_alpn(client, "", 0), KTLSD_CONFIG_UNUSABLE);
   EXPECT_EQ(ktlsd_config_set_server_name(client, "127.1"), KTLSD_NO_PEER_NAME);
   EXPECT_EQ(ktlsd_config_set_trust_pem(client, "x", 1),

@@ -3,6 +3,8 @@
 #include "handshake/c/offload.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -13,9 +15,12 @@
 #include <vector>
 
 #include "base/error_codes.h"
+#include "base/owned_fd.h"
+#include "base/session_keys.h"
 #include "gtest/gtest.h"
 #include "handshake/c/ktlsd.h"
 #include "handshake/c/testing/c_pair.h"
+#include "handshake/c/testing/this_kernel.h"
 #include "ktls/loopback.h"
 #include "ktls/testing/fake_socket_ops.h"
 
@@ -207,6 +212,16 @@ TEST_F(Offload, SurvivesAPeerThatIsGone) {
   EXPECT_EQ(server_.last.error().code, Code::kPeerClosed);
 }
 
+// Whether it waits by then or comes later: how a program ends a handshake that
+// cannot be cancelled.
+TEST_F(Offload, EndsWhenAnotherThreadShutsTheSocketDown) {
+  std::thread server([this] { server_.Go(); });
+  EXPECT_EQ(::shutdown(server_.socket.raw(), SHUT_RDWR), 0);
+  server.join();
+  ASSERT_FALSE(server_.last.ok());
+  EXPECT_EQ(server_.last.error().code, Code::kPeerClosed);
+}
+
 TEST_F(Offload, RefusesWhatIsNoSocket) {
   client_.socket = OwnedFd(::open("/dev/null", O_RDWR | O_CLOEXEC));
   client_.Go();
@@ -214,26 +229,42 @@ TEST_F(Offload, RefusesWhatIsNoSocket) {
   EXPECT_EQ(client_.last.error().code, Code::kSocketFailed);
 }
 
-// The entry itself, with whatever kernel this is.
-TEST_F(Offload, TellsWhatThisKernelCannot) {
+// The entry itself, over this kernel: it keys the socket when the kernel can,
+// and says why when it cannot.
+TEST_F(Offload, ComesToWhatThisKernelCan) {
+  const int expected = OffloadByThisKernel(CipherSuite::kAes256GcmSha384);
+  ASSERT_GE(expected, 0);
   int wait = 0;
-  int code = KTLSD_OK;
-  int server_code = KTLSD_OK;
+  int server_code = -1;
   std::thread server([&] {
     int server_wait = 0;
     server_code = ktlsd_handshake_fd(server_.engine.get(), server_.socket.raw(),
                                      &server_wait);
   });
-  code = ktlsd_handshake_fd(client_.engine.get(), client_.socket.raw(), &wait);
+  const int code =
+      ktlsd_handshake_fd(client_.engine.get(), client_.socket.raw(), &wait);
   server.join();
-  if (code == KTLSD_OK) {
+  EXPECT_EQ(code, expected) << ktlsd_code_name(code);
+  EXPECT_EQ(server_code, expected) << ktlsd_code_name(server_code);
+  std::array<char, 16> byte{};
+  const auto received = [&] {
+    return ::recv(server_.socket.raw(), byte.data(), byte.size(), 0);
+  };
+  if (expected == KTLSD_OK) {
     EXPECT_EQ(wait, KTLSD_DONE);
+    ASSERT_EQ(::send(client_.socket.raw(), "x", 1, MSG_NOSIGNAL), 1);
+    EXPECT_EQ(received(), 1);
+    EXPECT_EQ(byte[0], 'x');
+    std::array<char, 16> ulp{};
+    socklen_t size = ulp.size();
+    ASSERT_EQ(::getsockopt(client_.socket.raw(), IPPROTO_TCP, TCP_ULP,
+                           ulp.data(), &size),
+              0);
+    EXPECT_STREQ(ulp.data(), "tls");
   } else {
-    EXPECT_TRUE(code == KTLSD_KERNEL_LACKS_TLS ||
-                code == KTLSD_CIPHER_NOT_OFFLOADABLE)
-        << ktlsd_code_name(code);
+    EXPECT_EQ(wait, 0);
+    EXPECT_EQ(received(), 0);  // nothing in the clear
   }
-  EXPECT_EQ(server_code, code);
 }
 
 }  // namespace

@@ -109,5 +109,46 @@ TEST_F(PskPair, ServesClientsByCertificateWhenTheServerHasOne) {
   EXPECT_EQ(IdentityOf(server_end_), "");
 }
 
+class RequiringServer : public PskPair {
+ protected:
+  RequiringServer() {
+    server_ = NewServerConfig(pki_, KTLSD_CLIENT_AUTH_REQUIRE);
+    EXPECT_EQ(Add(server_.get(), "mine", kKey), KTLSD_OK);
+  }
+  const CPki pki_;
+};
+
+TEST_F(RequiringServer, KnowsAClientByItsPsk) {
+  ASSERT_EQ(Add(client_.get(), "mine", kKey), KTLSD_OK);
+  Handshake();
+  ASSERT_TRUE(client_end_.done());
+  ASSERT_TRUE(server_end_.done());
+  EXPECT_EQ(IdentityOf(server_end_), "mine");
+  int verified = -1;
+  EXPECT_EQ(ktlsd_session_peer_verified(server_end_.engine, &verified),
+            KTLSD_OK);
+  EXPECT_EQ(verified, 0);
+}
+
+TEST_F(RequiringServer, WantsTheCertificateOfAClientWithoutPsk) {
+  ASSERT_EQ(ktlsd_config_set_trust_pem(client_.get(), pki_.trust.data(),
+                                       pki_.trust.size()),
+            KTLSD_OK);
+  ASSERT_EQ(ktlsd_config_set_server_name(client_.get(), "server.example"),
+            KTLSD_OK);
+  Handshake();
+  EXPECT_EQ(server_end_.code, KTLSD_CERTIFICATE_REQUIRED);
+}
+
+TEST_F(PskPair, LetsNoServerWithPsksOnlyAskForCertificates) {
+  ASSERT_EQ(Add(server_.get(), "mine", kKey), KTLSD_OK);
+  ASSERT_NE(NewEngine(server_.get()), nullptr);
+  ASSERT_EQ(
+      ktlsd_config_set_client_auth(server_.get(), KTLSD_CLIENT_AUTH_REQUIRE),
+      KTLSD_OK);
+  ktlsd_engine* engine = nullptr;
+  EXPECT_EQ(ktlsd_engine_new(server_.get(), &engine), KTLSD_CONFIG_UNUSABLE);
+}
+
 }  // namespace
 }  // namespace ktlsd::handshake

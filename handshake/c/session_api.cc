@@ -1,4 +1,6 @@
 // The entries of ktlsd.h about codes, and about a session that is established.
+#include <algorithm>
+#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -19,6 +21,9 @@ using ktlsd::Fault;
 using ktlsd::Ok;
 using ktlsd::Status;
 using namespace ktlsd::handshake;  // NOLINT(google-build-using-namespace)
+
+// Bytes of an export: of SHA-256 there are no more (RFC 5869 section 2.3).
+constexpr std::size_t kMaxExport = 255UL * 32;
 
 int NumberOf(Fault fault) {
   switch (fault) {
@@ -126,9 +131,12 @@ int ktlsd_session_export(const ktlsd_engine* engine, const void* label,
                          size_t label_length, const void* context,
                          size_t context_length, void* out,
                          size_t out_length) noexcept {
-  return Guarded([&]() -> Status {
+  const int code = Guarded([&]() -> Status {
     if (AnyNull(engine, label, context, out)) {
       return kNullArgument;
+    }
+    if (out_length > kMaxExport) {
+      return Error{Code::kApiMisuse, "more than can be exported"};
     }
     ASSIGN_OR_RETURN(const Session* const session, engine->Finished());
     return ExportKeyingMaterial(
@@ -137,6 +145,11 @@ int ktlsd_session_export(const ktlsd_engine* engine, const void* label,
         ByteView(static_cast<const uint8_t*>(context), context_length),
         std::span(static_cast<uint8_t*>(out), out_length));
   });
+  // Half of it may be there, or what the program had there before.
+  if (code != KTLSD_OK && out != nullptr) {
+    ::explicit_bzero(out, std::min(out_length, kMaxExport));
+  }
+  return code;
 }
 
 }  // extern "C"

@@ -307,8 +307,6 @@ TEST_F(Stapled, RefusesWhatCannotBeUsed) {
             KTLSD_CONFIG_UNUSABLE);
   EXPECT_EQ(ktlsd_config_set_ocsp_response(server(), 0, most.data(), 32768),
             KTLSD_OK);
-  EXPECT_EQ(ktlsd_config_request_ocsp(server(), KTLSD_OCSP_ASK),
-            KTLSD_API_MISUSE);
   EXPECT_EQ(Request(3), KTLSD_API_MISUSE);
 }
 
@@ -357,6 +355,19 @@ TEST_F(Settings, AsksForTheKeyPurposeOfRpc) {
   Handshake();
   EXPECT_TRUE(client_.done() && server_.done());
   EXPECT_EQ(ktlsd_config_set_profile(client(), 2), KTLSD_API_MISUSE);
+}
+
+TEST_F(Settings, OfTheOtherRoleAreRefused) {
+  EXPECT_EQ(ktlsd_config_set_server_name(server(), "server.example"),
+            KTLSD_API_MISUSE);
+  EXPECT_EQ(ktlsd_config_request_ocsp(server(), KTLSD_OCSP_ASK),
+            KTLSD_API_MISUSE);
+  EXPECT_EQ(ktlsd_config_set_client_auth(client(), KTLSD_CLIENT_AUTH_REQUIRE),
+            KTLSD_API_MISUSE);
+  EXPECT_EQ(ktlsd_config_set_ocsp_response(client(), 0, "x", 1),
+            KTLSD_API_MISUSE);
+  Handshake();
+  EXPECT_TRUE(client_.done() && server_.done());
 }
 
 TEST_F(Settings, AreRefusedWhereTheyWouldDoNothing) {

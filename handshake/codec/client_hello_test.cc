@@ -143,6 +143,8 @@ TEST(ClientHello, RefusesMalformedPreSharedKeys) {
             Code::kDecodeError);
   EXPECT_EQ(With({41, Joined({{0, 6, 0, 0, 0, 0, 0, 0}, binders})}),
             Code::kDecodeError);
+  EXPECT_EQ(With({41, Joined({{0, 7}, identity, binders, {0}})}),
+            Code::kDecodeError);
 }
 
 TEST(ClientHello, WantsABinderForEachIdentity) {

@@ -80,6 +80,15 @@ struct ClientHello {
   Bytes unchanging;
 };
 
+// The offer of a hello that is known to have one: the states that handle PSKs
+// are only made for such.
+inline const OfferedPsks& PsksOf(const ClientHello& hello) {
+  return *hello.pre_shared_keys;  // NOLINT(bugprone-unchecked-optional-access)
+}
+inline OfferedPsks& PsksOf(ClientHello& hello) {
+  return *hello.pre_shared_keys;  // NOLINT(bugprone-unchecked-optional-access)
+}
+
 // RFC 8446 section 4.1.3, and HelloRetryRequest (4.1.4), which is a
 // ServerHello with a fixed random: is_retry tells, and then key_share holds
 // only the group (key_exchange empty), and cookie may be set.

@@ -132,6 +132,7 @@ TEST(ServerHello, TellsTheKeyShareOfARetryFromThatOfAServerHello) {
   EXPECT_EQ(InServerHello({51, {0, 29}}), Code::kDecodeError);
   EXPECT_EQ(InServerHello({51, {0, 29, 0, 0}}), Code::kDecodeError);
   EXPECT_EQ(InServerHello({51, {0, 29, 0, 1, 9}}), std::nullopt);
+  EXPECT_EQ(InServerHello({51, {0, 29, 0, 1, 9, 0}}), Code::kDecodeError);
   EXPECT_EQ(InRetry({51, {0, 29, 0, 1, 9}}), Code::kDecodeError);
   EXPECT_EQ(InRetry({51, {0, 29}}), std::nullopt);
 }

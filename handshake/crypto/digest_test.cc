@@ -66,6 +66,7 @@ TEST(SecretEquals, ComparesLengthAndBytes) {
   EXPECT_TRUE(SecretEquals(secret, Bytes{1, 2, 3}));
   EXPECT_FALSE(SecretEquals(secret, Bytes{1, 2, 4}));
   EXPECT_FALSE(SecretEquals(secret, Bytes{1, 2}));
+  EXPECT_FALSE(SecretEquals(secret, Bytes{1, 2, 3, 0}));
   EXPECT_FALSE(SecretEquals(HashSecret(), ByteView()));
 }
 

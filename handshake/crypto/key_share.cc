@@ -134,11 +134,10 @@ Supported ProbeGroups() {
 
 // The traits of a group that the running libcrypto has.
 Result<const GroupTraits*> UsableGroup(NamedGroup group) {
-  const GroupTraits* traits = TraitsOf(group);
-  if (traits == nullptr || !IsSupported(group)) {
+  if (!IsSupported(group)) {
     return Error{Code::kNoCommonGroup, "group not supported"};
   }
-  return traits;
+  return TraitsOf(group);
 }
 
 struct EcdhHalf {

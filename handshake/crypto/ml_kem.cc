@@ -36,7 +36,8 @@ Bytes EncapsulationKey(const MlKem& kem, EVP_PKEY* key) {
 Result<Bytes> Encapsulate(const MlKem& kem, ByteView encapsulation_key,
                           std::span<uint8_t> secret) {
   if (encapsulation_key.size() != kem.key_size) {
-    return WrongKey();
+    return Error{Code::kIllegalParameter,
+                 "ML-KEM encapsulation key of wrong length"};
   }
   const PkeyPtr key(EVP_PKEY_new_raw_public_key_ex(
       nullptr, kem.algorithm, nullptr, encapsulation_key.data(),

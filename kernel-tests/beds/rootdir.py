@@ -15,6 +15,7 @@ import tempfile
 import time
 
 from beds import progress
+from project import cache_dir  # of tools/
 
 STAMP = "ktlsd-root-stamp"
 
@@ -48,14 +49,6 @@ _KEYRING = "usr/share/keyrings/debian-archive-keyring.gpg"
 
 class RootError(Exception):
     """A root directory could not be made; the text says why."""
-
-
-def cache_dir() -> pathlib.Path:
-    chosen = os.environ.get("KTLSD_CACHE")
-    if chosen:
-        return pathlib.Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(base) / "ktlsd"
 
 
 def ensure(name: str) -> pathlib.Path:

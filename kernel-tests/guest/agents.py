@@ -173,7 +173,7 @@ class Agent:
         with self._changed:
             return "".join(self._lines)
 
-    def wait_listening(self, deadline_s: float = 20) -> None:
+    def wait_listening(self, deadline_s: float = 60) -> None:
         """Until one of its processes is in the kernel's multicast group."""
         wait.until(self._listens, f"{self.profile.name} to listen", deadline_s)
 

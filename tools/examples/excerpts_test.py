@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Whatever C docs/embedding.md shows is in the example programs, which are
-compiled and run; and every name of the library that it uses is in the header.
+compiled and run; every name of the library that it and the manual page use is
+in the header; and README.md calls the programs as they want to be called.
 """
 
 import pathlib
@@ -22,6 +23,27 @@ def contains(program: list[str], excerpt: list[str]) -> bool:
                for i in range(len(program) - len(excerpt) + 1))
 
 
+def unknown_names(document: str, header: str) -> list[str]:
+    names = set(re.findall(r"\b(?:ktlsd|KTLSD)_\w*[A-Za-z0-9]\b", document))
+    known = set(re.findall(r"\w+", header))
+    return [f"not in the headers: {name}"
+            for name in sorted(names - known - {"ktlsd_codes"})
+            if not any(k.startswith(name + "_") for k in known)]
+
+
+def unknown_usages(readme: str, sources: dict[str, str]) -> list[str]:
+    """What the top of a program says of its call, but the README does not."""
+    usages = {name: re.search(r"^ \*   (\S.*)$", text, re.M)
+              for name, text in sources.items()
+              if re.search(r"^int main\(", text, re.M)
+              and not name.endswith("_test.c")}
+    found = [f"{name}: no usage at its top"
+             for name, usage in usages.items() if usage is None]
+    found += [f"not in README.md: {usage[1]}" for usage in usages.values()
+              if usage is not None and f"\n    {usage[1]}\n" not in readme]
+    return found if len(usages) >= 3 else found + ["not all the programs"]
+
+
 def problems(document: str, programs: dict[str, list[str]],
              header: str) -> list[str]:
     found = []
@@ -32,20 +54,20 @@ def problems(document: str, programs: dict[str, list[str]],
     for block in blocks:
         if not any(contains(p, block) for p in programs.values()):
             found.append("in no example: " + block[0] + " ...")
-    names = set(re.findall(r"\b(?:ktlsd|KTLSD)_\w*[A-Za-z0-9]\b", document))
-    known = set(re.findall(r"\w+", header))
-    for name in sorted(names - known - {"ktlsd_codes"}):
-        if not any(k.startswith(name + "_") for k in known):
-            found.append(f"not in the headers: {name}")
-    return found
+    return found + unknown_names(document, header)
 
 
 def main() -> int:
-    programs = {p.name: stripped(p.read_text(encoding="utf-8"))
-                for p in HERE.glob("*.c")}
+    sources = {p.name: p.read_text(encoding="utf-8")
+               for p in HERE.glob("*.c")}
+    programs = {name: stripped(text) for name, text in sources.items()}
     document = (ROOT / "docs/embedding.md").read_text(encoding="utf-8")
     header = "".join((ROOT / h).read_text(encoding="utf-8") for h in HEADERS)
     found = problems(document, programs, header)
+    manual = (ROOT / "docs/man/ktlsd_handshake.3").read_text(encoding="utf-8")
+    found += unknown_names(re.sub(r"^\.Dt .*", "", manual, flags=re.M), header)
+    readme = (HERE / "README.md").read_text(encoding="utf-8")
+    found += unknown_usages(readme, sources)
     # The check itself: a changed line and an unknown name are seen.
     if len(problems(document.replace("ktlsd_engine_step", "ktlsd_engine_go"),
                     programs, header)) < len(found) + 2:

@@ -4,7 +4,7 @@
  *
  * HOST must be in the server's certificate. Exit status 0 only when the server
  * said with close_notify that the file is complete. */
-#define _GNU_SOURCE
+#define _GNU_SOURCE /* NOLINT(bugprone-reserved-identifier) */
 #include <errno.h>
 #include <fcntl.h>
 #include <ktlsd.h>
@@ -16,8 +16,9 @@
 #include <unistd.h>
 
 #include "tools/examples/close_notify.h"
+#include "tools/examples/nonblocking.h"
 
-enum { kTimeoutMs = 10000, kBufferBytes = 65536 };
+enum { kBufferBytes = 65536 };
 
 static int complain(const char* what, const char* why) {
   fprintf(stderr, "fetch_file: %s: %s\n", what, why);
@@ -45,14 +46,6 @@ static int connect_to(const char* host, const char* port) {
   return fd >= 0 ? fd : complain("cannot connect", strerror(errno));
 }
 
-static int wait_for(int fd, short events) {
-  struct pollfd waiting = {.fd = fd, .events = events};
-  const int ready = poll(&waiting, 1, kTimeoutMs);
-  return ready > 0
-             ? 0
-             : complain("poll", ready == 0 ? "timed out" : strerror(errno));
-}
-
 /* Drives a non-blocking socket until the kernel has the keys. */
 static int drive(ktlsd_engine* engine, int fd) {
   int wait = 0;
@@ -67,7 +60,7 @@ static int drive(ktlsd_engine* engine, int fd) {
     }
     if (wait != KTLSD_DONE &&
         wait_for(fd, wait == KTLSD_WANT_WRITE ? POLLOUT : POLLIN) != 0) {
-      return -1;
+      return complain("no handshake", strerror(errno));
     }
   }
   return 0;
@@ -97,25 +90,15 @@ static int handshake(const char* trust, const char* host, int fd) {
   return result;
 }
 
-static int write_all(int fd, const char* data, size_t length) {
-  while (length > 0) {
-    const ssize_t count = write(fd, data, length);
-    if (count < 0) {
-      return complain("cannot write", strerror(errno));
-    }
-    data += count;
-    length -= (size_t)count;
-  }
-  return 0;
-}
-
 static int request(int fd, const char* name) {
   char line[256];
   const int length = snprintf(line, sizeof(line), "%s\n", name);
   if (length < 2 || (size_t)length >= sizeof(line)) {
     return complain(name, "not a name");
   }
-  return write_all(fd, line, (size_t)length);
+  return send_all(fd, line, (size_t)length) == 0
+             ? 0
+             : complain("cannot ask", strerror(errno));
 }
 
 /* Copies application data to standard output until close_notify. */
@@ -125,17 +108,18 @@ static int copy_answer(int fd) {
     int closed = 0;
     const ssize_t count = receive(fd, buffer, sizeof(buffer), &closed);
     if (closed) {
-      return 0;
+      return fflush(stdout) == 0 ? 0
+                                 : complain("cannot write", strerror(errno));
     }
-    if (count < 0 && errno == EAGAIN) {
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
       if (wait_for(fd, POLLIN) != 0) {
-        return -1;
+        return complain("incomplete", strerror(errno));
       }
     } else if (count <= 0) {
       return complain("incomplete",
                       count < 0 ? strerror(errno) : "no close_notify");
-    } else if (write_all(STDOUT_FILENO, buffer, (size_t)count) != 0) {
-      return -1;
+    } else if (fwrite(buffer, 1, (size_t)count, stdout) != (size_t)count) {
+      return complain("cannot write", strerror(errno));
     }
   }
 }

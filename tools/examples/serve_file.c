@@ -7,7 +7,7 @@
  * it gets the file and then close_notify. Without close_notify, something went
  * wrong and what came is incomplete. Exit status 0 when all were served, 1
  * when one was not, 2 when it could not start. */
-#define _GNU_SOURCE
+#define _GNU_SOURCE /* NOLINT(bugprone-reserved-identifier) */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -9,9 +9,16 @@ bool IsIo(int wait) {
   return wait == KTLSD_WANT_WRITE || wait == KTLSD_WANT_READ;
 }
 
+void TurnTo(const CEnd& end) {
+  if (end.turn != nullptr) {
+    end.turn(end);
+  }
+}
+
 // Steps, and answers, until the end wants I/O or is over. False when an answer
 // was refused.
 void Settle(CEnd& end) {
+  TurnTo(end);
   for (;;) {
     end.code = ktlsd_engine_step(end.engine, &end.wait, &end.bytes);
     if (end.over() || IsIo(end.wait)) {
@@ -33,6 +40,7 @@ void Settle(CEnd& end) {
 bool Move(CEnd& from, CEnd& to) {
   Bytes& queue = from.sent;
   bool moved = false;
+  TurnTo(from);
   while (!from.over() && from.wait == KTLSD_WANT_WRITE) {
     const uint8_t* data = nullptr;
     std::size_t length = 0;
@@ -45,6 +53,7 @@ bool Move(CEnd& from, CEnd& to) {
     Settle(from);
     moved = true;
   }
+  TurnTo(to);
   while (!to.over() && to.wait == KTLSD_WANT_READ && !queue.empty()) {
     const std::size_t size = std::min(queue.size(), to.bytes);
     to.code = ktlsd_engine_feed(to.engine, queue.data(), size);
@@ -113,6 +122,7 @@ void Connect(CEnd& client, CEnd& server) {
   }
   for (CEnd* end : {&client, &server}) {
     if (!end->over() && end->wait == KTLSD_WANT_READ) {
+      TurnTo(*end);
       end->code = ktlsd_engine_peer_closed(end->engine, /*reset=*/0);
       Settle(*end);
     }

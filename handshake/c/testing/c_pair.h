@@ -46,6 +46,8 @@ struct CEnd {
   Bytes sent = {};  // and not taken by the other end yet
   // Answers the waits that are not for I/O; returns what a call returned.
   std::function<int(int wait)> answer = nullptr;
+  // Told whenever Connect turns to this end's engine.
+  void (*turn)(const CEnd& end) = nullptr;
 
   bool over() const { return code != KTLSD_OK || wait == KTLSD_DONE; }
   bool done() const { return code == KTLSD_OK && wait == KTLSD_DONE; }

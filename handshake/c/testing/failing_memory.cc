@@ -2,12 +2,22 @@
 
 #include <openssl/crypto.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 
 namespace ktlsd::handshake {
 
 Allocations allocations;
+
+long SweepStep() {
+  static const long step = [] {
+    const char* text = std::getenv("KTLSD_SWEEP_STEP");
+    const long given = text == nullptr ? 1 : std::strtol(text, nullptr, 10);
+    return std::max(given, 1L);
+  }();
+  return step;
+}
 
 }  // namespace ktlsd::handshake
 
@@ -16,7 +26,11 @@ using ktlsd::handshake::allocations;
 namespace {
 
 bool Fails() {
-  return allocations.counting && ++allocations.seen == allocations.failing;
+  if (!allocations.counting || ++allocations.seen != allocations.failing) {
+    return false;
+  }
+  allocations.failed_for = allocations.acting;
+  return true;
 }
 
 void* CryptoMalloc(size_t size, const char*, int) {

@@ -19,6 +19,10 @@ struct Allocations {
   long failing = 0;  // the one that fails, counted from 1; 0: none
   long ours = 0;     // of operator new, not freed
   bool ours_failed = false;
+  // Whose calls are being made, as the test says, and whose was the one whose
+  // allocation failed.
+  const void* acting = nullptr;
+  const void* failed_for = nullptr;
 };
 extern Allocations allocations;
 
@@ -37,32 +41,31 @@ class Uncounted {
   const bool before_;
 };
 
-// Every how many allocations one fails: each of them, but where the address
-// sanitizer, which looks for leaks, makes that take many minutes. A prime, so
-// that no pattern of the code's own hides behind it.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr long kStep = 31;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-constexpr long kStep = 31;
-#else
-constexpr long kStep = 1;
-#endif
-#else
-constexpr long kStep = 1;
-#endif
+// Every how many allocations one fails: each of them, or $KTLSD_SWEEP_STEP,
+// which .bazelrc sets where programs are slow. There it is a prime, so that no
+// pattern of the code's own hides behind it.
+long SweepStep();
 
 // What `run` returns with the allocation number `failing` failing; 0: none.
-// `run` must not allocate but through libktlsd, nor keep anything.
+// `run` must not allocate but through libktlsd.
 template <typename Run>
-auto WithFailure(long failing, Run&& run) {
-  const long before = allocations.ours;
+auto FailAt(long failing, Run&& run) {
   allocations.seen = 0;
   allocations.failing = failing;
   allocations.ours_failed = false;
+  allocations.acting = nullptr;
+  allocations.failed_for = nullptr;
   allocations.counting = true;
   auto outcome = run();
   allocations.counting = false;
+  return outcome;
+}
+
+// The same, of what keeps nothing.
+template <typename Run>
+auto WithFailure(long failing, Run&& run) {
+  const long before = allocations.ours;
+  auto outcome = FailAt(failing, run);
   EXPECT_EQ(allocations.ours, before) << "leaked at allocation " << failing;
   return outcome;
 }
@@ -82,7 +85,7 @@ void FailEachAllocation(const char* what, long least, Run&& run,
   ASSERT_GE(points, least) << what;
   long tried = 0;
   long failed = 0;
-  for (long n = 1; n <= points; n += kStep) {
+  for (long n = 1; n <= points; n += SweepStep()) {
     const bool good = succeeded(WithFailure(n, run));
     ASSERT_FALSE(good && allocations.ours_failed) << what << ", " << n;
     ASSERT_FALSE(testing::Test::HasFailure()) << what << ", " << n;
