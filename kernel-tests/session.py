@@ -15,6 +15,7 @@ TESTS = pathlib.Path(__file__).resolve().parent
 # Made beside the agent, for cases of their own.
 BROKEN_READBACK = "ktlsd_broken_readback"
 KERNEL_TEST = "kernel_test"
+LOCK_DOWN_TEST = "lock_down_test"
 EXAMPLES = ("serve_file", "fetch_file")
 
 _PROGRAMS = ("mount", "unshare", "setpriv", "chroot", "openssl")
@@ -72,6 +73,7 @@ def _stage(agent: pathlib.Path, session: Session) -> None:
     built = agent.parent.parent
     others = {BROKEN_READBACK: agent.with_name(BROKEN_READBACK),
               KERNEL_TEST: built / "ktls" / KERNEL_TEST,
+              LOCK_DOWN_TEST: built / "agent/sandbox" / LOCK_DOWN_TEST,
               **{name: built / "tools/examples" / name for name in EXAMPLES}}
     for name, place in others.items():
         if place.is_file():

@@ -56,6 +56,8 @@ enum class MessageType : uint16_t {
   kSignReply = 0x0604,
   kProofRequest = 0x0605,
   kProofReply = 0x0606,
+  // any role -> monitor
+  kNotConfined = 0x0701,
 };
 
 // Stands first in every message, host endian: both ends are one binary on one
