@@ -84,6 +84,7 @@ class Judging(Folder):
 class Staging(Folder):
     def test_what_is_built_beside_the_agent_is_taken_along(self):
         places = ("agent/ktlsd", "agent/ktlsd_broken_readback",
+                  "agent/ktlsd_hostile_worker",
                   "ktls/kernel_test", "agent/sandbox/lock_down_test",
                   "tools/examples/serve_file", "tools/examples/fetch_file")
         for place in places:
