@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -19,7 +20,11 @@
 #include "agent/log/log_sinks.h"
 #include "agent/monitor/monitor.h"
 #include "agent/monitor/spawn.h"
+#include "agent/sandbox/cell.h"
+#include "agent/sandbox/lock_down.h"
+#include "agent/sandbox/process_role.h"
 #include "agent/service/process.h"
+#include "agent/service/role_start.h"
 #include "agent/socket_ops_source.h"
 #include "agent/verifier/verifier_main.h"
 #include "agent/worker/worker_main.h"
@@ -40,8 +45,10 @@ constexpr char kUsage[] =
 struct Options {
   std::optional<std::string> config;
   bool to_stderr = false;
-  std::optional<std::string> role;  // of a process that the monitor started
-  std::optional<int> exit_code;     // nothing is to be done
+  // Of a process that the monitor started.
+  std::optional<std::string> role;
+  std::optional<RoleUser> user;
+  std::optional<int> exit_code;  // nothing is to be done
 };
 
 Options Misused() {
@@ -53,12 +60,14 @@ Options Misused() {
 
 Options ReadOptions(int count, char** arguments) {
   constexpr int kRole = 1;
+  constexpr int kUser = 2;
   constexpr option kLong[] = {
       {"config", required_argument, nullptr, 'c'},
       {"stderr", no_argument, nullptr, 's'},
       {"version", no_argument, nullptr, 'v'},
       {"help", no_argument, nullptr, 'h'},
       {"role", required_argument, nullptr, kRole},
+      {"user", required_argument, nullptr, kUser},
       {nullptr, 0, nullptr, 0},
   };
   Options options;
@@ -83,6 +92,9 @@ Options ReadOptions(int count, char** arguments) {
       case kRole:
         options.role = optarg;
         break;
+      case kUser:
+        options.user = ParseRoleUser(optarg);
+        break;
       default:
         return Misused();
     }
@@ -97,8 +109,18 @@ Status BecomeRole(const std::string& role) {
   return LeaveKeyrings();
 }
 
-int RunRole(const std::string& role) {
+struct RoleEntry {
+  ProcessRole role;
+  int (*run)(OwnedFd monitor_link, const LockDownCall& lock_down);
+};
+
+constexpr std::array kRoles = {RoleEntry{ProcessRole::kKeeper, RunKeeper},
+                               RoleEntry{ProcessRole::kVerifier, RunVerifier},
+                               RoleEntry{ProcessRole::kWorker, RunWorker}};
+
+int RunRole(const std::string& role, const RoleUser& user) {
   OwnedFd link(kLinkDescriptor);
+  Cell cell{OwnedFd(kRootDescriptor), user};
   if (const Status became = BecomeRole(role); !became.ok()) {
     // Without keyrings, or where they are forbidden, there are none to leave.
     const int os_error = became.error().os_error;
@@ -106,14 +128,11 @@ int RunRole(const std::string& role) {
       return EXIT_FAILURE;
     }
   }
-  if (role == RoleName(ProcessRole::kKeeper)) {
-    return RunKeeper(std::move(link));
-  }
-  if (role == RoleName(ProcessRole::kVerifier)) {
-    return RunVerifier(std::move(link));
-  }
-  if (role == RoleName(ProcessRole::kWorker)) {
-    return RunWorker(std::move(link));
+  for (const RoleEntry& entry : kRoles) {
+    if (role == RoleName(entry.role)) {
+      return entry.run(std::move(link),
+                       [&] { return LockDown(entry.role, std::move(cell)); });
+    }
   }
   return EXIT_FAILURE;
 }
@@ -129,7 +148,8 @@ int Main(int count, char** arguments) {
     return EXIT_FAILURE;
   }
   if (options.role.has_value()) {
-    return RunRole(*options.role);
+    return options.user.has_value() ? RunRole(*options.role, *options.user)
+                                    : EXIT_FAILURE;
   }
   const std::unique_ptr<LogSink> log = OpenLog(options.to_stderr);
   const std::unique_ptr<ktls::SocketOps> socket_ops = MakeSocketOps();

@@ -84,8 +84,9 @@ class Judging(Folder):
 class Staging(Folder):
     def test_what_is_built_beside_the_agent_is_taken_along(self):
         places = ("agent/ktlsd", "agent/ktlsd_broken_readback",
-                  "ktls/kernel_test", "tools/examples/serve_file",
-                  "tools/examples/fetch_file")
+                  "agent/ktlsd_hostile_worker",
+                  "ktls/kernel_test", "agent/sandbox/lock_down_test",
+                  "tools/examples/serve_file", "tools/examples/fetch_file")
         for place in places:
             path = self.out / "bin" / place
             path.parent.mkdir(parents=True, exist_ok=True)

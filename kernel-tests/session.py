@@ -14,7 +14,9 @@ from report import Outcome
 TESTS = pathlib.Path(__file__).resolve().parent
 # Made beside the agent, for cases of their own.
 BROKEN_READBACK = "ktlsd_broken_readback"
+HOSTILE_WORKER = "ktlsd_hostile_worker"
 KERNEL_TEST = "kernel_test"
+LOCK_DOWN_TEST = "lock_down_test"
 EXAMPLES = ("serve_file", "fetch_file")
 
 _PROGRAMS = ("mount", "unshare", "setpriv", "chroot", "openssl")
@@ -71,7 +73,9 @@ def _stage(agent: pathlib.Path, session: Session) -> None:
     shutil.copy2(agent, session.agent_dir / "ktlsd")
     built = agent.parent.parent
     others = {BROKEN_READBACK: agent.with_name(BROKEN_READBACK),
+              HOSTILE_WORKER: agent.with_name(HOSTILE_WORKER),
               KERNEL_TEST: built / "ktls" / KERNEL_TEST,
+              LOCK_DOWN_TEST: built / "agent/sandbox" / LOCK_DOWN_TEST,
               **{name: built / "tools/examples" / name for name in EXAMPLES}}
     for name, place in others.items():
         if place.is_file():

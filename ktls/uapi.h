@@ -1,7 +1,7 @@
 // The kernel's numbers for TLS sockets: <linux/tls.h>, and what older headers
 // lack.
 //
-// Layer:     ktls; private to it.
+// Layer:     ktls; private to it and to the filter of system calls.
 #pragma once
 
 #include <linux/tls.h>

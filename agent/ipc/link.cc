@@ -69,6 +69,35 @@ iovec Piece(ByteView bytes) {
   return {const_cast<uint8_t*>(bytes.data()), bytes.size()};
 }
 
+// By send(): a role may not call sendmsg(), which can pass descriptors on.
+ssize_t SendPlain(BorrowedFd socket, ByteView fixed, ByteView payload,
+                  int flags) {
+  if (payload.empty()) {
+    return ::send(socket.raw(), fixed.data(), fixed.size(), flags);
+  }
+  Bytes packet;
+  packet.reserve(fixed.size() + payload.size());  // no copy but this is made
+  packet.insert(packet.end(), fixed.begin(), fixed.end());
+  packet.insert(packet.end(), payload.begin(), payload.end());
+  const ssize_t sent =
+      ::send(socket.raw(), packet.data(), packet.size(), flags);
+  const int os_error = errno;
+  ::explicit_bzero(packet.data(), packet.size());  // perhaps a private key
+  errno = os_error;
+  return sent;
+}
+
+ssize_t SendWith(BorrowedFd socket, ByteView fixed, ByteView payload,
+                 std::span<const BorrowedFd> descriptors, int flags) {
+  std::array<iovec, 2> pieces = {Piece(fixed), Piece(payload)};
+  ControlBuffer control;
+  msghdr message{};
+  message.msg_iov = pieces.data();
+  message.msg_iovlen = payload.empty() ? 1 : 2;
+  Attach(message, control, descriptors);
+  return ::sendmsg(socket.raw(), &message, flags);
+}
+
 }  // namespace
 
 Link::~Link() { Wipe(); }
@@ -104,22 +133,15 @@ Status Link::SendPacket(ByteView fixed, ByteView payload,
   if (payload.size() > max_payload || descriptors.size() > kMaxDescriptors) {
     return Error{Code::kApiMisuse, "a message carries too much"};
   }
-  std::array<iovec, 2> pieces = {Piece(fixed), Piece(payload)};
-  ControlBuffer control;
-  msghdr message{};
-  message.msg_iov = pieces.data();
-  message.msg_iovlen = payload.empty() ? 1 : 2;
-  if (!descriptors.empty()) {
-    Attach(message, control, descriptors);
-  }
-  for (;;) {
-    if (::sendmsg(socket_.raw(), &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
-      return Ok{};
-    }
-    if (errno != EINTR) {
-      return SendError(errno);
-    }
-  }
+  constexpr int kFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
+  ssize_t sent = -1;
+  do {
+    sent =
+        descriptors.empty()
+            ? SendPlain(socket_.borrow(), fixed, payload, kFlags)
+            : SendWith(socket_.borrow(), fixed, payload, descriptors, kFlags);
+  } while (sent < 0 && errno == EINTR);
+  return sent >= 0 ? Status(Ok{}) : SendError(errno);
 }
 
 Result<std::optional<Link::Packet>> Link::ReceivePacket(

@@ -30,14 +30,16 @@ namespace ktlsd::agent {
 // What may arrive at one end of a link.
 using ToWorker = std::variant<Job, TakeLink, EndJob, Forget, ChoiceReply,
                               BinderReply, SecretReply>;
-using FromWorker =
-    std::variant<JobReport, ChoiceRequest, BinderRequest, SecretRequest>;
+using FromWorker = std::variant<JobReport, ChoiceRequest, BinderRequest,
+                                SecretRequest, NotConfined>;
 using ToKeeper = std::variant<AddWorker, RemoveWorker, SigningTerms,
                               LoadCredential, EndJob, Forget>;
-using FromKeeper = std::variant<CredentialLoaded, Signed, Misbehaved>;
+using FromKeeper =
+    std::variant<CredentialLoaded, Signed, Misbehaved, NotConfined>;
 using ToVerifier = std::variant<AddWorker, RemoveWorker, VerdictTerms,
                                 LoadTrust, EndJob, Forget>;
-using FromVerifier = std::variant<TrustLoaded, Verdict, Misbehaved>;
+using FromVerifier =
+    std::variant<TrustLoaded, Verdict, Misbehaved, NotConfined>;
 using WorkerToKeeper = std::variant<ChainRequest, SignRequest>;
 using KeeperToWorker = std::variant<ChainReply, SignReply>;
 using WorkerToVerifier = std::variant<ProofRequest>;

@@ -32,6 +32,7 @@ static_assert(kFixedLayout<Signed, 16>);
 static_assert(kFixedLayout<TrustLoaded, 152>);
 static_assert(kFixedLayout<Verdict, 456>);
 static_assert(kFixedLayout<Misbehaved, 144>);
+static_assert(kFixedLayout<NotConfined, 16>);
 static_assert(kFixedLayout<ChainRequest, 24>);
 static_assert(kFixedLayout<ChainReply, 48>);
 static_assert(kFixedLayout<SignRequest, 72>);
@@ -129,6 +130,10 @@ bool Verdict::Check() const {
 }
 
 bool Misbehaved::Check() const { return worker != 0 && what.valid(); }
+
+bool NotConfined::Check() const {
+  return Valid(step) && os_error >= 0 && os_error <= kMaxErrno;
+}
 
 bool ChainReply::Check() const {
   return job != 0 && credential != 0 && outcome.valid() &&

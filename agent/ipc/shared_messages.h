@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "agent/ipc/wire_types.h"
+#include "agent/sandbox/lock_step.h"
 
 namespace ktlsd::agent {
 
@@ -65,6 +66,17 @@ struct Misbehaved {
   WorkerId worker = 0;
   uint32_t reserved = 0;
   Text<kDetailSize> what;
+  bool Check() const;
+};
+
+// The role could not be locked down, and ends: its first and last message.
+struct NotConfined {
+  static constexpr MessageType kType = MessageType::kNotConfined;
+  static constexpr Carries kCarries{};
+  Header header;
+  int32_t os_error = 0;  // an errno, or 0
+  LockStep step{};
+  std::array<uint8_t, 3> reserved{};
   bool Check() const;
 };
 

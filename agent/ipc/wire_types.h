@@ -63,6 +63,8 @@ enum class MessageType : uint16_t {
   kBinderReply = 0x0704,
   kSecretRequest = 0x0705,
   kSecretReply = 0x0706,
+  // any role -> monitor
+  kNotConfined = 0x0801,
 };
 
 // Stands first in every message, host endian: both ends are one binary on one

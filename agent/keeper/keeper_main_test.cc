@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "agent/sandbox/process_role.h"
 #include "agent/service/testing/child.h"
 #include "agent/service/testing/test_file.h"
 #include "handshake/testing/test_pki.h"
@@ -14,7 +15,7 @@ namespace {
 
 TEST(KeeperProcess, ServesAJobAndEndsWithTheMonitor) {
   const handshake::TestPki pki = handshake::MakeTestPki();
-  ChildRole keeper(RunKeeper);
+  ChildRole keeper(ProcessRole::kKeeper, RunKeeper);
   LoadCredential load;
   load.id = 3;
   const OwnedFd certificate = TestFile(pki.ChainPemOf(pki.server));

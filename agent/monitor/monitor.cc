@@ -26,6 +26,8 @@
 #include "agent/monitor/supervisor.h"
 #include "agent/monitor/switchboard.h"
 #include "agent/netlink/netlink_kernel.h"
+#include "agent/sandbox/cell.h"
+#include "agent/sandbox/monitor_powers.h"
 #include "base/clock.h"
 #include "base/session_keys.h"
 #include "ktls/probe.h"
@@ -74,14 +76,15 @@ class Monitor {
  public:
   Monitor(std::string config_path, Config config, LogSink& log,
           ktls::SocketOps& socket_ops, NetlinkKernel kernel, MonitorLoop loop,
-          std::vector<CipherSuite> suites)
+          std::vector<CipherSuite> suites, Cell cell)
       : config_path_(std::move(config_path)),
         config_(std::move(config)),
         log_(log),
         socket_ops_(socket_ops),
         kernel_(std::move(kernel)),
         loop_(std::move(loop)),
-        suites_(std::move(suites)) {}
+        suites_(std::move(suites)),
+        cell_(std::move(cell)) {}
 
   Status Run() {
     RETURN_IF_ERROR(WatchSignals());
@@ -228,13 +231,14 @@ class Monitor {
   NetlinkKernel kernel_;
   MonitorLoop loop_;
   const std::vector<CipherSuite> suites_;
+  const Cell cell_;
   Resources resources_{log_};
   Roster roster_;
   JobDesk desk_{{kernel_, keyrings_, socket_ops_, clock_, log_, resources_,
                  roster_, suites_},
                 MakeRoom()};
   Switchboard switchboard_{desk_, resources_, roster_};
-  Supervisor supervisor_{loop_, switchboard_, log_, clock_};
+  Supervisor supervisor_{loop_, switchboard_, log_, clock_, cell_};
   FileWatch files_{loop_, clock_};
   std::vector<MonitorLoop::WatchPtr> watches_;
   MonotonicTime look_at_ = clock_.Now() + kLookForRequestsEvery;
@@ -283,6 +287,18 @@ std::vector<CipherSuite> ProbeKernel(LogSink& log,
   return allowed.empty() ? all : allowed;
 }
 
+// All that needs more privilege than the rest of the monitor's life, once
+// everything is open that is opened in the network namespace of its start.
+Result<Cell> Withdraw() {
+  const char* const user = std::getenv("KTLSD_USER");
+  ASSIGN_OR_RETURN(const RoleUser role_user,
+                   FindRoleUser(user == nullptr ? "" : user));
+  ASSIGN_OR_RETURN(Cell cell, MakeCell(role_user));
+  RETURN_IF_ERROR(LeaveNetwork());
+  RETURN_IF_ERROR(KeepNeededCapabilities());
+  return cell;
+}
+
 int Complain(LogSink& log, EventKind kind, const Error& error) {
   LogEvent event{kind, LogLevel::kError, {}};
   log.Write(event.Add("reason", error.what).Add("os_error", error.os_error));
@@ -314,12 +330,17 @@ int RunMonitor(const std::string& config_path, LogSink& log,
   if (!loop.ok()) {
     return Complain(log, EventKind::kKernelTrouble, loop.error());
   }
+  Result<Cell> cell = Withdraw();
+  if (!cell.ok()) {
+    return Complain(log, EventKind::kKernelTrouble, cell.error());
+  }
   // Whatever ends this, the destructors have answered every request by then.
   Status run = Ok{};
   try {
     Monitor monitor(config_path, std::move(std::get<Config>(config)), log,
                     socket_ops, std::move(kernel).value(),
-                    std::move(loop).value(), std::move(suites));
+                    std::move(loop).value(), std::move(suites),
+                    std::move(cell).value());
     run = monitor.Run();
   } catch (const std::exception&) {
     run = Error{Code::kNoMemory, "the monitor ran out of memory"};

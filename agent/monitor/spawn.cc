@@ -5,23 +5,33 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "agent/service/process.h"
+#include "base/owned_fd.h"
 
 namespace ktlsd::agent {
 namespace {
 
-// What the child does between vfork and exec.
+// A duplicate whose number none of a role's descriptors has: the original may
+// have any, if we were started without the standard ones.
+OwnedFd OutOfTheWay(BorrowedFd descriptor) {
+  return OwnedFd(
+      ::fcntl(descriptor.raw(), F_DUPFD_CLOEXEC, kRootDescriptor + 1));
+}
+
+// What the child does between vfork and exec. Both descriptors are out of its
+// way.
 class SpawnPlan {
  public:
-  explicit SpawnPlan(BorrowedFd link) {
+  SpawnPlan(BorrowedFd link, BorrowedFd root) {
     ::posix_spawn_file_actions_init(&actions_);
-    // The link first: it may be any number, if we were started without these.
     ::posix_spawn_file_actions_adddup2(&actions_, link.raw(), kLinkDescriptor);
+    ::posix_spawn_file_actions_adddup2(&actions_, root.raw(), kRootDescriptor);
     ::posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null",
                                        O_RDONLY, 0);
     // Our standard error may be the log: what stands there is the monitor's.
@@ -31,7 +41,7 @@ class SpawnPlan {
       ::posix_spawn_file_actions_addopen(&actions_, STDERR_FILENO, "/dev/null",
                                          O_WRONLY, 0);
     }
-    ::posix_spawn_file_actions_addclosefrom_np(&actions_, kLinkDescriptor + 1);
+    ::posix_spawn_file_actions_addclosefrom_np(&actions_, kRootDescriptor + 1);
     ::posix_spawnattr_init(&attributes_);
     sigset_t none;
     ::sigemptyset(&none);
@@ -65,26 +75,21 @@ class SpawnPlan {
 
 }  // namespace
 
-std::string_view RoleName(ProcessRole role) {
-  switch (role) {
-    case ProcessRole::kKeeper:
-      return "keeper";
-    case ProcessRole::kVerifier:
-      return "verifier";
-    case ProcessRole::kWorker:
-      return "worker";
-  }
-  return "";
-}
-
-Result<Spawned> Spawn(ProcessRole role) {
+Result<Spawned> Spawn(ProcessRole role, const Cell& cell) {
   ASSIGN_OR_RETURN(auto pair, MakeLinkPair());
   std::string program = "ktlsd";
   std::string argument = "--role=" + std::string(RoleName(role));
-  const std::array<char*, 3> arguments = {program.data(), argument.data(),
-                                          nullptr};
+  std::string user = "--user=" + Format(cell.user);
+  const std::array<char*, 4> arguments = {program.data(), argument.data(),
+                                          user.data(), nullptr};
   pid_t pid = 0;
-  const int error = SpawnPlan(pair.second.borrow()).Run(pid, arguments.data());
+  const OwnedFd link = OutOfTheWay(pair.second.borrow());
+  const OwnedFd root = OutOfTheWay(cell.root.borrow());
+  if (!link.valid() || !root.valid()) {
+    return Error{Code::kNoDescriptors, "cannot start a process", errno};
+  }
+  const int error =
+      SpawnPlan(link.borrow(), root.borrow()).Run(pid, arguments.data());
   if (error != 0) {
     return Error{Code::kSystemFailed, "cannot start a process", error};
   }

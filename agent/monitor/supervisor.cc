@@ -44,17 +44,14 @@ void Supervisor::Start(unsigned workers_per_pool) {
 
 void Supervisor::Fill(Seat& seat) {
   const MonotonicTime now = clock_.Now();
-  Result<Spawned> spawned = Spawn(seat.role);
+  Result<Spawned> spawned = Spawn(seat.role, cell_);
   const Status occupied = spawned.ok()
                               ? Occupy(seat, std::move(spawned).value())
                               : Status(spawned.error());
   if (!occupied.ok()) {
     seat.pause = std::clamp(seat.pause * 2, kFirstPause, kLongestPause);
     seat.start_at = now + seat.pause;
-    LogEvent event{EventKind::kProcessEnded, LogLevel::kError, {}};
-    return log_.Write(event.Add("role", RoleName(seat.role))
-                          .Add("reason", occupied.error().what)
-                          .Add("os_error", occupied.error().os_error));
+    return LogFailedStart(seat, occupied.error());
   }
   seat.started = now;
 }
@@ -110,11 +107,14 @@ void Supervisor::OnReadable(Seat& seat) {
   }
   const Error& error = read.error();
   const bool ended = error.code == Code::kPeerClosed;
-  if (!ended) {
+  if (error.code == Code::kSystemFailed) {
+    LogFailedStart(seat, error);
+  } else if (!ended) {
     LogDismissal(seat, EventKind::kProcessMisbehaved, LogLevel::kError,
                  error.what);
   }
-  Dismiss(seat, ended ? Code::kWorkerDied : Code::kWorkerMisbehaved,
+  const bool lied = !ended && error.code != Code::kSystemFailed;
+  Dismiss(seat, lied ? Code::kWorkerMisbehaved : Code::kWorkerDied,
           std::string(ended ? "the worker ended" : error.what));
 }
 
@@ -163,6 +163,13 @@ void Supervisor::LogEnd(const Seat& seat, const std::string& how) {
   log_.Write(event.Add("role", RoleName(seat.role))
                  .Add("pid", seat.pid)
                  .Add("reason", how));
+}
+
+void Supervisor::LogFailedStart(const Seat& seat, const Error& error) {
+  LogEvent event{EventKind::kProcessEnded, LogLevel::kError, {}};
+  log_.Write(event.Add("role", RoleName(seat.role))
+                 .Add("reason", error.what)
+                 .Add("os_error", error.os_error));
 }
 
 void Supervisor::LogDismissal(const Seat& seat, EventKind kind, LogLevel level,

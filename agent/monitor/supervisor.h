@@ -20,6 +20,8 @@
 #include "agent/monitor/roster.h"
 #include "agent/monitor/spawn.h"
 #include "agent/monitor/switchboard.h"
+#include "agent/sandbox/cell.h"
+#include "agent/sandbox/process_role.h"
 #include "base/clock.h"
 #include "base/result.h"
 
@@ -29,8 +31,12 @@ class Supervisor {
  public:
   // All must outlive this.
   Supervisor(MonitorLoop& loop, Switchboard& switchboard, LogSink& log,
-             const Clock& clock)
-      : loop_(loop), switchboard_(switchboard), log_(log), clock_(clock) {}
+             const Clock& clock, const Cell& cell)
+      : loop_(loop),
+        switchboard_(switchboard),
+        log_(log),
+        clock_(clock),
+        cell_(cell) {}
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
   ~Supervisor();
@@ -72,6 +78,7 @@ class Supervisor {
   void Lose(Seat& seat, Code code, const std::string& reason);
   void Dismiss(Seat& seat, Code code, const std::string& reason);
   void LogEnd(const Seat& seat, const std::string& how);
+  void LogFailedStart(const Seat& seat, const Error& error);
   void LogDismissal(const Seat& seat, EventKind kind, LogLevel level,
                     std::string_view reason);
 
@@ -79,6 +86,7 @@ class Supervisor {
   Switchboard& switchboard_;
   LogSink& log_;
   const Clock& clock_;
+  const Cell& cell_;
   std::vector<std::unique_ptr<Seat>> seats_;
   // Not destroyed in their own callback.
   std::vector<MonitorLoop::WatchPtr> finished_;

@@ -1,12 +1,14 @@
 // Processes that are really started: by this test's own program, see main().
 #include "agent/monitor/supervisor.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -18,7 +20,11 @@
 #include "agent/monitor/monitor_loop.h"
 #include "agent/monitor/spawn.h"
 #include "agent/monitor/testing/world.h"
+#include "agent/sandbox/cell.h"
+#include "agent/sandbox/lock_step.h"
+#include "agent/sandbox/process_role.h"
 #include "agent/service/process.h"
+#include "base/owned_fd.h"
 
 namespace ktlsd::agent {
 namespace {
@@ -30,6 +36,11 @@ void SetSignal(int how, int number) {
   ::sigemptyset(&set);
   ::sigaddset(&set, number);
   ::sigprocmask(how, &set, nullptr);
+}
+
+// Nobody is locked into it here.
+Cell SomeCell() {
+  return {OwnedFd(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)), {}};
 }
 
 class SupervisorTest : public World {
@@ -54,12 +65,13 @@ class SupervisorTest : public World {
   }
 
   MonitorLoop loop_;
-  Supervisor supervisor_{loop_, switchboard_, log_, clock_};
+  Cell cell_ = SomeCell();
+  Supervisor supervisor_{loop_, switchboard_, log_, clock_, cell_};
 };
 
 // The role "verifier" of main() says with its exit code what it inherited.
 TEST(Spawn, GivesARoleNothingButItsLink) {
-  auto spawned = Spawn(ProcessRole::kVerifier);
+  auto spawned = Spawn(ProcessRole::kVerifier, SomeCell());
   ASSERT_TRUE(spawned.ok());
   int status = 0;
   ASSERT_EQ(::waitpid(spawned->pid, &status, 0), spawned->pid);
@@ -87,6 +99,16 @@ TEST_F(SupervisorTest, StartsAgainWhatItCouldNotWatch) {
   clock_.Advance(milliseconds(100));
   supervisor_.OnTime();
   EXPECT_FALSE(supervisor_.all_ended());
+}
+
+// The role "keeper" of main() says that it could not lock itself down.
+TEST_F(SupervisorTest, SaysWhyARoleWasNotConfined) {
+  supervisor_.Start(1);
+  RunUntil([&] {
+    return log_.Count("event=process_ended", "role=keeper",
+                      "cannot enter an empty root directory",
+                      "os_error=1") == 1;
+  });
 }
 
 // The role "worker" of main() does what no worker does.
@@ -124,7 +146,8 @@ int JudgeInheritance() {
   faults |= Target(STDOUT_FILENO) == "/dev/null" ? 0 : 2;
   faults |= kReportsToStderr || Target(STDERR_FILENO) == "/dev/null" ? 0 : 4;
   faults |= Target(kLinkDescriptor).starts_with("socket:") ? 0 : 8;
-  for (int descriptor = kLinkDescriptor + 1; descriptor < 256; ++descriptor) {
+  faults |= Target(kRootDescriptor) == "/" ? 0 : 32;
+  for (int descriptor = kRootDescriptor + 1; descriptor < 256; ++descriptor) {
     faults |= Target(descriptor).empty() ? 0 : 16;
   }
   return faults;
@@ -139,6 +162,12 @@ int PlayRole(std::string_view role) {
     SignRequest request;
     request.job = 1;
     static_cast<void>(link.Send(request));
+  }
+  if (role == "--role=keeper") {
+    NotConfined notice;
+    notice.step = LockStep::kRoot;
+    notice.os_error = EPERM;
+    static_cast<void>(link.Send(notice));
   }
   pollfd closed{kLinkDescriptor, 0, 0};
   return ::poll(&closed, 1, -1) == 1 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -4,6 +4,8 @@
 #include <utility>
 #include <variant>
 
+#include "agent/sandbox/lock_step.h"
+
 namespace ktlsd::agent {
 
 void Switchboard::AddWorker(WorkerId id, Pool pool, Link link) {
@@ -15,6 +17,7 @@ void Switchboard::AddWorker(WorkerId id, Pool pool, Link link) {
 }
 
 void Switchboard::AddKeeper(Link link) {
+  keeper_ = Ok{};
   resources_.SetKeeper(std::move(link));
   for (const WorkerId id : roster_.Ids()) {
     Connect(*roster_.Find(id), LinkTo::kKeeper);
@@ -22,6 +25,7 @@ void Switchboard::AddKeeper(Link link) {
 }
 
 void Switchboard::AddVerifier(Link link) {
+  verifier_ = Ok{};
   resources_.SetVerifier(std::move(link));
   for (const WorkerId id : roster_.Ids()) {
     Connect(*roster_.Find(id), LinkTo::kVerifier);
@@ -97,41 +101,62 @@ Status Switchboard::Take(WorkerId id, const JobReport& report, ByteView) {
 }
 
 Status Switchboard::ReadKeeper() {
-  while (Link* keeper = resources_.keeper()) {
+  Link* keeper = nullptr;
+  while (keeper_.ok() && (keeper = resources_.keeper()) != nullptr) {
     ASSIGN_OR_RETURN(auto received, keeper->Receive<FromKeeper>());
     if (!received.has_value()) {
       break;
     }
-    std::visit([this](const auto& message) { Handle(message); },
-               received->message);
+    keeper_ =
+        std::visit([this](const auto& message) { return Handle(message); },
+                   received->message);
   }
-  return Ok{};
+  return keeper_;
 }
 
 Status Switchboard::ReadVerifier() {
-  while (Link* verifier = resources_.verifier()) {
+  Link* verifier = nullptr;
+  while (verifier_.ok() && (verifier = resources_.verifier()) != nullptr) {
     ASSIGN_OR_RETURN(auto received, verifier->Receive<FromVerifier>());
     if (!received.has_value()) {
       break;
     }
-    std::visit([this](const auto& message) { Handle(message); },
-               received->message);
+    verifier_ =
+        std::visit([this](const auto& message) { return Handle(message); },
+                   received->message);
   }
+  return verifier_;
+}
+
+Status Switchboard::Handle(const CredentialLoaded& loaded) {
+  resources_.Handle(loaded);
+  desk_.Dispatch();
   return Ok{};
 }
 
-void Switchboard::Handle(const CredentialLoaded& loaded) {
+Status Switchboard::Handle(const TrustLoaded& loaded) {
   resources_.Handle(loaded);
   desk_.Dispatch();
+  return Ok{};
 }
 
-void Switchboard::Handle(const TrustLoaded& loaded) {
-  resources_.Handle(loaded);
-  desk_.Dispatch();
+Status Switchboard::Handle(const Signed& notice) {
+  desk_.OnSigned(notice.job);
+  return Ok{};
 }
 
-void Switchboard::Handle(const Misbehaved& notice) {
+Status Switchboard::Handle(const Verdict& verdict) {
+  desk_.OnVerdict(verdict);
+  return Ok{};
+}
+
+Status Switchboard::Handle(const Misbehaved& notice) {
   dismissed_.push_back({notice.worker, std::string(notice.what.view())});
+  return Ok{};
+}
+
+Status Switchboard::Handle(const NotConfined& notice) {
+  return Error{Code::kSystemFailed, FailureOf(notice.step), notice.os_error};
 }
 
 void Switchboard::LoseWorker(WorkerId id, Code code,

@@ -32,7 +32,7 @@ class Switchboard {
   void AddVerifier(Link link);
 
   // Reads all there is. Errors: the process is gone or must go: kPeerClosed,
-  // kWorkerMisbehaved, kApiMisuse.
+  // kWorkerMisbehaved, kApiMisuse, kSystemFailed when it was not locked down.
   Status ReadWorker(WorkerId id);
   Status ReadKeeper();
   Status ReadVerifier();
@@ -55,13 +55,17 @@ class Switchboard {
   std::vector<Dismissal> TakeDismissed();
 
  private:
-  void Handle(const CredentialLoaded& loaded);
-  void Handle(const TrustLoaded& loaded);
-  void Handle(const Signed& notice) { desk_.OnSigned(notice.job); }
-  void Handle(const Verdict& verdict) { desk_.OnVerdict(verdict); }
-  void Handle(const Misbehaved& notice);
-  // What a worker sends; a report has no payload.
+  Status Handle(const CredentialLoaded& loaded);
+  Status Handle(const TrustLoaded& loaded);
+  Status Handle(const Signed& notice);
+  Status Handle(const Verdict& verdict);
+  Status Handle(const Misbehaved& notice);
+  static Status Handle(const NotConfined& notice);
+  // What a worker sends; these two have no payload.
   Status Take(WorkerId id, const JobReport& report, ByteView nothing);
+  static Status Take(WorkerId /*id*/, const NotConfined& notice, ByteView) {
+    return Handle(notice);
+  }
   template <typename PskRequest>
   Status Take(WorkerId id, const PskRequest& request, ByteView payload);
   void Connect(Roster::Worker& worker, LinkTo to);
@@ -70,6 +74,9 @@ class Switchboard {
   Resources& resources_;
   Roster& roster_;
   std::vector<Dismissal> dismissed_;
+  // What reading found, for whoever asks next.
+  Status keeper_ = Ok{};
+  Status verifier_ = Ok{};
 };
 
 }  // namespace ktlsd::agent

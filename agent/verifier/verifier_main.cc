@@ -4,19 +4,19 @@
 #include <utility>
 
 #include "agent/ipc/link.h"
-#include "agent/service/process.h"
 #include "agent/service/service.h"
 #include "agent/verifier/verifier.h"
 #include "base/clock.h"
 
 namespace ktlsd::agent {
 
-int RunVerifier(OwnedFd monitor_link) {
-  if (!PrepareProcess().ok()) {
+int RunVerifier(OwnedFd monitor_link, const LockDownCall& lock_down) {
+  Link monitor(std::move(monitor_link));
+  if (!StartRole(monitor, lock_down)) {
     return EXIT_FAILURE;
   }
   const SystemClock clock;
-  Service<Verifier> service(Link(std::move(monitor_link)), clock);
+  Service<Verifier> service(std::move(monitor), clock);
   return service.Run().ok() ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

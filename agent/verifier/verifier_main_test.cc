@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "agent/ipc/chain.h"
+#include "agent/sandbox/process_role.h"
 #include "agent/service/testing/child.h"
 #include "agent/service/testing/test_file.h"
 #include "base/bytes.h"
@@ -31,7 +32,7 @@ std::pair<ProofRequest, Bytes> BadProof(const handshake::TestPki& pki) {
 
 TEST(VerifierProcess, ServesAJobAndEndsWithTheMonitor) {
   const handshake::TestPki pki = handshake::MakeTestPki();
-  ChildRole verifier(RunVerifier);
+  ChildRole verifier(ProcessRole::kVerifier, RunVerifier);
   LoadTrust load;
   load.id = 3;
   const OwnedFd anchors = TestFile(pki.root.pem());

@@ -137,7 +137,8 @@ class Agent:
 
     def __init__(self, profile: Profile, family: genl.Family,
                  client: Credentials, server: Credentials, number: int,
-                 program: str | None = None):
+                 program: str | None = None,
+                 environment: dict[str, str] | None = None):
         self.profile = profile
         self._family = family
         RUN.mkdir(parents=True, exist_ok=True)
@@ -148,7 +149,8 @@ class Agent:
         self._process = subprocess.Popen(
             [program or profile.program, "-c", str(self.config), "-s"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, env=_environment(number))
+            stderr=subprocess.STDOUT,
+            env={**_environment(number), **(environment or {})})
         self._log_file = os.open(
             machine.OUT / f"agent-{number}.log",
             os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)

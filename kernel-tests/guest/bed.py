@@ -25,12 +25,14 @@ class Bed:
 
     def start_agent(self, client: agents.Credentials | None = None,
                     server: agents.Credentials | None = None, *,
-                    program: str | None = None) -> agents.Agent:
+                    program: str | None = None,
+                    environment: dict[str, str] | None = None,
+                    ) -> agents.Agent:
         """Starts the agent under test and waits until it listens."""
         agent = agents.Agent(
             self.profile, self.family, client or agents.Credentials(),
             server or agents.Credentials(certificate="server"),
-            len(self.agents) + 1, program)
+            len(self.agents) + 1, program, environment)
         self.agents.append(agent)
         agent.wait_listening()
         return agent

@@ -15,6 +15,10 @@
 
 #include "agent/ipc/link.h"
 #include "agent/ipc/messages.h"
+#include "agent/sandbox/lock_step.h"
+#include "agent/sandbox/process_role.h"
+#include "agent/sandbox/syscall_filter.h"
+#include "agent/service/role_start.h"
 #include "base/bytes.h"
 #include "base/owned_fd.h"
 
@@ -22,13 +26,20 @@ namespace ktlsd::agent {
 
 class ChildRole {
  public:
-  // `entry` is RunKeeper or the like.
-  explicit ChildRole(int (*entry)(OwnedFd)) {
+  using Entry = int (*)(OwnedFd, const LockDownCall&);
+
+  // `entry` is RunKeeper or the like. Of the lock-down it gets what needs no
+  // privilege: the filter of `role`.
+  ChildRole(ProcessRole role, Entry entry) {
     auto pair = MakeLinkPair();
     pid_ = ::fork();
     if (pid_ == 0) {
       pair->first.Close();
-      ::_exit(entry(std::move(pair->second)));
+      ::_exit(entry(std::move(pair->second), [role] {
+        const int error = FilterSyscalls(role);
+        return error == 0 ? LockResult()
+                          : LockFailure{LockStep::kSystemCalls, error};
+      }));
     }
     if (pid_ < 0) {
       throw std::runtime_error("cannot fork");

@@ -1,0 +1,58 @@
+#include "agent/sandbox/syscall_document.h"
+
+#include <fmt/format.h>
+
+#include "agent/sandbox/process_role.h"
+#include "agent/sandbox/syscall_table.h"
+
+namespace ktlsd::agent {
+namespace {
+
+constexpr std::string_view kHead =
+    R"(# System calls of the roles
+
+Written from `agent/sandbox/syscall_table.cc` by
+`bazel run //agent/sandbox:syscalls > docs/syscalls.md`; a test compares the
+two. Change the table, not this page.
+
+A role that makes any other call, or one of these in another way, is killed by
+the kernel (`SECCOMP_RET_KILL_PROCESS`) at that call: the log says
+`killed by signal 31`, and the kernel's log has the number of the call. The
+monitor is not filtered: it starts processes and reads the configuration.
+
+What the libraries below us call on their way (glibc, libstdc++, libcrypto) is
+in the list too. A call that an architecture does not have is left out there.
+Builds with a sanitizer allow more, from a list of their own.
+
+| call | only | keeper | verifier | worker | why |
+|---|---|---|---|---|---|
+)";
+
+std::string Mark(const AllowedSyscall& call, ProcessRole role) {
+  return MayCall(call, role) ? "yes" : "";
+}
+
+std::string Conditions(const AllowedSyscall& call) {
+  std::string text;
+  for (const ArgumentRule& rule : call.rules) {
+    if (!rule.text.empty()) {
+      text += fmt::format("{}{}", text.empty() ? "" : ", ", rule.text);
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string SyscallDocument() {
+  std::string page(kHead);
+  for (const AllowedSyscall& call : AllowedSyscalls()) {
+    page += fmt::format("| `{}` | {} | {} | {} | {} | {} |\n", call.name,
+                        Conditions(call), Mark(call, ProcessRole::kKeeper),
+                        Mark(call, ProcessRole::kVerifier),
+                        Mark(call, ProcessRole::kWorker), call.why);
+  }
+  return page;
+}
+
+}  // namespace ktlsd::agent

@@ -1,0 +1,78 @@
+#include "agent/sandbox/syscall_filter.h"
+
+#include <seccomp.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <memory>
+#include <string>
+
+#include "agent/sandbox/syscall_table.h"
+
+namespace ktlsd::agent {
+namespace {
+
+struct Release {
+  void operator()(void* filter) const { ::seccomp_release(filter); }
+};
+using Filter = std::unique_ptr<void, Release>;
+
+scmp_arg_cmp Comparison(const ArgumentRule& rule) {
+  const uint64_t value = rule.value == ArgumentRule::kOwnProcess
+                             ? static_cast<uint64_t>(::getpid())
+                             : rule.value;
+  return {rule.argument, SCMP_CMP_MASKED_EQ, rule.mask, value};
+}
+
+// Returns 0 or a negative errno.
+int Allow(const Filter& filter, const AllowedSyscall& call) {
+  const int number = ::seccomp_syscall_resolve_name(call.name.data());
+  if (number == __NR_SCMP_ERROR) {
+    return -ENOSYS;
+  }
+  std::array<scmp_arg_cmp, 2> comparisons{};
+  unsigned count = 0;
+  for (const ArgumentRule& rule : call.rules) {
+    if (!rule.text.empty()) {
+      comparisons.at(count++) = Comparison(rule);
+    }
+  }
+  // Leaves out what this architecture does not have.
+  return ::seccomp_rule_add_array(filter.get(), SCMP_ACT_ALLOW, number, count,
+                                  comparisons.data());
+}
+
+int AllowAll(const Filter& filter, ProcessRole role,
+             std::span<const AllowedSyscall> calls) {
+  for (const AllowedSyscall& call : calls) {
+    const int error = MayCall(call, role) ? Allow(filter, call) : 0;
+    if (error != 0) {
+      return error;
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+
+int FilterSyscalls(ProcessRole role) {
+  const Filter filter(::seccomp_init(SCMP_ACT_KILL_PROCESS));
+  if (filter == nullptr) {
+    return ENOMEM;
+  }
+  // A call by the number of another architecture too; libseccomp itself would
+  // end the thread only.
+  int error = ::seccomp_attr_set(filter.get(), SCMP_FLTATR_ACT_BADARCH,
+                                 SCMP_ACT_KILL_PROCESS);
+  // What failed by the kernel's doing keeps its errno.
+  error = error != 0
+              ? error
+              : ::seccomp_attr_set(filter.get(), SCMP_FLTATR_API_SYSRAWRC, 1);
+  error = error != 0 ? error : AllowAll(filter, role, AllowedSyscalls());
+  error = error != 0 ? error : AllowAll(filter, role, SanitizerSyscalls());
+  error = error != 0 ? error : ::seccomp_load(filter.get());
+  return -error;
+}
+
+}  // namespace ktlsd::agent

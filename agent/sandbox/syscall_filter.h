@@ -1,0 +1,15 @@
+// The filter of a role's system calls, made from the table.
+//
+// Layer:     agent/sandbox.
+// Privilege: no_new_privs is set.
+#pragma once
+
+#include "agent/sandbox/process_role.h"
+
+namespace ktlsd::agent {
+
+// From here on a call that the table does not allow `role` ends this process at
+// once, by SIGSYS. There is no way back. Returns 0 or an errno.
+int FilterSyscalls(ProcessRole role);
+
+}  // namespace ktlsd::agent

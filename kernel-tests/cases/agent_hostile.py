@@ -1,0 +1,131 @@
+"""Workers that were taken over, and what stops each attempt of theirs.
+
+The agent is ktlsd_hostile_worker: its own monitor, keeper and verifier, but
+workers that do nothing but the one attempt, on a job of nfsd's. What they may
+get is in rules.md A3 and docs/threat-model.md.
+"""
+
+import dataclasses
+import errno
+
+from cases import Skip, case
+from guest import agents, machine, nfs, wait
+from guest.agents import Credentials
+from guest.peers import SilentClient, StallingServer
+
+_FILTER = ("process_ended", "killed by signal 31")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Attempt:
+    name: str
+    event: str
+    reason: str
+    # Needs a job of the client's, which another worker has.
+    another: bool = False
+
+
+def _lie(name: str, reason: str, *, another: bool = False) -> _Attempt:
+    return _Attempt(name, "process_misbehaved", reason, another)
+
+
+_ATTEMPTS = (
+    _lie("success-at-once", "success without a signature of ours"),
+    _Attempt("success-without-keys", "handshake_done",
+             "TCP_ULP is not tls"),
+    _lie("success-with-refused-peer", "success with a peer that was refused"),
+    _lie("second-signature", "asked for a second signature for one job"),
+    _lie("other-scheme", "asked for a scheme that the key does not have"),
+    _lie("no-hash", "malformed or unexpected message"),
+    _lie("anothers-signature", "asked for the job of another worker",
+         another=True),
+    _lie("anothers-report", "a report of another's job", another=True),
+    _lie("second-verdict", "asked for a second verdict for one job"),
+    _lie("oversize-to-monitor", "a message was cut off"),
+    _lie("oversize-to-keeper", "a message was cut off"),
+    _lie("oversize-to-verifier", "a message was cut off"),
+    *(_Attempt(name, *_FILTER) for name in (
+        "copied-descriptor", "sent-descriptor", "open", "socket", "connect",
+        "ptrace", "execve", "kill")),
+)
+
+
+def _start(bed, name: str) -> agents.Agent:
+    return bed.start_agent(
+        client=Credentials(certificate="client"),
+        program=machine.staged("ktlsd_hostile_worker"),
+        environment={"KTLSD_HOSTILE_ATTEMPT": name})
+
+
+def _server_asks(bed) -> SilentClient | None:
+    """A client makes nfsd ask for a handshake, and the worker gets it."""
+    before = len(bed.upcalls.upcalls("server"))
+    try:
+        client = SilentClient()
+    except ConnectionError:
+        client = None  # the worker's end was quicker than nfsd's STARTTLS
+    wait.until(lambda: len(bed.upcalls.upcalls("server")) > before,
+               "nfsd's request", 10)
+    return client
+
+
+def _try(bed, attempt: _Attempt, server: StallingServer) -> None:
+    agent = _start(bed, attempt.name)
+    mounting = None
+    if attempt.another:
+        before = len(bed.upcalls.upcalls("client"))
+        mounting = nfs.start_mount("mtls", port=server.PORT)
+        wait.until(lambda: len(bed.upcalls.upcalls("client")) > before,
+                   "the client's request", 10)
+    client = _server_asks(bed)
+
+    def stopped():
+        return [e for e in agents.events(agent.log(), attempt.event)
+                if e.get("reason") == attempt.reason]
+    wait.until(stopped, f"{attempt.name}: {attempt.event} "
+               f"{attempt.reason!r} in the agent's log", 10)
+    bed.note(f"{attempt.name}: {attempt.reason}")
+    if client:
+        client.close()
+    agent.stop()
+    if mounting:
+        nfs.finish_mount(mounting)
+    bed.upcalls.wait_all_answered()
+    assert 0 not in bed.upcalls.statuses(), f"{attempt.name}: a success"
+
+
+@case("agent/hostile-worker", "a worker that was taken over gets nothing",
+      deadline_s=240)
+def hostile_worker(bed):
+    if bed.profile.name != "ktlsd":
+        raise Skip("tlshd has no workers of fewer rights")
+    nfs.serve(("tls", "mtls"))
+    server = StallingServer(stalls=1 << 20)
+    for attempt in _ATTEMPTS:
+        _try(bed, attempt, server)
+
+
+@case("agent/hostile-admitted", "what a worker that was taken over does get")
+def hostile_admitted(bed):
+    if bed.profile.name != "ktlsd":
+        raise Skip("tlshd has no workers of fewer rights")
+    nfs.serve(("tls", "mtls"))
+    # Keys of its own instead of the handshake's: the connection is of no use to
+    # anybody but the worker, and no peer counts as verified.
+    agent = _start(bed, "success-with-own-keys")
+    client = _server_asks(bed)  # stays open
+    bed.upcalls.wait_all_answered()
+    (upcall,) = bed.upcalls.upcalls("server")
+    assert upcall.statuses == [0], upcall.statuses
+    assert upcall.remote_auth == [], "a peer that nobody verified"
+    bed.note("success-with-own-keys: admitted, without a peer")
+    del client
+    agent.stop()
+    # The descriptor of a job that it reported as failed.
+    agent = _start(bed, "kept-descriptor")
+    client = _server_asks(bed)  # stays open
+    bed.upcalls.wait_all_answered()
+    assert bed.upcalls.statuses("server")[1:] == [errno.EIO], \
+        bed.upcalls.statuses("server")
+    bed.note("kept-descriptor: admitted, as long as the worker lives")
+    del client
