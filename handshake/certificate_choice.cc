@@ -9,7 +9,7 @@
 #include "base/error_codes.h"
 #include "base/libcrypto.h"
 #include "handshake/chain_facts.h"
-#include "handshake/x509/usage_values.h"
+#include "handshake/x509/extension_values.h"
 
 namespace ktlsd::handshake {
 namespace {

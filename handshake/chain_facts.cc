@@ -10,8 +10,8 @@
 #include "base/error_codes.h"
 #include "base/libcrypto.h"
 #include "handshake/x509/certificate.h"
+#include "handshake/x509/extension_values.h"
 #include "handshake/x509/handles.h"
-#include "handshake/x509/usage_values.h"
 
 namespace ktlsd::handshake {
 namespace {
@@ -79,27 +79,16 @@ SignatureScheme SignatureOf(X509* certificate) {
   return known == 1 ? SchemeOf(kPssDigests, digest) : SignatureScheme{};
 }
 
-// The extension `nid`, or null; libcrypto says in `critical` whether it is
-// absent (-1).
-template <typename Pointer>
-Result<Pointer> ReadUsage(const X509* certificate, int nid) {
-  int critical = 0;
-  Pointer value(static_cast<typename Pointer::pointer>(
-      X509_get_ext_d2i(certificate, nid, &critical, nullptr)));
-  ERR_clear_error();
-  constexpr int kAbsent = -1;
-  if (!value && critical != kAbsent) {
-    return Error{Code::kCertificateUnusable,
-                 "an extension of our certificate does not parse"};
-  }
-  return value;
-}
-
 Status DescribeUsage(const X509* end_entity, ChainFacts& facts) {
-  ASSIGN_OR_RETURN(const BitStringPtr bits,
-                   ReadUsage<BitStringPtr>(end_entity, NID_key_usage));
-  ASSIGN_OR_RETURN(const UsagesPtr usages,
-                   ReadUsage<UsagesPtr>(end_entity, NID_ext_key_usage));
+  constexpr Error kMalformed = {
+      Code::kCertificateUnusable,
+      "an extension of our certificate does not parse"};
+  ASSIGN_OR_RETURN(
+      const BitStringPtr bits,
+      ReadExtension<BitStringPtr>(end_entity, NID_key_usage, kMalformed));
+  ASSIGN_OR_RETURN(
+      const UsagesPtr usages,
+      ReadExtension<UsagesPtr>(end_entity, NID_ext_key_usage, kMalformed));
   if (bits) {
     facts.key_usage = BitsOf(bits.get());
   }

@@ -72,7 +72,8 @@ Status AwaitServerHello::PrepareHello() {
   return AddShares(config_.share_groups);
 }
 
-// Offers config_.psks, with binders of zeros for now.
+// Offers config_.psks. Their binders are zeros, for the length of the hello,
+// until AwaitOwnBinder has each.
 void AwaitServerHello::OfferPsks() {
   hello_.psk_key_exchange_modes = {kPskDheKe};
   hello_.pre_shared_keys.emplace();

@@ -18,7 +18,8 @@ namespace ktlsd::handshake {
 // with key shares and a server's cookie (at most 16384).
 inline constexpr std::size_t kMaxOfferedNames = 1U << 15;
 
-// Errors: kConfigUnusable.
+// Errors: kConfigUnusable; kNoCertificateConfigured for a chain without a
+//         certificate.
 Status CheckConfig(const ClientConfig& config);
 Status CheckConfig(const ServerConfig& config);
 

@@ -1,6 +1,9 @@
 #include "handshake/codec/extensions.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <string_view>
 
 namespace ktlsd::handshake {
 namespace {
@@ -60,6 +63,39 @@ Result<ByteView> OnlyVector(const std::optional<ByteView>& vector,
     return DecodeError("extension is not one vector with something in it");
   }
   return *vector;
+}
+
+// A vector of one name or more, none empty, each behind its length, which
+// `prefixed` reads. Errors: kDecodeError, `malformed` where a name is.
+Result<std::vector<Bytes>> ParseNames(
+    ByteView data, std::optional<ByteView> (ByteReader::*prefixed)(),
+    std::string_view malformed) {
+  ASSIGN_OR_RETURN(const ByteView list, ParseVector16(data));
+  std::vector<Bytes> names;
+  ByteReader reader(list);
+  while (!reader.done()) {
+    const auto name = (reader.*prefixed)();
+    if (!name || name->empty()) {
+      return DecodeError(malformed);
+    }
+    names.emplace_back(name->begin(), name->end());
+  }
+  return names;
+}
+
+// An extension of such names, their lengths of `width` bytes; nothing for none.
+void WriteNames(ByteWriter& out, ExtensionType type, std::size_t width,
+                std::span<const Bytes> names) {
+  if (names.empty()) {
+    return;
+  }
+  WriteExtension(out, type, [&] {
+    out.Prefixed(2, [&] {
+      for (const Bytes& name : names) {
+        out.Prefixed(width, [&] { out.Append(name); });
+      }
+    });
+  });
 }
 
 }  // namespace
@@ -157,58 +193,21 @@ Result<ByteView> ParseVector8(ByteView data) {
 }
 
 Result<std::vector<Bytes>> ParseAlpn(ByteView data) {
-  ASSIGN_OR_RETURN(const ByteView list, ParseVector16(data));
-  std::vector<Bytes> names;
-  ByteReader reader(list);
-  while (!reader.done()) {
-    const auto name = reader.Prefixed8();
-    if (!name || name->empty()) {
-      return DecodeError("malformed ALPN protocol name");
-    }
-    names.emplace_back(name->begin(), name->end());
-  }
-  return names;
+  return ParseNames(data, &ByteReader::Prefixed8,
+                    "malformed ALPN protocol name");
 }
 
 void WriteAlpn(ByteWriter& out, std::span<const Bytes> names) {
-  if (names.empty()) {
-    return;
-  }
-  WriteExtension(out, ExtensionType::kAlpn, [&] {
-    out.Prefixed(2, [&] {
-      for (const Bytes& name : names) {
-        out.Prefixed(1, [&] { out.Append(name); });
-      }
-    });
-  });
+  WriteNames(out, ExtensionType::kAlpn, 1, names);
 }
 
-// One name or more.
 Result<std::vector<Bytes>> ParseAuthorities(ByteView data) {
-  ASSIGN_OR_RETURN(const ByteView list, ParseVector16(data));
-  std::vector<Bytes> names;
-  ByteReader reader(list);
-  while (!reader.done()) {
-    const auto name = reader.Prefixed16();
-    if (!name || name->empty()) {
-      return DecodeError("empty name of an authority, or one cut short");
-    }
-    names.emplace_back(name->begin(), name->end());
-  }
-  return names;
+  return ParseNames(data, &ByteReader::Prefixed16,
+                    "empty name of an authority, or one cut short");
 }
 
 void WriteAuthorities(ByteWriter& out, std::span<const Bytes> names) {
-  if (names.empty()) {
-    return;
-  }
-  WriteExtension(out, ExtensionType::kCertificateAuthorities, [&] {
-    out.Prefixed(2, [&] {
-      for (const Bytes& name : names) {
-        out.Prefixed(2, [&] { out.Append(name); });
-      }
-    });
-  });
+  WriteNames(out, ExtensionType::kCertificateAuthorities, 2, names);
 }
 
 }  // namespace ktlsd::handshake

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/libcrypto.h"
+#include "handshake/x509/extension_values.h"
 
 namespace ktlsd::handshake {
 namespace {
@@ -216,18 +217,12 @@ Status CheckOcspResponse(ByteView der, X509* certificate, X509* issuer,
 }
 
 Result<bool> MustStaple(const X509* certificate) {
-  int critical = 0;
-  const FeaturesPtr features(static_cast<TLS_FEATURE*>(
-      X509_get_ext_d2i(certificate, NID_tlsfeature, &critical, nullptr)));
-  if (!features) {
-    ERR_clear_error();
-    constexpr int kAbsent = -1;
-    if (critical == kAbsent) {
-      return false;
-    }
-    return Error{Code::kCertificateMalformed,
-                 "the TLS feature extension is there twice, or does not parse"};
-  }
+  ASSIGN_OR_RETURN(
+      const FeaturesPtr features,
+      ReadExtension<FeaturesPtr>(
+          certificate, NID_tlsfeature,
+          {Code::kCertificateMalformed,
+           "the TLS feature extension is there twice, or does not parse"}));
   for (int i = 0; i < sk_ASN1_INTEGER_num(features.get()); ++i) {
     if (ASN1_INTEGER_get(sk_ASN1_INTEGER_value(features.get(), i)) ==
         kStatusRequest) {

@@ -6,17 +6,12 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <memory>
 
 #include "base/bytes.h"
+#include "handshake/x509/extension_values.h"
 
 namespace ktlsd::handshake {
 namespace {
-
-inline void FreeUsages(EXTENDED_KEY_USAGE* usages) {
-  EXTENDED_KEY_USAGE_free(usages);
-}
-using UsagesPtr = std::unique_ptr<EXTENDED_KEY_USAGE, FnDeleter<FreeUsages>>;
 
 // Object identifiers, DER without tag and length: id-kp is 1.3.6.1.5.5.7.3.
 using KeyPurpose = std::array<uint8_t, 8>;
@@ -68,17 +63,13 @@ Status CheckAbsent(const Demand& demand, bool end_entity) {
 
 Status CheckOne(const X509* certificate, const Demand& demand,
                 bool end_entity) {
-  int critical = 0;
-  const UsagesPtr usages(static_cast<EXTENDED_KEY_USAGE*>(
-      X509_get_ext_d2i(certificate, NID_ext_key_usage, &critical, nullptr)));
+  ASSIGN_OR_RETURN(const UsagesPtr usages,
+                   ReadExtension<UsagesPtr>(
+                       certificate, NID_ext_key_usage,
+                       {Code::kCertificateMalformed,
+                        "extendedKeyUsage is there twice, or does not parse"}));
   if (!usages) {
-    ERR_clear_error();
-    constexpr int kAbsent = -1;
-    if (critical == kAbsent) {
-      return CheckAbsent(demand, end_entity);
-    }
-    return Error{Code::kCertificateMalformed,
-                 "extendedKeyUsage is there twice, or does not parse"};
+    return CheckAbsent(demand, end_entity);
   }
   if (!Allows(usages.get(), demand, end_entity)) {
     return Error{Code::kCertificateWrongPurpose,

@@ -123,13 +123,6 @@ constexpr std::array kCalls = {
 
 }  // namespace
 
-std::span<const Call> ConfigCalls() {
-  static constexpr auto kTable = [] {
-    std::array<Call, kCalls.size()> table{};
-    std::copy(kCalls.begin(), kCalls.end(), table.begin());
-    return table;
-  }();
-  return kTable;
-}
+std::span<const Call> ConfigCalls() { return kCalls; }
 
 }  // namespace ktlsd::handshake

@@ -202,13 +202,6 @@ constexpr std::array kCalls = {
 
 }  // namespace
 
-std::span<const Call> EngineCalls() {
-  static constexpr auto kTable = [] {
-    std::array<Call, kCalls.size()> table{};
-    std::copy(kCalls.begin(), kCalls.end(), table.begin());
-    return table;
-  }();
-  return kTable;
-}
+std::span<const Call> EngineCalls() { return kCalls; }
 
 }  // namespace ktlsd::handshake

@@ -1,5 +1,5 @@
-// The two extensions that say what a certificate's key is for, taken out of
-// libcrypto's types. For chain_facts.cc and certificate_choice.cc only.
+// Extensions of certificates, and values taken out of libcrypto's types. Has
+// libcrypto's own headers: to be included by sources only.
 //
 // Layer:     handshake/x509.
 // Threads:   pure functions.
@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/libcrypto.h"
+#include "base/result.h"
 #include "handshake/x509/handles.h"
 
 namespace ktlsd::handshake {
@@ -22,6 +23,22 @@ inline void FreeUsages(EXTENDED_KEY_USAGE* usages) {
 using UsagesPtr = std::unique_ptr<EXTENDED_KEY_USAGE, FnDeleter<FreeUsages>>;
 using BitStringPtr =
     std::unique_ptr<ASN1_BIT_STRING, FnDeleter<ASN1_BIT_STRING_free>>;
+
+// The extension `nid`, in a Pointer of its type; null where there is none.
+// Errors: `malformed` for one that is there twice or does not parse; kNoMemory.
+template <typename Pointer>
+Result<Pointer> ReadExtension(const X509* certificate, int nid,
+                              const Error& malformed) {
+  constexpr int kAbsent = -1;  // says libcrypto
+  int critical = 0;
+  Pointer value(static_cast<typename Pointer::pointer>(
+      X509_get_ext_d2i(certificate, nid, &critical, nullptr)));
+  if (!value && critical != kAbsent) {
+    return CryptoError(malformed.code, malformed.what);
+  }
+  ERR_clear_error();
+  return value;
+}
 
 // The bits, the first one highest.
 inline Bytes BitsOf(const ASN1_BIT_STRING* string) {
