@@ -87,6 +87,23 @@ TEST(PeerOcsp, RefusesAResponseAboutAnotherCertificate) {
   EXPECT_EQ(Said(statement), "ocsp_response_invalid");
 }
 
+// It may be about any certificate, and of any issuer.
+TEST(PeerOcsp, RefusesAStatementWhoseDigestIsUnknown) {
+  OcspStatement statement = AboutServer();
+  statement.id_digest_nobody_knows = true;
+  EXPECT_EQ(
+      DetailOf(WithStaple(OcspResponse(By(Pki().intermediate, statement)))),
+      "an OCSP response that the issuer does not stand for");
+}
+
+TEST(PeerOcsp, RefusesATimeThatDoesNotParse) {
+  OcspStatement statement = AboutServer();
+  statement.malformed_time = true;
+  EXPECT_EQ(
+      DetailOf(WithStaple(OcspResponse(By(Pki().intermediate, statement)))),
+      "an OCSP response with a time that does not parse");
+}
+
 TEST(PeerOcsp, FindsTheStatementAmongOthers) {
   OcspStatement other = AboutServer();
   other.subject = &Pki().client;

@@ -35,6 +35,9 @@ TEST(Wire, NamesSchemesAsTheRfcDoes) {
       {0x0809, "rsa_pss_pss_sha256"},
       {0x080a, "rsa_pss_pss_sha384"},
       {0x080b, "rsa_pss_pss_sha512"},
+      {0x0904, "mldsa44"},
+      {0x0905, "mldsa65"},
+      {0x0906, "mldsa87"},
   };
   for (const auto& [number, name] : names) {
     EXPECT_EQ(SchemeName(SignatureScheme{number}), name);

@@ -80,6 +80,21 @@ TEST(Verify, RefusesASocketWithoutTheLimit) {
             Code::kOffloadNotConfirmed);
 }
 
+TEST(Verify, RefusesWhenACallFails) {
+  FakeSocketOps ops;
+  InstallOn(ops, 511);
+  const std::size_t before = ops.calls().size();
+  ASSERT_TRUE(Verify(ops, kSocket, {kAllowed, 511}).ok());
+  const auto calls = static_cast<int>(ops.calls().size() - before);
+  for (int n = 1; n <= calls; ++n) {
+    ops.FailCall(n, EBADF);
+    const Result<Offloaded> offloaded = Verify(ops, kSocket, {kAllowed, 511});
+    ASSERT_FALSE(offloaded.ok()) << n;
+    EXPECT_EQ(offloaded.error().code, Code::kOffloadNotConfirmed) << n;
+    EXPECT_EQ(offloaded.error().os_error, EBADF) << n;
+  }
+}
+
 TEST(Verify, ProvesAnInstalledSocketWithItsSuite) {
   FakeSocketOps ops;
   InstallOn(ops);

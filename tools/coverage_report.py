@@ -37,7 +37,7 @@ class Reason:
 def is_own(name: str) -> bool:
     """Whether it is a source of handshake/ or ktls/ that programs use."""
     return name.startswith(("handshake/", "ktls/")) and not re.search(
-        r"/(testing|interop|bogo|compile_fail|examples)/"
+        r"/(testing|interop|bogo|fuzz|compile_fail|examples)/"
         r"|_(test|fuzz|bench|must_not_compile)\.cc$", name)
 
 

@@ -28,6 +28,39 @@ const CPki& Pki() {
   return pki;
 }
 
+int MakeAnEngine() {
+  ktlsd_config* config = nullptr;
+  ktlsd_engine* engine = nullptr;
+  int code = ktlsd_config_new_client(&config);
+  if (code == KTLSD_OK) {
+    code = ktlsd_config_set_server_name(config, "server.example");
+  }
+  if (code == KTLSD_OK) {
+    code = ktlsd_config_set_verifier_external(config);
+  }
+  if (code == KTLSD_OK) {
+    code = ktlsd_engine_new(config, &engine);
+  }
+  ktlsd_engine_free(engine);
+  ktlsd_config_free(config);
+  return code;
+}
+
+// What libcrypto can do is asked at the first use, and kept; an answer for want
+// of memory is not. This is the first test, so that nothing has asked; but
+// libcrypto has begun: it does not recover when it cannot.
+TEST(FirstUse, WithoutMemoryIsDoneAgain) {
+  ASSERT_TRUE(CryptoMemoryCanFail());
+  Pki();
+  int code = KTLSD_API_MISUSE;
+  for (long n = 1; n <= allocations.seen || code != KTLSD_OK; ++n) {
+    code = FailAt(n, MakeAnEngine);
+    ASSERT_TRUE(code == KTLSD_OK || code == KTLSD_NO_MEMORY ||
+                code == KTLSD_CRYPTO_FAILED)
+        << n << ": " << ktlsd_code_name(code);
+  }
+}
+
 // A file of the test's own, gone with it.
 class TextFile {
  public:
@@ -331,21 +364,32 @@ TEST(HandshakesWithoutMemory, ByCertificate) {
                 ExpectNoMisuse);
 }
 
+ConfigPtr NewPskConfig(int (*make)(ktlsd_config**)) {
+  ktlsd_config* config = nullptr;
+  EXPECT_EQ(make(&config), KTLSD_OK);
+  EXPECT_EQ(ktlsd_config_add_psk(config, "mine", 4, "key", 3, 0), KTLSD_OK);
+  return ConfigPtr(config);
+}
+
 // The client offers a PSK that the server lacks, and one that it has.
 TEST(HandshakesWithoutMemory, ByPsk) {
-  const auto make = [](int (*entry)(ktlsd_config**)) {
-    ktlsd_config* config = nullptr;
-    EXPECT_EQ(entry(&config), KTLSD_OK);
-    EXPECT_EQ(ktlsd_config_add_psk(config, "mine", 4, "key", 3, 0), KTLSD_OK);
-    return ConfigPtr(config);
-  };
-  const ConfigPtr client = make(ktlsd_config_new_client);
-  const ConfigPtr server = make(ktlsd_config_new_server);
+  const ConfigPtr client = NewPskConfig(ktlsd_config_new_client);
+  const ConfigPtr server = NewPskConfig(ktlsd_config_new_server);
   ASSERT_EQ(ktlsd_config_add_psk(client.get(), "other", 5, "key", 3,
                                  KTLSD_PSK_HASH_SHA384),
             KTLSD_OK);
   TryHandshakes("handshake by PSK", 200, client.get(), server.get(),
                 ExpectRightBlame);
+}
+
+// Not even an alert can be made then.
+TEST(HandshakesWithoutMemory, ThatDoesNotComeBack) {
+  const ConfigPtr client = NewPskConfig(ktlsd_config_new_client);
+  const ConfigPtr server = NewPskConfig(ktlsd_config_new_server);
+  allocations.lasting = true;
+  TryHandshakes("handshake without memory for the rest", 200, client.get(),
+                server.get(), ExpectNoMisuse);
+  allocations.lasting = false;
 }
 
 }  // namespace

@@ -212,6 +212,38 @@ TEST_F(Offload, SurvivesAPeerThatIsGone) {
   EXPECT_EQ(server_.last.error().code, Code::kPeerClosed);
 }
 
+TEST_F(Offload, SaysThatAPeerResetTheConnection) {
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  ASSERT_EQ(::setsockopt(server_.socket.raw(), SOL_SOCKET, SO_LINGER, &at_once,
+                         sizeof(at_once)),
+            0);
+  server_.socket.Close();
+  client_.Go();
+  ASSERT_FALSE(client_.last.ok());
+  EXPECT_EQ(client_.last.error().code, Code::kPeerReset);
+}
+
+TEST_F(Offload, SaysWhyThoughTheAlertCannotBeSent) {
+  const std::string request = "GET / HTTP/1.1";
+  ASSERT_EQ(::send(client_.socket.raw(), request.data(), request.size(), 0),
+            static_cast<ssize_t>(request.size()));
+  ASSERT_EQ(::shutdown(server_.socket.raw(), SHUT_WR), 0);
+  server_.Go();
+  ASSERT_FALSE(server_.last.ok());
+  EXPECT_EQ(server_.last.error().code, Code::kNotTls);
+}
+
+TEST_F(Offload, WaitsUntilTheSocketTakesMore) {
+  DontBlock();
+  const std::array<char, 4096> filling{};
+  while (::send(client_.socket.raw(), filling.data(), filling.size(), 0) > 0) {
+  }
+  ASSERT_TRUE(errno == EAGAIN || errno == EWOULDBLOCK);
+  client_.Go();
+  ASSERT_TRUE(client_.last.ok());
+  EXPECT_EQ(*client_.last, KTLSD_WANT_WRITE);
+}
+
 // Whether it waits by then or comes later: how a program ends a handshake that
 // cannot be cancelled.
 TEST_F(Offload, EndsWhenAnotherThreadShutsTheSocketDown) {
@@ -222,11 +254,17 @@ TEST_F(Offload, EndsWhenAnotherThreadShutsTheSocketDown) {
   EXPECT_EQ(server_.last.error().code, Code::kPeerClosed);
 }
 
-TEST_F(Offload, RefusesWhatIsNoSocket) {
+TEST_F(Offload, RefusesWhatIsNoConnectedSocket) {
   client_.socket = OwnedFd(::open("/dev/null", O_RDWR | O_CLOEXEC));
   client_.Go();
   ASSERT_FALSE(client_.last.ok());
   EXPECT_EQ(client_.last.error().code, Code::kSocketFailed);
+
+  server_.socket = OwnedFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  server_.Go();
+  ASSERT_FALSE(server_.last.ok());
+  EXPECT_EQ(server_.last.error().code, Code::kSocketFailed);
+  EXPECT_EQ(server_.last.error().os_error, ENOTCONN);
 }
 
 // The entry itself, over this kernel: it keys the socket when the kernel can,

@@ -86,6 +86,8 @@ TEST_F(PskPair, RefusesWhatCannotBeUsed) {
   EXPECT_EQ(Add(config, "NVMe1R01 host sub", kKey, KTLSD_PSK_HASH_SHA384),
             KTLSD_KEY_REJECTED);
   EXPECT_EQ(Add(config, "a", kKey, 3), KTLSD_API_MISUSE);
+  EXPECT_EQ(Add(config, "NVMe1R02 host sub", kLongKey, KTLSD_PSK_HASH_SHA256),
+            KTLSD_KEY_REJECTED);
   EXPECT_EQ(Add(config, "a", kKey, KTLSD_PSK_HASH_SHA384), KTLSD_OK);
   EXPECT_EQ(Add(config, "a", kKey), KTLSD_CONFIG_UNUSABLE);
 }

@@ -36,7 +36,7 @@ int NumberOf(Fault fault) {
     case Fault::kResource:
       return KTLSD_FAULT_RESOURCE;
     case Fault::kBug:
-      return KTLSD_FAULT_BUG;
+      break;
   }
   return KTLSD_FAULT_BUG;
 }

@@ -4,8 +4,11 @@
 #include <openssl/ocsp.h>
 #include <openssl/rsa.h>
 
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <stdexcept>
+#include <utility>
 
 namespace ktlsd::handshake {
 namespace {
@@ -48,11 +51,41 @@ CriticalExtension() {
           X509_EXTENSION_free};
 }
 
+using IdPtr = std::unique_ptr<OCSP_CERTID, decltype(&OCSP_CERTID_free)>;
+
+// The same id by a digest that has no name: 1.3.14.3.2.127 for SHA-1.
+IdPtr WithUnknownDigest(const IdPtr& id) {
+  unsigned char* data = nullptr;
+  const int size = i2d_OCSP_CERTID(id.get(), &data);
+  Check(size > 0, "id");
+  const unsigned char sha1[] = {0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a};
+  unsigned char* const found =
+      std::search(data, data + size, std::begin(sha1), std::end(sha1));
+  Check(found != data + size, "digest of an id");
+  found[sizeof(sha1) - 1] = 127;
+  const unsigned char* next = data;
+  IdPtr changed(d2i_OCSP_CERTID(nullptr, &next, size), OCSP_CERTID_free);
+  OPENSSL_free(data);
+  Check(changed != nullptr, "changed id");
+  return changed;
+}
+
+IdPtr IdOf(const OcspStatement& statement) {
+  IdPtr id(OCSP_cert_to_id(EVP_get_digestbyname(statement.id_digest.c_str()),
+                           statement.subject->x509(), statement.issuer->x509()),
+           OCSP_CERTID_free);
+  return statement.id_digest_nobody_knows ? WithUnknownDigest(id)
+                                          : std::move(id);
+}
+
+void SpoilTime(OCSP_SINGLERESP* single) {
+  ASN1_GENERALIZEDTIME* this_update = nullptr;
+  OCSP_single_get0_status(single, nullptr, nullptr, &this_update, nullptr);
+  Check(ASN1_STRING_set(this_update, "soon", -1) == 1, "time");
+}
+
 void Add(OCSP_BASICRESP* basic, const OcspStatement& statement) {
-  const std::unique_ptr<OCSP_CERTID, decltype(&OCSP_CERTID_free)> id(
-      OCSP_cert_to_id(EVP_get_digestbyname(statement.id_digest.c_str()),
-                      statement.subject->x509(), statement.issuer->x509()),
-      OCSP_CERTID_free);
+  const IdPtr id = IdOf(statement);
   const TimePtr this_update = TimeOf(statement.this_update);
   const TimePtr next_update = statement.next_update
                                   ? TimeOf(*statement.next_update)
@@ -63,6 +96,9 @@ void Add(OCSP_BASICRESP* basic, const OcspStatement& statement) {
       revoked ? this_update.get() : nullptr, this_update.get(),
       next_update.get());
   Check(single != nullptr, "statement");
+  if (statement.malformed_time) {
+    SpoilTime(single);
+  }
   if (statement.critical_extension) {
     Check(OCSP_SINGLERESP_add_ext(single, CriticalExtension().get(), -1) == 1,
           "extension");

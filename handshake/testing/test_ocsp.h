@@ -25,6 +25,8 @@ struct OcspStatement {
   CalendarTime this_update = kTestNow - std::chrono::hours(1);
   std::optional<CalendarTime> next_update = kTestNow + std::chrono::hours(1);
   std::string id_digest = "SHA1";  // by which it names the certificate
+  bool id_digest_nobody_knows = false;
+  bool malformed_time = false;
   bool critical_extension = false;
 };
 

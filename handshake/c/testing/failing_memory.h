@@ -15,9 +15,10 @@ namespace ktlsd::handshake {
 
 struct Allocations {
   bool counting = false;
-  long seen = 0;     // since counting began
-  long failing = 0;  // the one that fails, counted from 1; 0: none
-  long ours = 0;     // of operator new, not freed
+  long seen = 0;         // since counting began
+  long failing = 0;      // the one that fails, counted from 1; 0: none
+  bool lasting = false;  // and all that follow it
+  long ours = 0;         // of operator new, not freed
   bool ours_failed = false;
   // Whose calls are being made, as the test says, and whose was the one whose
   // allocation failed.
