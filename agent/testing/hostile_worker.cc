@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "agent/ipc/chain.h"
+#include "agent/ipc/identities.h"
 #include "agent/ipc/link.h"
 #include "agent/ipc/messages.h"
 #include "agent/ipc/wire_types.h"
@@ -28,6 +29,7 @@
 #include "agent/worker/worker_main.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/hkdf.h"
 
 namespace ktlsd::agent {
 namespace {
@@ -64,7 +66,7 @@ class HostileWorker {
     std::string_view name;
     Make make;
   };
-  static const std::array<Attempt, 22> kAttempts;
+  static const std::array<Attempt, 24> kAttempts;
 
   void OnReady(EventLoop::Token token) {
     switch (token) {
@@ -197,6 +199,20 @@ class HostileWorker {
     AskVerdict();
     AskVerdict();
   }
+  // Its own job is by certificate, and so is the client's.
+  void AskForPskSecret() {
+    SecretRequest request;
+    request.job = job_;
+    request.hash = ToWire(HashAlgorithm::kSha256);
+    static_cast<void>(monitor_.Send(request, Bytes(32, 0x5a)));
+  }
+  void AskForPskOfAnothersJob() {
+    BinderRequest request;
+    request.job = job_ - 1;
+    request.hash = ToWire(HashAlgorithm::kSha256);
+    request.transcript_hash = WireHash::Of(Bytes(32, 0x5a));
+    static_cast<void>(monitor_.Send(request));
+  }
   void KeepDescriptor() { Report(job_, Outcome::Failure(Code::kInternal)); }
   void CopyDescriptor() { ::syscall(SYS_dup, sockets_.back().raw()); }
   void SendDescriptor() {
@@ -240,7 +256,7 @@ class HostileWorker {
   std::function<void()> on_replies_;
 };
 
-const std::array<HostileWorker::Attempt, 22> HostileWorker::kAttempts = {{
+const std::array<HostileWorker::Attempt, 24> HostileWorker::kAttempts = {{
     {"success-at-once", &HostileWorker::SucceedAtOnce},
     {"success-without-keys", &HostileWorker::SucceedWithoutKeys},
     {"success-with-own-keys", &HostileWorker::SucceedWithOwnKeys},
@@ -251,6 +267,8 @@ const std::array<HostileWorker::Attempt, 22> HostileWorker::kAttempts = {{
     {"anothers-signature", &HostileWorker::SignAnothersJob},
     {"anothers-report", &HostileWorker::ReportAnothersJob},
     {"second-verdict", &HostileWorker::JudgeTwice},
+    {"secret-of-no-psk", &HostileWorker::AskForPskSecret},
+    {"anothers-psk", &HostileWorker::AskForPskOfAnothersJob},
     {"kept-descriptor", &HostileWorker::KeepDescriptor},
     {"copied-descriptor", &HostileWorker::CopyDescriptor},
     {"sent-descriptor", &HostileWorker::SendDescriptor},

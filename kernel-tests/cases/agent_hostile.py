@@ -2,7 +2,7 @@
 
 The agent is ktlsd_hostile_worker: its own monitor, keeper and verifier, but
 workers that do nothing but the one attempt, on a job of nfsd's. What they may
-get is in rules.md A3 and docs/threat-model.md.
+get is in docs/threat-model.md.
 """
 
 import dataclasses
@@ -41,6 +41,8 @@ _ATTEMPTS = (
          another=True),
     _lie("anothers-report", "a report of another's job", another=True),
     _lie("second-verdict", "asked for a second verdict for one job"),
+    _lie("secret-of-no-psk", "it asks for a PSK in a job without one"),
+    _lie("anothers-psk", "it asks about another's job", another=True),
     _lie("oversize-to-monitor", "a message was cut off"),
     _lie("oversize-to-keeper", "a message was cut off"),
     _lie("oversize-to-verifier", "a message was cut off"),
