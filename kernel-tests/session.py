@@ -83,11 +83,11 @@ def _stage(agent: pathlib.Path, session: Session) -> None:
 
 
 def stage_modules(session: Session, root: pathlib.Path) -> None:
-    """Copies what make-modules has built for the root's kernel, if it has."""
-    built = modules.place(uml.kernel_version(root))
-    if built.is_dir():
-        shutil.copytree(built, session.agent_dir / "modules" / built.name,
-                        dirs_exist_ok=True)
+    """Copies the modules for the root's kernel, which are built first where
+    that is needed. Raises modules.ModulesError when they cannot be had."""
+    built = modules.ensure(root)
+    shutil.copytree(built, session.agent_dir / "modules" / built.name,
+                    dirs_exist_ok=True)
 
 
 def _has_sanitizer(program: pathlib.Path) -> bool:

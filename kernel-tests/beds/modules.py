@@ -4,6 +4,7 @@ They are built from the sources of just that version with just its own
 configuration, and kept in the cache by the version.
 """
 
+import fcntl
 import os
 import pathlib
 import shutil
@@ -27,13 +28,22 @@ def place(kernel_version: str) -> pathlib.Path:
     return rootdir.cache_dir() / "modules" / kernel_version
 
 
-def make(root: pathlib.Path) -> pathlib.Path:
-    """Builds them for the kernel of `root`; needs about 2 GB for a while."""
+def ensure(root: pathlib.Path) -> pathlib.Path:
+    """Returns where those for the kernel of `root` are, building them first
+    where that is needed: a minute or two, 150 MB to fetch, 2 GB for a while."""
+    target = place(uml.kernel_version(root))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with open(target.parent / f".{target.name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not target.is_dir():
+            _make(root, target)
+    return target
+
+
+def _make(root: pathlib.Path, target: pathlib.Path) -> None:
     missing = [tool for tool in _TOOLS if not shutil.which(tool)]
     if missing:
         raise ModulesError(f"not installed: {', '.join(missing)}")
-    target = place(uml.kernel_version(root))
-    target.parent.mkdir(parents=True, exist_ok=True)
     log = target.parent / f"{target.name}.log"
     log.write_bytes(b"")
     with tempfile.TemporaryDirectory(prefix=f".{target.name}-",
@@ -52,9 +62,7 @@ def make(root: pathlib.Path) -> pathlib.Path:
         done.mkdir()
         for module in (source / _WHERE).rglob("*.ko"):
             shutil.copy2(module, done)
-        shutil.rmtree(target, ignore_errors=True)
         os.replace(done, target)
-    return target
 
 
 def _fetch(version: str, work: pathlib.Path, log: pathlib.Path) -> pathlib.Path:

@@ -21,17 +21,19 @@ class Case:
     run: Callable
     deadline_s: float
     memory: str | None      # of the guest, when the usual does not do
+    modules: bool           # needs what beds/modules.py builds
 
 
 _cases: dict[str, Case] = {}
 
 
 def case(name: str, title: str, *, deadline_s: float = 90,
-         memory: str | None = None):
+         memory: str | None = None, modules: bool = False):
     """Registers a function of a Bed as the case `name`."""
     def register(function):
         assert name not in _cases, f"two cases are called {name}"
-        _cases[name] = Case(name, title, function, deadline_s, memory)
+        _cases[name] = Case(name, title, function, deadline_s, memory,
+                            modules)
         return function
     return register
 

@@ -5,7 +5,6 @@ import secrets
 import cases
 from guest import agents, genl, nfs, upcalls, wait
 
-_SIDES = {"client": "NFS client", "server": "nfsd"}
 # What the log line of a success must name.
 _SESSION_WORDS = ("peer", "suite", "group", "scheme")
 
@@ -99,8 +98,8 @@ class Bed:
         self.upcalls.wait_for_done(side, len(wanted))
         self.upcalls.wait_all_answered()
         seen = self.upcalls.statuses(side)
-        self.note(f"{_SIDES[side]}: DONE status {upcalls.explain(seen)}")
-        assert seen == wanted, (f"{_SIDES[side]}: DONE statuses {seen}, "
+        self.note(f"{side}: DONE status {upcalls.explain(seen)}")
+        assert seen == wanted, (f"{side}: DONE statuses {seen}, "
                                 f"expected {wanted}")
 
     def expect_refusal(self, side: str, code: str,
@@ -112,9 +111,9 @@ class Bed:
         self.upcalls.wait_for_done(side)
         self.upcalls.wait_all_answered()
         seen = self.upcalls.statuses(side)
-        self.note(f"{_SIDES[side]}: DONE status {upcalls.explain(seen)}")
+        self.note(f"{side}: DONE status {upcalls.explain(seen)}")
         others = set(seen) - set(self.profile.refuses_with)
-        assert not others, f"{_SIDES[side]}: DONE statuses {seen}"
+        assert not others, f"{side}: DONE statuses {seen}"
         self.expect_log(code, side, reason)
 
     def expect_log(self, code: str, side: str,
@@ -153,7 +152,7 @@ class Bed:
         session = sessions()[-1]
         missing = [w for w in _SESSION_WORDS if not session.get(w)]
         assert not missing, f"{side}: the log does not say {missing}"
-        self.note(f"{_SIDES[side]}: " + ", ".join(
+        self.note(f"{side}: " + ", ".join(
             f"{w} {session[w]}" for w in _SESSION_WORDS))
         self.fact(f"session_{label}_{side}", session)
 
