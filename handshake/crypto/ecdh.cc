@@ -2,6 +2,8 @@
 
 #include <openssl/crypto.h>
 
+#include <memory>
+
 #include "base/libcrypto.h"
 
 namespace ktlsd::handshake {
@@ -55,6 +57,10 @@ bool IsZero(std::span<const uint8_t> secret) {
   return bits == 0;
 }
 
+struct FreeEncoding {
+  void operator()(unsigned char* encoding) const { OPENSSL_free(encoding); }
+};
+
 }  // namespace
 
 PkeyPtr NewEcdhKey(const Curve& curve) {
@@ -77,13 +83,10 @@ PkeyPtr NewEcdhKey(const Curve& curve) {
 Bytes EcdhShare(const Curve& curve, EVP_PKEY* key) {
   unsigned char* encoded = nullptr;
   const std::size_t size = EVP_PKEY_get1_encoded_public_key(key, &encoded);
+  const std::unique_ptr<unsigned char, FreeEncoding> owner(encoded);
   const ByteView view(encoded, size);
-  Bytes share;
-  if (size != 0 && HasForm(curve, view)) {
-    share.assign(view.begin(), view.end());
-  }
-  OPENSSL_free(encoded);
-  return share;
+  return size != 0 && HasForm(curve, view) ? Bytes(view.begin(), view.end())
+                                           : Bytes();
 }
 
 Status DeriveEcdh(const Curve& curve, EVP_PKEY* own, ByteView peer_share,
