@@ -170,10 +170,11 @@ Status PskDesk::Serve(Link& worker, const ChoiceRequest& request,
   if (!found.ok()) {
     // The peer is told what it would be of an identity that is not known.
     Note(job->evidence, found.error());
-  } else if (found->has_value()) {
-    NamedPsk& psk = (*found)->psk;
+  } else if (std::optional<PskLookup::Found>& known = *found;
+             known.has_value()) {
+    NamedPsk& psk = known->psk;
     reply.chosen = 1;
-    reply.index = static_cast<uint16_t>((*found)->index);
+    reply.index = static_cast<uint16_t>(known->index);
     reply.hash = ToWire(psk.hash);
     Note(job->evidence, psk);
     job->usable.push_back({std::move(psk), 0});

@@ -107,9 +107,9 @@ Status Switchboard::ReadKeeper() {
     if (!received.has_value()) {
       break;
     }
-    keeper_ =
-        std::visit([this](const auto& message) { return Handle(message); },
-                   received->message);
+    keeper_ = std::visit(
+        [this](const auto& message) { return this->Handle(message); },
+        received->message);
   }
   return keeper_;
 }
@@ -121,9 +121,9 @@ Status Switchboard::ReadVerifier() {
     if (!received.has_value()) {
       break;
     }
-    verifier_ =
-        std::visit([this](const auto& message) { return Handle(message); },
-                   received->message);
+    verifier_ = std::visit(
+        [this](const auto& message) { return this->Handle(message); },
+        received->message);
   }
   return verifier_;
 }

@@ -16,9 +16,9 @@ constexpr std::size_t kMaxUserRecord = 1U << 16;  // bytes
 
 // A whole decimal number, and not 0.
 bool ParseId(std::string_view text, uint32_t& id) {
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, id);
-  return error == std::errc() && stop == end && id != 0;
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), id);
+  return error == std::errc() && end == text.data() + text.size() && id != 0;
 }
 
 Error CannotMakeRoot() {

@@ -27,7 +27,8 @@ scmp_arg_cmp Comparison(const ArgumentRule& rule) {
 
 // Returns 0 or a negative errno.
 int Allow(const Filter& filter, const AllowedSyscall& call) {
-  const int number = ::seccomp_syscall_resolve_name(call.name.data());
+  const int number =
+      ::seccomp_syscall_resolve_name(std::string(call.name).c_str());
   if (number == __NR_SCMP_ERROR) {
     return -ENOSYS;
   }

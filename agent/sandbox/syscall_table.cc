@@ -125,6 +125,8 @@ constexpr AllowedSyscall kSanitizerCalls[] = {
     {"newfstatat", kAll, "files in /proc"},
     {"open", kAll, "files in /proc"},
     {"openat", kAll, "files in /proc"},
+    {"pipe", kAll, "whether memory can be read: a write to a pipe tells"},
+    {"pipe2", kAll, "the same"},
     {"prctl", kAll, "names of mappings, ptrace"},
     {"prlimit64", kAll, "bounds of the stack"},
     {"ptrace", kAll, "the leak check's thread"},

@@ -54,7 +54,7 @@ void Connection::OnPsk(Give give) {
 
 void Connection::OnPskChoice(
     Result<std::optional<handshake::PskChoice>> choice) {
-  OnPsk([&] { engine_.ChoosePsk(std::move(choice)); });
+  OnPsk([&] { engine_.ChoosePsk(choice); });
 }
 
 void Connection::OnPskBinder(Result<HashSecret> binder) {

@@ -77,6 +77,7 @@ Result<std::vector<handshake::PskName>> PsksOf(const Job& job,
   ASSIGN_OR_RETURN(std::vector<Bytes> identities,
                    ParseIdentities(payload, job.psks()));
   std::vector<handshake::PskName> psks;
+  psks.reserve(identities.size());
   for (std::size_t i = 0; i < identities.size(); ++i) {
     psks.push_back({std::move(identities[i]), FromWire(job.psk_hashes[i])});
   }
