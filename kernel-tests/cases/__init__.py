@@ -22,18 +22,20 @@ class Case:
     deadline_s: float
     memory: str | None      # of the guest, when the usual does not do
     modules: bool           # needs what beds/modules.py builds
+    sanitizer: bool         # also of an agent with sanitizers
 
 
 _cases: dict[str, Case] = {}
 
 
 def case(name: str, title: str, *, deadline_s: float = 90,
-         memory: str | None = None, modules: bool = False):
+         memory: str | None = None, modules: bool = False,
+         sanitizer: bool = True):
     """Registers a function of a Bed as the case `name`."""
     def register(function):
         assert name not in _cases, f"two cases are called {name}"
         _cases[name] = Case(name, title, function, deadline_s, memory,
-                            modules)
+                            modules, sanitizer)
         return function
     return register
 
