@@ -53,6 +53,12 @@ def count_checks(output: str) -> Count:
     return count
 
 
+def count_left_out(output: str) -> int:
+    """Cases that a run of the kernel tests has not even begun, as it says."""
+    return sum(int(found) for found in
+               re.findall(r"^# left out: (\d+) cases ", output, re.MULTILINE))
+
+
 def count_bazel(events: pathlib.Path) -> Count:
     """Every test case of a build event file (--build_event_json_file)."""
     count = Count()

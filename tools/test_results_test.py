@@ -41,6 +41,18 @@ class CountXml(unittest.TestCase):
         self.assertEqual(count.line(), "0 passed, 0 failed")
 
 
+class CountLeftOut(unittest.TestCase):
+    def test_all_roots(self):
+        self.assertEqual(test_results.count_left_out(
+            "KTAP version 1\n1..1\n"
+            "# left out: 1 cases that are nothing for it\n"
+            "# left out: 5 cases that need modules: apt-get failed\n"
+            "# log: left out: 7 cases \nok 1 a\n"), 6)
+
+    def test_none(self):
+        self.assertEqual(test_results.count_left_out("1..1\nok 1 a\n"), 0)
+
+
 class CountChecks(unittest.TestCase):
     def test_ktap(self):
         count = test_results.count_checks(
