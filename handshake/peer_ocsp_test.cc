@@ -39,6 +39,12 @@ std::string Said(OcspStatement statement) {
   return Stapled(By(Pki().intermediate, std::move(statement)));
 }
 
+// What is said of a refusal of the same.
+std::string DetailOf(OcspStatement statement) {
+  return DetailOf(
+      WithStaple(OcspResponse(By(Pki().intermediate, std::move(statement)))));
+}
+
 TEST(PeerOcsp, AcceptsWhatTheIssuerCallsGood) {
   EXPECT_EQ(Said(AboutServer()), "ok");
 }
@@ -76,9 +82,7 @@ TEST(PeerOcsp, SaysWhatIsWrong) {
   OcspStatement statement = AboutServer();
   statement.next_update = kTestNow - std::chrono::seconds(1);
 
-  EXPECT_EQ(
-      DetailOf(WithStaple(OcspResponse(By(Pki().intermediate, statement)))),
-      "an OCSP response that has expired");
+  EXPECT_EQ(DetailOf(statement), "an OCSP response that has expired");
 }
 
 TEST(PeerOcsp, RefusesAResponseAboutAnotherCertificate) {
@@ -91,17 +95,15 @@ TEST(PeerOcsp, RefusesAResponseAboutAnotherCertificate) {
 TEST(PeerOcsp, RefusesAStatementWhoseDigestIsUnknown) {
   OcspStatement statement = AboutServer();
   statement.id_digest_nobody_knows = true;
-  EXPECT_EQ(
-      DetailOf(WithStaple(OcspResponse(By(Pki().intermediate, statement)))),
-      "an OCSP response that the issuer does not stand for");
+  EXPECT_EQ(DetailOf(statement),
+            "an OCSP response that the issuer does not stand for");
 }
 
 TEST(PeerOcsp, RefusesATimeThatDoesNotParse) {
   OcspStatement statement = AboutServer();
   statement.malformed_time = true;
-  EXPECT_EQ(
-      DetailOf(WithStaple(OcspResponse(By(Pki().intermediate, statement)))),
-      "an OCSP response with a time that does not parse");
+  EXPECT_EQ(DetailOf(statement),
+            "an OCSP response with a time that does not parse");
 }
 
 TEST(PeerOcsp, FindsTheStatementAmongOthers) {

@@ -30,8 +30,9 @@ bool Fails() {
     return false;
   }
   const long n = ++allocations.seen;
-  const long failing = allocations.failing;
-  if (n != failing && !(allocations.lasting && failing != 0 && n > failing)) {
+  const long first = allocations.failing;
+  const bool later = allocations.lasting && first != 0 && n > first;
+  if (n != first && !later) {
     return false;
   }
   allocations.failed_for = allocations.acting;
