@@ -86,6 +86,14 @@ TEST_F(PskLookupTest, ComparesWholeIdentities) {
   EXPECT_EQ(FoundFor(std::string_view("NVMe1R01 host sub10\0", 20)), 0);
 }
 
+// The longer one is not taken for it, and does not hide it.
+TEST_F(PskLookupTest, FindsAnIdentityBehindOneThatItBegins) {
+  keyrings_.AddPsk(1, "NVMe1R01 host sub10");
+  keyrings_.AddPsk(2, "NVMe1R01 host sub1");
+  EXPECT_EQ(FoundFor("NVMe1R01 host sub1"), 2);
+  EXPECT_EQ(FoundFor("NVMe1R01 host sub10"), 1);
+}
+
 TEST_F(PskLookupTest, TakesOnlyKeysOfTypePsk) {
   keyrings_.AddKey(1, "user", "NVMe1R01 h s", Bytes(32, 1));
   keyrings_.AddKey(2, "keyring", "", {});
