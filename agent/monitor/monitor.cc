@@ -38,7 +38,7 @@ namespace {
 using std::chrono::milliseconds;
 
 // READY is a hint that may be lost; nothing waits longer than this.
-constexpr milliseconds kLookForRequestsEvery{5000};
+constexpr milliseconds kLookForRequestsEvery{1000};
 constexpr milliseconds kLongestEnd{5000};
 constexpr std::size_t kMostRequests = 4096;
 constexpr std::size_t kSpareDescriptors = 256;
@@ -134,6 +134,7 @@ class Monitor {
                      .Add("overruns", overruns));
     }
     desk_.TakeRequests(JobDesk::Age::kFresh);
+    look_at_ = clock_.Now() + kLookForRequestsEvery;
   }
 
   // One event, and what is due.

@@ -69,11 +69,13 @@ class Switchboard {
   template <typename PskRequest>
   Status Take(WorkerId id, const PskRequest& request, ByteView payload);
   void Connect(Roster::Worker& worker, LinkTo to);
+  void LookAfterTheLate();
 
   JobDesk& desk_;
   Resources& resources_;
   Roster& roster_;
   std::vector<Dismissal> dismissed_;
+  bool more_room_ = false;  // a worker that was behind is not any more
   // What reading found, for whoever asks next.
   Status keeper_ = Ok{};
   Status verifier_ = Ok{};
