@@ -165,7 +165,7 @@ Slot Resources::LoadCredential(const SideConfig& config) {
     return std::move(*problem);
   }
   std::variant<OwnedFd, Problem> key =
-      OpenFile(*config.private_key, Code::kPrivateKeyUnusable);
+      OpenPrivateKey(*config.private_key, key_owner_);
   if (Problem* problem = std::get_if<Problem>(&key)) {
     return std::move(*problem);
   }

@@ -11,6 +11,8 @@
 // Privilege: opens private keys' files; reads none.
 #pragma once
 
+#include <sys/types.h>
+
 #include <map>
 #include <optional>
 #include <string>
@@ -27,8 +29,9 @@ namespace ktlsd::agent {
 
 class Resources {
  public:
-  // `log` must outlive this.
-  explicit Resources(LogSink& log) : log_(log) {}
+  // `log` must outlive this. Private keys' files may be of `key_owner` too.
+  explicit Resources(LogSink& log, uid_t key_owner = 0)
+      : log_(log), key_owner_(key_owner) {}
 
   // Takes over the link of a keeper or verifier that was just started; both
   // load everything anew once both are there.
@@ -86,6 +89,7 @@ class Resources {
   void ForgetIfUnused(uint64_t id);
 
   LogSink& log_;
+  const uid_t key_owner_;
   std::optional<Link> keeper_;
   std::optional<Link> verifier_;
   std::optional<Config> config_;

@@ -54,6 +54,17 @@ TEST_F(ResourcesTest, RefusesHalfACredential) {
                 Code::kPrivateKeyUnusable);
 }
 
+TEST_F(ResourcesTest, RefusesAKeyThatOthersMayRead) {
+  Config config = GoodConfig();
+  config.client.private_key = File("open_key");
+  ::chmod(config.client.private_key->c_str(), 0640);
+  resources_.Reload(config);
+  LoadAll();
+  ExpectProblem(client().credential, Code::kPrivateKeyUnusable);
+  EXPECT_EQ(log_.Count("open_key", "mode 0640", "0400 or 0600"), 1)
+      << log_.All();
+}
+
 TEST_F(ResourcesTest, SaysWhatTheLoaderFound) {
   resources_.Reload(GoodConfig());
   LoadAll(Outcome::Failure(Code::kPrivateKeyUnusable));
