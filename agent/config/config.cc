@@ -32,15 +32,6 @@ HashAlgorithm ReadHash(KeyFile& file, const char* key) {
   return HashAlgorithm::kSha256;
 }
 
-SideConfig ReadSide(KeyFile& file, const char* group) {
-  SideConfig side;
-  side.truststore = file.Text(group, "x509.truststore");
-  side.crl = file.Text(group, "x509.crl");
-  side.certificate = file.Text(group, "x509.certificate");
-  side.private_key = file.Text(group, "x509.private_key");
-  return side;
-}
-
 constexpr std::array kKnown = {
     std::pair{kDebug, "loglevel"},
     std::pair{kDebug, "tls"},
@@ -48,16 +39,12 @@ constexpr std::array kKnown = {
     std::pair{kAuthenticate, "keyrings"},
     std::pair{kAuthenticate, "psk.hash"},
 };
-constexpr std::array<std::string_view, 4> kKnownOfSides = {
-    "x509.truststore",
-    "x509.crl",
-    "x509.certificate",
-    "x509.private_key",
-};
-
 bool IsKnown(std::string_view group, std::string_view key) {
   if (group == kClient || group == kServer) {
-    return std::ranges::find(kKnownOfSides, key) != kKnownOfSides.end();
+    return IsSideKey(key);
+  }
+  if (IsSectionGroup(group)) {
+    return true;  // or it was refused
   }
   return std::ranges::any_of(kKnown, [&](const auto& known) {
     return group == known.first && key == known.second;
@@ -95,6 +82,7 @@ std::variant<Config, Problem> ParseConfig(std::string_view text) {
   config.psk_hash = ReadHash(file, "psk.hash");
   config.client = ReadSide(file, kClient);
   config.server = ReadSide(file, kServer);
+  config.sections = ReadSections(file, config.client, config.server);
   if (file.problem().has_value()) {
     return *file.problem();
   }

@@ -7,27 +7,17 @@
 // Threads:   value types.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
 #include "agent/config/problem.h"
+#include "agent/config/sections.h"
+#include "agent/config/side_config.h"
 #include "base/hkdf.h"
 
 namespace ktlsd::agent {
-
-// [authenticate.client] or [authenticate.server]. A key that is there but
-// empty names a file that cannot be used; it is not the same as no key.
-struct SideConfig {
-  std::optional<std::string> truststore;
-  std::optional<std::string> crl;
-  std::optional<std::string> certificate;
-  std::optional<std::string> private_key;
-
-  bool operator==(const SideConfig&) const = default;
-};
 
 struct Config {
   // tlshd's levels of chatter: checked, and without effect. One line a
@@ -38,8 +28,9 @@ struct Config {
   std::vector<std::string> keyrings;  // names, beside the kernel's own
   // Of the PSKs whose identity does not say it: not a key of tlshd.
   HashAlgorithm psk_hash = HashAlgorithm::kSha256;
-  SideConfig client;
-  SideConfig server;
+  SideConfig client;  // [authenticate.client]
+  SideConfig server;  // [authenticate.server]
+  std::vector<Section> sections;
   // "[group] key (line 3)", without a meaning here.
   std::vector<std::string> ignored;
 
