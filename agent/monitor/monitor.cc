@@ -1,7 +1,6 @@
 #include "agent/monitor/monitor.h"
 
 #include <sys/resource.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,8 +22,10 @@
 #include "agent/monitor/monitor_loop.h"
 #include "agent/monitor/resources.h"
 #include "agent/monitor/roster.h"
+#include "agent/monitor/service_duties.h"
 #include "agent/monitor/supervisor.h"
 #include "agent/monitor/switchboard.h"
+#include "agent/netlink/listeners.h"
 #include "agent/netlink/netlink_kernel.h"
 #include "agent/sandbox/cell.h"
 #include "agent/sandbox/monitor_powers.h"
@@ -65,7 +66,8 @@ unsigned WorkersPerPool() {
 void BlockSignals() {
   sigset_t handled;
   ::sigemptyset(&handled);
-  for (const int number : {SIGHUP, SIGUSR1, SIGINT, SIGTERM, SIGCHLD}) {
+  for (const int number :
+       {SIGHUP, SIGUSR1, SIGUSR2, SIGINT, SIGTERM, SIGCHLD}) {
     ::sigaddset(&handled, number);
   }
   ::sigprocmask(SIG_BLOCK, &handled, nullptr);
@@ -80,9 +82,11 @@ uid_t KeyOwner(const RoleUser& user) {
 
 class Monitor {
  public:
+  using Why = ServiceDuties::Why;
+
   Monitor(std::string config_path, Config config, LogSink& log,
           ktls::SocketOps& socket_ops, NetlinkKernel kernel, MonitorLoop loop,
-          std::vector<CipherSuite> suites, Cell cell)
+          std::vector<CipherSuite> suites, Cell cell, ServiceDuties duties)
       : config_path_(std::move(config_path)),
         config_(std::move(config)),
         log_(log),
@@ -90,7 +94,8 @@ class Monitor {
         kernel_(std::move(kernel)),
         loop_(std::move(loop)),
         suites_(std::move(suites)),
-        cell_(std::move(cell)) {}
+        cell_(std::move(cell)),
+        duties_(std::move(duties)) {}
 
   Status Run() {
     RETURN_IF_ERROR(WatchSignals());
@@ -98,8 +103,8 @@ class Monitor {
     UseConfig();
     supervisor_.Start(WorkersPerPool());
     desk_.TakeRequests(JobDesk::Age::kOld);
-    ::sd_notify(0, "READY=1");
-    while (!stopping_) {
+    duties_.Serving();
+    while (!stopping_.has_value()) {
       RETURN_IF_ERROR(Turn());
     }
     return Stop();
@@ -119,9 +124,11 @@ class Monitor {
       RETURN_IF_ERROR(
           Watch(loop_.OnSignal(number, [this] { reload_ = true; })));
     }
-    for (const int number : {SIGINT, SIGTERM}) {
+    for (const auto& [number, why] : {std::pair{SIGINT, Why::kStop},
+                                      {SIGTERM, Why::kStop},
+                                      {SIGUSR2, Why::kRestart}}) {
       RETURN_IF_ERROR(
-          Watch(loop_.OnSignal(number, [this] { stopping_ = true; })));
+          Watch(loop_.OnSignal(number, [this, why] { stopping_ = why; })));
     }
     return Ok{};
   }
@@ -148,21 +155,25 @@ class Monitor {
     RETURN_IF_ERROR(loop_.RunOnce(UntilNextWake()));
     switchboard_.OnTime();
     supervisor_.OnTime();
+    duties_.OnTime(desk_.counts());
     if (clock_.Now() >= look_at_) {
       look_at_ = clock_.Now() + kLookForRequestsEvery;
       // Its READY was lost; it may have waited since the last look.
       desk_.TakeRequests(JobDesk::Age::kOld);
+      duties_.LookForOthers();
     }
     if (std::exchange(reload_, false) || files_.Changed()) {
+      duties_.Reloading();
       Reload();
+      duties_.Reloaded();
     }
     return Ok{};
   }
 
   std::chrono::microseconds UntilNextWake() const {
     MonotonicTime first = look_at_;
-    for (const auto& wake :
-         {desk_.NextWake(), supervisor_.NextWake(), files_.NextWake()}) {
+    for (const auto& wake : {desk_.NextWake(), supervisor_.NextWake(),
+                             files_.NextWake(), duties_.NextWake()}) {
       first = std::min(first, wake.value_or(first));
     }
     // Rounded up: a wake too early would find nothing to do.
@@ -212,7 +223,7 @@ class Monitor {
   }
 
   Status Stop() {
-    ::sd_notify(0, "STOPPING=1");
+    duties_.Stopping(stopping_.value_or(Why::kStop));
     desk_.Close();
     supervisor_.Close();
     const MonotonicTime end = clock_.Now() + kLongestEnd;
@@ -239,6 +250,7 @@ class Monitor {
   MonitorLoop loop_;
   const std::vector<CipherSuite> suites_;
   const Cell cell_;
+  ServiceDuties duties_;
   Resources resources_{log_, KeyOwner(cell_.user)};
   Roster roster_;
   JobDesk desk_{{kernel_, keyrings_, socket_ops_, clock_, log_, resources_,
@@ -250,7 +262,7 @@ class Monitor {
   std::vector<MonitorLoop::WatchPtr> watches_;
   MonotonicTime look_at_ = clock_.Now() + kLookForRequestsEvery;
   bool reload_ = false;
-  bool stopping_ = false;
+  std::optional<Why> stopping_;
 };
 
 // By the kernel's speed with them; ChaCha20 is for machines without AES, CCM
@@ -294,6 +306,16 @@ std::vector<CipherSuite> ProbeKernel(LogSink& log,
   return allowed.empty() ? all : allowed;
 }
 
+// Also needs the network namespace of the start.
+Result<NetlinkKernel> OpenKernel(ServiceDuties& duties) {
+  ASSIGN_OR_RETURN(NetlinkKernel kernel,
+                   NetlinkKernel::Open(duties.TakeReadySocket()));
+  const BorrowedFd ready = kernel.ready_socket();
+  duties.Joined(ready, kernel.ready_origin(),
+                Listeners::Here(ready, kernel.ready_group()));
+  return kernel;
+}
+
 // All that needs more privilege than the rest of the monitor's life, once
 // everything is open that is opened in the network namespace of its start.
 Result<Cell> Withdraw() {
@@ -316,6 +338,8 @@ int Complain(LogSink& log, EventKind kind, const Error& error) {
 
 int RunMonitor(const std::string& config_path, LogSink& log,
                ktls::SocketOps& socket_ops) {
+  const SystemClock clock;
+  ServiceDuties duties = ServiceDuties::FromEnvironment(log, clock);
   std::variant<Config, Problem> config = LoadConfig(config_path);
   if (const Problem* problem = std::get_if<Problem>(&config)) {
     LogEvent event{EventKind::kConfigProblem, LogLevel::kError, {}};
@@ -329,7 +353,7 @@ int RunMonitor(const std::string& config_path, LogSink& log,
     Complain(log, EventKind::kKernelTrouble, prepared.error());
   }
   std::vector<CipherSuite> suites = ProbeKernel(log, socket_ops);
-  Result<NetlinkKernel> kernel = NetlinkKernel::Open();
+  Result<NetlinkKernel> kernel = OpenKernel(duties);
   if (!kernel.ok()) {
     return Complain(log, EventKind::kKernelTrouble, kernel.error());
   }
@@ -347,7 +371,7 @@ int RunMonitor(const std::string& config_path, LogSink& log,
     Monitor monitor(config_path, std::move(std::get<Config>(config)), log,
                     socket_ops, std::move(kernel).value(),
                     std::move(loop).value(), std::move(suites),
-                    std::move(cell).value());
+                    std::move(cell).value(), std::move(duties));
     run = monitor.Run();
   } catch (const std::exception&) {
     run = Error{Code::kNoMemory, "the monitor ran out of memory"};
