@@ -47,6 +47,8 @@ std::string_view EventName(EventKind kind) {
       return "process_replaced";
     case EventKind::kKernelTrouble:
       return "kernel_trouble";
+    case EventKind::kNamespaceChanged:
+      return "namespace_changed";
   }
   return "unknown";
 }
@@ -73,6 +75,8 @@ std::string_view EventId(EventKind kind) {
       return "3d1f3b5c0f5a4bb0a3c7e21f6d8a9b0a";
     case EventKind::kKernelTrouble:
       return "3d1f3b5c0f5a4bb0a3c7e21f6d8a9b09";
+    case EventKind::kNamespaceChanged:
+      return "3d1f3b5c0f5a4bb0a3c7e21f6d8a9b0e";
   }
   return "";
 }

@@ -28,6 +28,7 @@ enum class EventKind : uint8_t {
   kProcessMisbehaved,
   kProcessReplaced,
   kKernelTrouble,
+  kNamespaceChanged,
 };
 
 // "handshake_done" and the like.

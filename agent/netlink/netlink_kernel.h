@@ -13,14 +13,14 @@
 #include <memory>
 #include <optional>
 
-#include "agent/netlink/handshake_kernel.h"
+#include "agent/netlink/ready_kernel.h"
 
 struct nl_sock;
 struct nl_msg;
 
 namespace ktlsd::agent {
 
-class NetlinkKernel final : public HandshakeKernel {
+class NetlinkKernel final : public ReadyKernel {
  public:
   // Errors: kNetlinkFailed: no such family in this kernel, or no permission.
   static Result<NetlinkKernel> Open();
@@ -29,11 +29,8 @@ class NetlinkKernel final : public HandshakeKernel {
   Status Done(BorrowedFd socket, uint32_t status,
               std::optional<KeySerial> remote_auth) override;
 
-  // Becomes readable with each READY.
-  BorrowedFd ready_socket() const;
-  // Reads until nothing is left: while its queue is not empty, an overrun
-  // socket gets nothing new. Returns how often messages were lost.
-  unsigned DrainReady();
+  BorrowedFd ready_socket() const override;
+  unsigned DrainReady() override;
 
  private:
   struct FreeSocket {
