@@ -51,6 +51,8 @@ std::string_view EventName(EventKind kind) {
       return "kernel_trouble";
     case EventKind::kServiceTrouble:
       return "service_trouble";
+    case EventKind::kNamespaceChanged:
+      return "namespace_changed";
   }
   return "unknown";
 }
@@ -81,6 +83,8 @@ std::string_view EventId(EventKind kind) {
       return "3d1f3b5c0f5a4bb0a3c7e21f6d8a9b09";
     case EventKind::kServiceTrouble:
       return "3d1f3b5c0f5a4bb0a3c7e21f6d8a9b11";
+    case EventKind::kNamespaceChanged:
+      return "3d1f3b5c0f5a4bb0a3c7e21f6d8a9b0e";
   }
   return "";
 }

@@ -30,6 +30,7 @@ enum class EventKind : uint8_t {
   kProcessReplaced,
   kKernelTrouble,
   kServiceTrouble,
+  kNamespaceChanged,
 };
 
 // "handshake_done" and the like.

@@ -13,7 +13,7 @@
 #include <memory>
 #include <optional>
 
-#include "agent/netlink/handshake_kernel.h"
+#include "agent/netlink/ready_kernel.h"
 #include "agent/netlink/ready_socket.h"
 
 struct nl_sock;
@@ -21,7 +21,7 @@ struct nl_msg;
 
 namespace ktlsd::agent {
 
-class NetlinkKernel final : public HandshakeKernel {
+class NetlinkKernel final : public ReadyKernel {
  public:
   // Goes on with the socket for READY in `kept`, if it is one.
   // Errors: kNetlinkFailed: no such family in this kernel, or no permission.
@@ -31,13 +31,10 @@ class NetlinkKernel final : public HandshakeKernel {
   Status Done(BorrowedFd socket, uint32_t status,
               std::optional<KeySerial> remote_auth) override;
 
-  // Becomes readable with each READY.
-  BorrowedFd ready_socket() const { return ready_.fd.borrow(); }
+  BorrowedFd ready_socket() const override { return ready_.fd.borrow(); }
+  unsigned DrainReady() override;
   ReadySocket::Origin ready_origin() const { return ready_.origin; }
   uint32_t ready_group() const { return group_; }
-  // Reads until nothing is left: while its queue is not empty, an overrun
-  // socket gets nothing new. Returns how often messages were lost.
-  unsigned DrainReady();
 
  private:
   struct FreeSocket {
