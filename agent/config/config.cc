@@ -43,7 +43,7 @@ bool IsKnown(std::string_view group, std::string_view key) {
   if (group == kClient || group == kServer) {
     return IsSideKey(key);
   }
-  if (IsSectionGroup(group)) {
+  if (IsSectionGroup(group) || IsNetnsGroup(group)) {
     return true;  // or it was refused
   }
   return std::ranges::any_of(kKnown, [&](const auto& known) {
@@ -83,6 +83,7 @@ std::variant<Config, Problem> ParseConfig(std::string_view text) {
   config.client = ReadSide(file, kClient);
   config.server = ReadSide(file, kServer);
   config.sections = ReadSections(file, config.client, config.server);
+  config.netns = ReadNetns(file);
   if (file.problem().has_value()) {
     return *file.problem();
   }

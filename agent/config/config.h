@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "agent/config/netns_config.h"
 #include "agent/config/problem.h"
 #include "agent/config/sections.h"
 #include "agent/config/side_config.h"
@@ -31,6 +32,7 @@ struct Config {
   SideConfig client;  // [authenticate.client]
   SideConfig server;  // [authenticate.server]
   std::vector<Section> sections;
+  std::vector<NetnsConfig> netns;  // other network namespaces
   // "[group] key (line 3)", without a meaning here.
   std::vector<std::string> ignored;
 

@@ -69,6 +69,12 @@ std::optional<MonotonicTime> Answers::NextWake() const {
   return first;
 }
 
+bool Answers::HasOf(const HandshakeKernel& kernel) const {
+  return std::ranges::any_of(waiting_, [&kernel](const Waiting& waiting) {
+    return &waiting.ticket.upcall.kernel() == &kernel;
+  });
+}
+
 void Answers::SendAll() {
   for (Waiting& waiting : std::exchange(waiting_, {})) {
     FailNow(std::move(waiting.ticket), waiting.code, waiting.account);

@@ -29,6 +29,7 @@ struct Ticket {
   MonotonicTime accepted;
   MonotonicTime deadline;    // of the answer
   KeyringUses::Use keyring;  // of the request
+  std::string netns = {};    // its network namespace; "": the daemon's own
 };
 
 // What can be told about a handshake beside its ticket.
@@ -66,6 +67,7 @@ class Answers {
   std::optional<MonotonicTime> NextWake() const;
   void SendAll();  // what waits, now
   std::size_t waiting() const { return waiting_.size(); }
+  bool HasOf(const HandshakeKernel& kernel) const;
   const Counts& counts() const { return counts_; }
 
  private:

@@ -119,6 +119,7 @@ LogEvent DescribeHandshake(const Ticket& ticket, std::optional<Code> code,
       .Add("consumer", ConsumerName(ticket.upcall.consumer()))
       .Add("peer", ticket.facts.peer)
       .Add("name", request.peer_name)
+      .Add("netns", ticket.netns)
       .Add("settings", account.settings);
   AddPsk(event, account);
   if (account.report.has_value()) {

@@ -42,8 +42,9 @@ JobDesk::JobDesk(Surroundings around, std::size_t capacity)
       capacity_(capacity),
       psks_(around_.keyrings),
       keyring_uses_(around_.keyrings),
-      answers_(around_.log, around_.clock),
-      pace_(around_.log, around_.clock) {}
+      answers_(around_.log, around_.clock) {
+  AddKernel(around_.kernel, "");
+}
 
 // --- From the kernel ---
 
@@ -51,45 +52,81 @@ bool JobDesk::full() const {
   return queue_.size() + running_.size() + answers_.waiting() >= capacity_;
 }
 
+void JobDesk::AddKernel(HandshakeKernel& kernel, std::string netns) {
+  sources_.push_back(
+      {kernel, std::move(netns), AcceptPace(around_.log, around_.clock)});
+}
+
+void JobDesk::RemoveKernel(const HandshakeKernel& kernel) {
+  std::erase_if(sources_, [&kernel](const Source& source) {
+    return &source.kernel == &kernel;
+  });
+}
+
+bool JobDesk::HasOf(const HandshakeKernel& kernel) const {
+  const auto is_of = [&kernel](const Ticket& ticket) {
+    return &ticket.upcall.kernel() == &kernel;
+  };
+  return answers_.HasOf(kernel) ||
+         std::ranges::any_of(
+             queue_, [&](const Queued& one) { return is_of(one.ticket); }) ||
+         std::ranges::any_of(running_, [&](const auto& entry) {
+           return is_of(entry.second.ticket);
+         });
+}
+
 void JobDesk::TakeRequests(Age age) {
-  if (closed_) {
+  for (Source& source : sources_) {
+    TakeFrom(source, age);
+  }
+  Dispatch();
+}
+
+void JobDesk::TakeRequests(Age age, const HandshakeKernel& of) {
+  for (Source& source : sources_) {
+    if (&source.kernel == &of) {
+      TakeFrom(source, age);
+    }
+  }
+  Dispatch();
+}
+
+void JobDesk::TakeFrom(Source& source, Age age) {
+  if (closed_ || source.pace.resting()) {
     return;
   }
-  if (pace_.resting()) {
-    return Dispatch();
-  }
-  pace_.Begin();
-  if (std::exchange(more_waits_, false)) {
+  source.pace.Begin();
+  if (std::exchange(source.more_waits, false)) {
     age = Age::kOld;
   }
   while (!full()) {
-    Result<std::optional<Request>> accepted = around_.kernel.Accept();
+    Result<std::optional<Request>> accepted = source.kernel.Accept();
     if (!accepted.ok()) {
-      pace_.Failed(accepted.error());
+      source.pace.Failed(accepted.error());
       break;
     }
-    pace_.Worked();
+    source.pace.Worked();
     std::optional<Request> request = std::move(accepted).value();
     if (!request.has_value()) {
       break;
     }
-    Admit(*std::move(request), age);
+    Admit(source, *std::move(request), age);
   }
-  more_waits_ = full();
-  Dispatch();
+  source.more_waits = full();
 }
 
-void JobDesk::Admit(Request request, Age age) {
+void JobDesk::Admit(Source& source, Request request, Age age) {
   const MonotonicTime now = around_.clock.Now();
   const SocketFacts facts = ReadSocketFacts(request.socket.borrow());
-  Upcall upcall(around_.kernel, std::move(request));
+  Upcall upcall(source.kernel, std::move(request));
   milliseconds within = AnswerWithin(upcall.request(), upcall.consumer());
   if (age == Age::kOld) {
     within /= 2;
   }
   KeyringUses::Use keyring = keyring_uses_.Begin(upcall.request().keyring);
-  queue_.push_back(Queued{Ticket{++last_job_, std::move(upcall), facts, now,
-                                 now + within, std::move(keyring)}});
+  queue_.push_back(
+      Queued{Ticket{++last_job_, std::move(upcall), facts, now, now + within,
+                    std::move(keyring), source.netns}});
 }
 
 // --- To the roles ---
@@ -109,13 +146,13 @@ void JobDesk::Dispatch() {
 JobDesk::Next JobDesk::Consider(Queued& queued, Pools& busy) {
   Ticket& ticket = queued.ticket;
   const Pool pool = PoolOf(ticket.upcall.request());
-  const auto pool_bit = static_cast<std::size_t>(pool);
-  if (std::exchange(queued.seen, true) && busy.test(pool_bit) &&
+  if (std::exchange(queued.seen, true) && busy.contains({pool, ticket.netns}) &&
       TimeLeft(ticket) >= kLeastTime) {
     return Next::kWait;
   }
-  const Profile& profile = around_.resources.Choose(
-      ticket.upcall.request(), ticket.upcall.consumer(), ticket.facts);
+  const Profile& profile = around_.resources.Choose(ticket.upcall.request(),
+                                                    ticket.upcall.consumer(),
+                                                    ticket.facts, ticket.netns);
   Planning planning = MakePlan(ticket.upcall.request(),
                                ticket.upcall.consumer(), ticket.facts, profile);
   if (const Refused* refused = std::get_if<Refused>(&planning)) {
@@ -132,9 +169,9 @@ JobDesk::Next JobDesk::Consider(Queued& queued, Pools& busy) {
   if (plan == nullptr) {
     return Next::kWait;
   }
-  Roster::Worker* worker = around_.roster.Pick(pool);
+  Roster::Worker* worker = around_.roster.Pick(pool, profile.netns_group);
   if (worker == nullptr) {
-    busy.set(pool_bit);
+    busy.emplace(pool, ticket.netns);
     return Next::kWait;
   }
   plan->suites = around_.suites;
@@ -226,7 +263,11 @@ Status JobDesk::OnReport(WorkerId from, const JobReport& report) {
 // Something ended.
 void JobDesk::UseRoom() {
   Dispatch();
-  if (pace_.due() || (more_waits_ && !full())) {
+  const bool worth_it =
+      std::ranges::any_of(sources_, [this](const Source& source) {
+        return source.pace.due() || (source.more_waits && !full());
+      });
+  if (worth_it) {
     TakeRequests(Age::kOld);
   }
 }

@@ -9,13 +9,13 @@
 // Design:    docs/design/process-model.md
 #pragma once
 
-#include <bitset>
 #include <chrono>
 #include <list>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/ipc/link.h"
@@ -41,7 +41,7 @@ namespace ktlsd::agent {
 
 // What the desk works with; all that is referred to must outlive it.
 struct Surroundings {
-  HandshakeKernel& kernel;
+  HandshakeKernel& kernel;  // of the daemon's own network namespace
   Keyrings& keyrings;
   ktls::SocketOps& socket_ops;
   const Clock& clock;
@@ -61,9 +61,17 @@ class JobDesk {
   // What waited in the kernel before we came has waited for nobody knows how
   // long; so has what there was no room for.
   enum class Age : uint8_t { kFresh, kOld };
-  // ACCEPTs all that waits, or as much as there is room for. After a failure
-  // only once its pause is over.
+  // ACCEPTs all that waits, or as much as there is room for: everywhere, or
+  // in one network namespace. After a failure there only once its pause is
+  // over.
   void TakeRequests(Age age);
+  void TakeRequests(Age age, const HandshakeKernel& of);
+
+  // Takes those of another network namespace, called `netns`, too.
+  void AddKernel(HandshakeKernel& kernel, std::string netns);
+  // Takes no more of it. It must outlive what HasOf() still tells of.
+  void RemoveKernel(const HandshakeKernel& kernel);
+  bool HasOf(const HandshakeKernel& kernel) const;
   // Hands out what can be: a worker has room, what it needs is loaded.
   void Dispatch();
 
@@ -105,14 +113,22 @@ class JobDesk {
     Ticket ticket;
     bool seen = false;  // it was not refused at the first look
   };
+  // Where requests come from.
+  struct Source {
+    HandshakeKernel& kernel;
+    std::string netns;
+    AcceptPace pace;
+    bool more_waits = false;  // in the kernel, for want of room here
+  };
   enum class Next : uint8_t { kDone, kWait };
-  using Pools = std::bitset<3>;
+  using Pools = std::set<std::pair<Pool, std::string>>;  // of a namespace
   // A worker ends a job by itself so long before the monitor would: it knows
   // why.
   static constexpr std::chrono::milliseconds kWorkersMargin{500};
 
   bool full() const;
-  void Admit(Request request, Age age);
+  void TakeFrom(Source& source, Age age);
+  void Admit(Source& source, Request request, Age age);
   // `busy`: pools of which somebody before waits for a worker.
   Next Consider(Queued& queued, Pools& busy);
   Status AddKeys(const Ticket& ticket, Plan& plan);
@@ -135,11 +151,10 @@ class JobDesk {
   PskDesk psks_;
   KeyringUses keyring_uses_;
   Answers answers_;
-  AcceptPace pace_;
+  std::list<Source> sources_;  // the own one first
   std::list<Queued> queue_;
   std::map<JobId, Running> running_;
   JobId last_job_ = 0;
-  bool more_waits_ = false;  // in the kernel, for want of room here
   bool closed_ = false;
 };
 

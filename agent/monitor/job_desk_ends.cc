@@ -62,8 +62,10 @@ void JobDesk::EndOverdue() {
 
 std::optional<MonotonicTime> JobDesk::NextWake() const {
   std::optional<MonotonicTime> first = answers_.NextWake();
-  const auto consider = [&first](MonotonicTime time) {
-    first = std::min(first.value_or(time), time);
+  const auto consider = [&first](std::optional<MonotonicTime> time) {
+    if (time.has_value()) {
+      first = std::min(first.value_or(*time), *time);
+    }
   };
   for (const auto& [id, job] : running_) {
     consider(job.ticket.deadline);
@@ -71,11 +73,10 @@ std::optional<MonotonicTime> JobDesk::NextWake() const {
   for (const Queued& queued : queue_) {
     consider(queued.ticket.deadline - kWorkersMargin);
   }
-  for (const auto& wake : {pace_.NextTry(), around_.roster.NextLook()}) {
-    if (wake.has_value()) {
-      consider(*wake);
-    }
+  for (const Source& source : sources_) {
+    consider(source.pace.NextTry());
   }
+  consider(around_.roster.NextLook());
   return first;
 }
 

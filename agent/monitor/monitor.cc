@@ -20,6 +20,7 @@
 #include "agent/monitor/file_watch.h"
 #include "agent/monitor/job_desk.h"
 #include "agent/monitor/monitor_loop.h"
+#include "agent/monitor/netns_service.h"
 #include "agent/monitor/resources.h"
 #include "agent/monitor/roster.h"
 #include "agent/monitor/service_duties.h"
@@ -27,6 +28,7 @@
 #include "agent/monitor/switchboard.h"
 #include "agent/netlink/listeners.h"
 #include "agent/netlink/netlink_kernel.h"
+#include "agent/netns/netns_directory.h"
 #include "agent/sandbox/cell.h"
 #include "agent/sandbox/monitor_powers.h"
 #include "base/clock.h"
@@ -80,13 +82,21 @@ uid_t KeyOwner(const RoleUser& user) {
   return user == RoleUser() ? 0 : user.uid;
 }
 
+// What is left of the privileges of the start.
+struct Withdrawal {
+  Cell cell;
+  // The daemon's own network namespace, where it may enter others.
+  std::optional<NetnsIdentity> netns;
+};
+
 class Monitor {
  public:
   using Why = ServiceDuties::Why;
 
   Monitor(std::string config_path, Config config, LogSink& log,
           ktls::SocketOps& socket_ops, NetlinkKernel kernel, MonitorLoop loop,
-          std::vector<CipherSuite> suites, Cell cell, ServiceDuties duties)
+          std::vector<CipherSuite> suites, Withdrawal withdrawal,
+          ServiceDuties duties)
       : config_path_(std::move(config_path)),
         config_(std::move(config)),
         log_(log),
@@ -94,14 +104,15 @@ class Monitor {
         kernel_(std::move(kernel)),
         loop_(std::move(loop)),
         suites_(std::move(suites)),
-        cell_(std::move(cell)),
+        cell_(std::move(withdrawal.cell)),
+        netns_(loop_, log_, desk_, withdrawal.netns),
         duties_(std::move(duties)) {}
 
   Status Run() {
     RETURN_IF_ERROR(WatchSignals());
     RETURN_IF_ERROR(WatchKernel());
-    UseConfig();
     supervisor_.Start(WorkersPerPool());
+    UseConfig();
     desk_.TakeRequests(JobDesk::Age::kOld);
     duties_.Serving();
     while (!stopping_.has_value()) {
@@ -146,7 +157,7 @@ class Monitor {
       log_.Write(event.Add("reason", "READY messages were lost, ignoring")
                      .Add("overruns", overruns));
     }
-    desk_.TakeRequests(JobDesk::Age::kFresh);
+    desk_.TakeRequests(JobDesk::Age::kFresh, kernel_);
     look_at_ = clock_.Now() + kLookForRequestsEvery;
   }
 
@@ -155,11 +166,13 @@ class Monitor {
     RETURN_IF_ERROR(loop_.RunOnce(UntilNextWake()));
     switchboard_.OnTime();
     supervisor_.OnTime();
+    netns_.OnTime();
     duties_.OnTime(desk_.counts());
     if (clock_.Now() >= look_at_) {
       look_at_ = clock_.Now() + kLookForRequestsEvery;
       // Its READY was lost; it may have waited since the last look.
       desk_.TakeRequests(JobDesk::Age::kOld);
+      netns_.Look();
       duties_.LookForOthers();
     }
     if (std::exchange(reload_, false) || files_.Changed()) {
@@ -209,6 +222,8 @@ class Monitor {
     }
     desk_.psks().SetDefaultHash(config_.psk_hash);
     UseFiles();
+    netns_.Use(config_.netns);
+    supervisor_.StartGroups(netns_.groups());
     LogEvent event{EventKind::kConfigLoaded, LogLevel::kInfo, {}};
     log_.Write(event.Add("file", config_path_));
   }
@@ -250,6 +265,7 @@ class Monitor {
   MonitorLoop loop_;
   const std::vector<CipherSuite> suites_;
   const Cell cell_;
+  NetnsService netns_;
   ServiceDuties duties_;
   Resources resources_{log_, KeyOwner(cell_.user)};
   Roster roster_;
@@ -318,14 +334,20 @@ Result<NetlinkKernel> OpenKernel(ServiceDuties& duties) {
 
 // All that needs more privilege than the rest of the monitor's life, once
 // everything is open that is opened in the network namespace of its start.
-Result<Cell> Withdraw() {
+Result<Withdrawal> Withdraw(bool enters_netns) {
   const char* const user = std::getenv("KTLSD_USER");
   ASSIGN_OR_RETURN(const RoleUser role_user,
                    FindRoleUser(user == nullptr ? "" : user));
   ASSIGN_OR_RETURN(Cell cell, MakeCell(role_user));
+  Withdrawal withdrawal{std::move(cell), std::nullopt};
+  if (enters_netns) {
+    ASSIGN_OR_RETURN(const OpenNetns own, NetnsDirectory::OpenOwn());
+    withdrawal.netns = own.identity;
+  }
   RETURN_IF_ERROR(LeaveNetwork());
-  RETURN_IF_ERROR(KeepNeededCapabilities());
-  return cell;
+  RETURN_IF_ERROR(KeepNeededCapabilities(enters_netns ? OtherNetns::kEntered
+                                                      : OtherNetns::kNever));
+  return withdrawal;
 }
 
 int Complain(LogSink& log, EventKind kind, const Error& error) {
@@ -361,9 +383,10 @@ int RunMonitor(const std::string& config_path, LogSink& log,
   if (!loop.ok()) {
     return Complain(log, EventKind::kKernelTrouble, loop.error());
   }
-  Result<Cell> cell = Withdraw();
-  if (!cell.ok()) {
-    return Complain(log, EventKind::kKernelTrouble, cell.error());
+  Result<Withdrawal> withdrawal =
+      Withdraw(!std::get<Config>(config).netns.empty());
+  if (!withdrawal.ok()) {
+    return Complain(log, EventKind::kKernelTrouble, withdrawal.error());
   }
   // Whatever ends this, the destructors have answered every request by then.
   Status run = Ok{};
@@ -371,7 +394,7 @@ int RunMonitor(const std::string& config_path, LogSink& log,
     Monitor monitor(config_path, std::move(std::get<Config>(config)), log,
                     socket_ops, std::move(kernel).value(),
                     std::move(loop).value(), std::move(suites),
-                    std::move(cell).value(), std::move(duties));
+                    std::move(withdrawal).value(), std::move(duties));
     run = monitor.Run();
   } catch (const std::exception&) {
     run = Error{Code::kNoMemory, "the monitor ran out of memory"};

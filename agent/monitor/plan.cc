@@ -47,11 +47,18 @@ std::optional<Refused> RefuseAtOnce(const Request& request,
   return std::nullopt;
 }
 
-// Its keys are looked up when it is handed out (psk_desk.h).
-Planning PlanPsk(const Request& request, Plan plan) {
+// Its keys are looked up when it is handed out (psk_desk.h). The keyrings that
+// the daemon knows are those of its own network namespace.
+Planning PlanPsk(const Request& request, bool elsewhere, Plan plan) {
   plan.psk = true;
   if (request.kind == HandshakeKind::kServerHello) {
     plan.side = Side::kServer;
+    if (elsewhere && !request.keyring.has_value() &&
+        request.peer_identities.empty()) {
+      return Refused{Code::kKeyUnavailable,
+                     "in another network namespace only keys that the request "
+                     "names serve"};
+    }
     return plan;
   }
   plan.side = Side::kClient;
@@ -113,7 +120,7 @@ Planning MakePlan(const Request& request, Consumer consumer,
   Plan plan;
   plan.settings = profile.name;
   if (request.auth_mode == AuthMode::kPsk) {
-    return PlanPsk(request, std::move(plan));
+    return PlanPsk(request, !profile.netns.empty(), std::move(plan));
   }
   plan.offer_sunrpc =
       consumer == Consumer::kNfsClient || consumer == Consumer::kNfsd;

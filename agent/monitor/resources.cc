@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <set>
 #include <utility>
 
@@ -33,6 +34,15 @@ bool Awaits(const Slot& slot, uint64_t id) {
   return loading != nullptr && loading->id == id;
 }
 
+// Of a network namespace whose settings went while its request waited.
+const Profile& Nobodys() {
+  static const Problem kNone{Code::kConfigUnusable, "",
+                             "no settings are for this network namespace"};
+  static const Profile kNobodys{"none", Side::kClient,  std::nullopt,
+                                {},     {kNone, kNone}, {}};
+  return kNobodys;
+}
+
 Problem FromLoader(Outcome outcome, std::string_view text) {
   return {outcome.code(), "", std::string(text)};
 }
@@ -52,14 +62,16 @@ std::vector<Profile> Resources::GeneralProfiles() {
 
 // An address that cannot be read is that of a peer that has gone.
 const Profile& Resources::Choose(const Request& request, Consumer consumer,
-                                 const SocketFacts& facts) const {
+                                 const SocketFacts& facts,
+                                 const std::string& netns) const {
   const Side side = request.kind == HandshakeKind::kServerHello ? Side::kServer
                                                                 : Side::kClient;
   const bool by_name = side == Side::kClient && !request.peer_name.empty();
   const Profile* const chosen = ChooseProfile(
-      current_, side, consumer,
-      by_name ? NamedPeer(request.peer_name) : PeerAtAddress(facts.peer));
-  return chosen != nullptr ? *chosen : current_.front();
+      current_,
+      {netns, side, consumer,
+       by_name ? NamedPeer(request.peer_name) : PeerAtAddress(facts.peer)});
+  return chosen != nullptr ? *chosen : Nobodys();
 }
 
 const SideSettings& Resources::side(Side side) const {
@@ -134,6 +146,10 @@ void Resources::Begin(const Config& config) {
   for (const Section& section : config.sections) {
     next.push_back(MakeProfile(shared, section));
   }
+  for (const NetnsConfig& netns : config.netns) {
+    next.push_back(MakeProfile(shared, netns, Side::kClient));
+    next.push_back(MakeProfile(shared, netns, Side::kServer));
+  }
   next_ = std::move(next);
   SwapWhenSettled();
 }
@@ -163,6 +179,21 @@ Profile Resources::MakeProfile(Shared& shared, const Section& section) {
           : MakeProfile(shared, section.name, side, section.config);
   profile.consumer = section.consumer;
   profile.match = section.match;
+  return profile;
+}
+
+Profile Resources::MakeProfile(Shared& shared, const NetnsConfig& netns,
+                               Side side) {
+  const auto& config = side == Side::kClient ? netns.client : netns.server;
+  const std::string name =
+      netns.name + (side == Side::kClient ? ".client" : ".server");
+  // Without settings of its own it has nothing, and refuses.
+  Profile profile =
+      config.has_value()
+          ? MakeProfile(shared, name, side, *config)
+          : Profile{name, side, std::nullopt, {}, {Absent(), Absent()}};
+  profile.netns = netns.match;
+  profile.netns_group = netns.name;
   return profile;
 }
 
@@ -328,6 +359,14 @@ std::vector<std::string> Resources::FilesOf(const Config& config) {
   for (const Section& section : config.sections) {
     if (!UsesPsks(section.consumer)) {
       sides.push_back(&section.config);
+    }
+  }
+  for (const NetnsConfig& netns : config.netns) {
+    for (const auto& side :
+         {std::cref(netns.client), std::cref(netns.server)}) {
+      if (side.get().has_value()) {
+        sides.push_back(&*side.get());
+      }
     }
   }
   std::vector<std::string> files;

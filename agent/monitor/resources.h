@@ -53,8 +53,10 @@ class Resources {
   void Handle(const TrustLoaded& loaded);
 
   // What serves this handshake now.
+  // `netns`: the name of another network namespace.
   const Profile& Choose(const Request& request, Consumer consumer,
-                        const SocketFacts& facts) const;
+                        const SocketFacts& facts,
+                        const std::string& netns = "") const;
   // The settings for all that no other group is for.
   const SideSettings& side(Side side) const;
   const std::vector<Profile>& profiles() const { return current_; }
@@ -89,6 +91,7 @@ class Resources {
   Profile MakeProfile(Shared& shared, std::string name, Side side,
                       const SideConfig& config);
   Profile MakeProfile(Shared& shared, const Section& section);
+  Profile MakeProfile(Shared& shared, const NetnsConfig& netns, Side side);
   void DropUses(Kind kind);
   void DropNext();
   void Lose(Kind kind, Slot SideSettings::* slot);

@@ -9,8 +9,9 @@ constexpr std::size_t kMaxEnded = 1024;
 
 }  // namespace
 
-void Roster::Add(WorkerId id, Pool pool, Link link) {
-  workers_.emplace(id, Worker{id, pool, std::move(link), {}, {}});
+void Roster::Add(WorkerId id, Pool pool, Link link, std::string group) {
+  workers_.emplace(id,
+                   Worker{id, pool, std::move(group), std::move(link), {}, {}});
 }
 
 std::set<JobId> Roster::Remove(WorkerId id) {
@@ -24,13 +25,13 @@ Roster::Worker* Roster::Find(WorkerId id) {
   return worker == workers_.end() ? nullptr : &worker->second;
 }
 
-Roster::Worker* Roster::Pick(Pool pool) {
+Roster::Worker* Roster::Pick(Pool pool, const std::string& group) {
   const auto burden = [](const Worker& worker) {
     return std::pair(worker.retiring(), worker.running.size());
   };
   Worker* best = nullptr;
   for (auto& [id, worker] : workers_) {
-    if (worker.pool == pool && worker.has_room() &&
+    if (worker.pool == pool && worker.group == group && worker.has_room() &&
         (best == nullptr || burden(worker) < burden(*best))) {
       best = &worker;
     }

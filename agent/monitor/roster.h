@@ -10,6 +10,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -23,6 +24,8 @@ namespace ktlsd::agent {
 // How far a worker may be trusted with what the others hold: a pool for each
 // side, so that a worker that a client took over holds no handshake of ours as
 // a client; and one for PSKs, which can ask for no signature and no verdict.
+// Each group of network namespaces beside our own (its name in the
+// configuration; "" is ours) has pools of its own.
 enum class Pool : uint8_t { kServer, kClient, kPsk };
 
 class Roster {
@@ -40,6 +43,7 @@ class Roster {
   struct Worker {
     WorkerId id;
     Pool pool;
+    std::string group;
     Link link;
     std::set<JobId> running;
     // Ended by the monitor; a report may still be under way. The newest ones.
@@ -56,13 +60,13 @@ class Roster {
     }
   };
 
-  void Add(WorkerId id, Pool pool, Link link);
+  void Add(WorkerId id, Pool pool, Link link, std::string group = "");
   // The jobs that were running there.
   std::set<JobId> Remove(WorkerId id);
   Worker* Find(WorkerId id);
-  // Who of `pool` takes the next job, if anybody: one that is not retiring
-  // before one that is, then the one with the fewest jobs.
-  Worker* Pick(Pool pool);
+  // Who of `group`'s `pool` takes the next job, if anybody: one that is not
+  // retiring before one that is, then the one with the fewest jobs.
+  Worker* Pick(Pool pool, const std::string& group = "");
   std::vector<WorkerId> Ids() const;
   // When to look again how those do that are behind.
   std::optional<MonotonicTime> NextLook() const;

@@ -34,10 +34,11 @@ void ServedNamespaces::OnTime() {
 }
 
 void ServedNamespaces::Look() {
-  if (!patterns_.empty()) {
-    // Watched before it is read: no change in between goes unseen.
-    WatchDirectory();
+  if (patterns_.empty() && served_.empty()) {
+    return;
   }
+  // Watched before it is read: no change in between goes unseen.
+  WatchDirectory();
   std::set<std::string> names;
   for (std::string& name : directory_.Names()) {
     if (Matches(name)) {
@@ -98,6 +99,7 @@ void ServedNamespaces::DropGone(const std::set<std::string>& names) {
 
 void ServedNamespaces::Drop(Entry entry) {
   ready_watches_.erase(&*entry);
+  calls_.on_dropped(*entry);
   Log(entry->name, "not served any more");
   leaving_.splice(leaving_.end(), served_, entry);
   if (!calls_.in_use(leaving_.back())) {
@@ -143,8 +145,7 @@ Status ServedNamespaces::Serve(const std::string& name, OpenNetns netns) {
   ready_watches_[&one] = std::move(watch).value();
   troubled_.erase(name);
   Log(name, "served");
-  // What waited there before.
-  calls_.on_ready(one);
+  calls_.on_served(one);
   return Ok{};
 }
 

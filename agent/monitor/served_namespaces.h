@@ -44,8 +44,12 @@ class ServedNamespaces {
   struct Calls {
     // Opens the upcall of the namespace.
     std::function<Result<std::unique_ptr<ReadyKernel>>(BorrowedFd netns)> open;
+    // From now on it is served; requests may have waited there.
+    std::function<void(const ServedNamespace&)> on_served;
     // A request may wait there.
     std::function<void(const ServedNamespace&)> on_ready;
+    // It is not served any more.
+    std::function<void(const ServedNamespace&)> on_dropped;
     // Whether a handshake of it is still under way.
     std::function<bool(const ServedNamespace&)> in_use;
   };

@@ -1,19 +1,31 @@
 #include "agent/monitor/settings.h"
 
+#include <fnmatch.h>
+
 #include <algorithm>
 #include <cstddef>
 
 namespace ktlsd::agent {
 namespace {
 
+bool IsOfNetns(const Profile& profile, const std::string& netns) {
+  if (netns.empty()) {
+    return profile.netns.empty();
+  }
+  return std::ranges::any_of(profile.netns, [&](const std::string& pattern) {
+    return ::fnmatch(pattern.c_str(), netns.c_str(), 0) == 0;
+  });
+}
+
 // 0: it is not for this handshake.
-std::size_t FitOf(const Profile& profile, Side side, Consumer consumer,
-                  const std::optional<handshake::ServerName>& peer) {
+std::size_t FitOf(const Profile& profile, const Occasion& occasion) {
   constexpr std::size_t kGeneral = 1;
   constexpr std::size_t kOfConsumer = 2;
   constexpr std::size_t kOfPeers = 3;
-  if (profile.side != side ||
-      (profile.consumer.has_value() && *profile.consumer != consumer)) {
+  if (profile.side != occasion.side ||
+      (profile.consumer.has_value() &&
+       *profile.consumer != occasion.consumer) ||
+      !IsOfNetns(profile, occasion.netns)) {
     return 0;
   }
   if (profile.match.empty()) {
@@ -21,7 +33,7 @@ std::size_t FitOf(const Profile& profile, Side side, Consumer consumer,
   }
   std::size_t fit = 0;
   for (const PeerPattern& pattern : profile.match) {
-    if (peer.has_value() && pattern.Matches(*peer)) {
+    if (occasion.peer.has_value() && pattern.Matches(*occasion.peer)) {
       fit = std::max(fit, kOfPeers + pattern.specificity());
     }
   }
@@ -30,13 +42,12 @@ std::size_t FitOf(const Profile& profile, Side side, Consumer consumer,
 
 }  // namespace
 
-const Profile* ChooseProfile(const std::vector<Profile>& profiles, Side side,
-                             Consumer consumer,
-                             const std::optional<handshake::ServerName>& peer) {
+const Profile* ChooseProfile(const std::vector<Profile>& profiles,
+                             const Occasion& occasion) {
   const Profile* best = nullptr;
   std::size_t best_fit = 0;
   for (const Profile& profile : profiles) {
-    const std::size_t fit = FitOf(profile, side, consumer, peer);
+    const std::size_t fit = FitOf(profile, occasion);
     if (fit > best_fit) {
       best = &profile;
       best_fit = fit;

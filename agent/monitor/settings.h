@@ -47,18 +47,30 @@ struct Profile {
   std::optional<Consumer> consumer;  // none: everybody of the side
   std::vector<PeerPattern> match;    // none: all peers
   SideSettings settings;
+  // Names of other network namespaces that it is for; none: the daemon's own.
+  std::vector<std::string> netns = {};
+  std::string netns_group = "";  // of the configuration, which has these names
 
   // Whether the other is for the same handshakes.
   bool SameScope(const Profile& other) const {
     return name == other.name && side == other.side &&
-           consumer == other.consumer && match == other.match;
+           consumer == other.consumer && match == other.match &&
+           netns == other.netns && netns_group == other.netns_group;
   }
 };
 
-// The most specific of `profiles` for a handshake of `consumer` with `peer`;
-// the general one of `side` where no other is for it. Null if that is missing.
-const Profile* ChooseProfile(const std::vector<Profile>& profiles, Side side,
-                             Consumer consumer,
-                             const std::optional<handshake::ServerName>& peer);
+// What a handshake is, as far as profiles differ by it.
+struct Occasion {
+  std::string netns;  // "": the daemon's own network namespace
+  Side side{};
+  Consumer consumer{};
+  std::optional<handshake::ServerName> peer;
+};
+
+// The most specific of `profiles` for a handshake in the daemon's own network
+// namespace; the general one of its side where no other is for it. In another
+// namespace the first one that names it. Null if there is none.
+const Profile* ChooseProfile(const std::vector<Profile>& profiles,
+                             const Occasion& occasion);
 
 }  // namespace ktlsd::agent

@@ -18,9 +18,10 @@ Profile Make(std::string name, Side side, std::optional<Consumer> consumer = {},
 
 class ChooseProfileTest : public ::testing::Test {
  protected:
-  std::string Choose(Side side, Consumer consumer, const std::string& peer) {
+  std::string Choose(Side side, Consumer consumer, const std::string& peer,
+                     const std::string& netns = "") {
     const Profile* chosen =
-        ChooseProfile(profiles_, side, consumer, NamedPeer(peer));
+        ChooseProfile(profiles_, {netns, side, consumer, NamedPeer(peer)});
     return chosen == nullptr ? "none" : chosen->name;
   }
 
@@ -54,6 +55,24 @@ TEST_F(ChooseProfileTest, TakesTheGeneralOneForTheRest) {
   EXPECT_EQ(Choose(Side::kClient, kNvmeHost, "10.0.0.7"), "client");
   profiles_.clear();
   EXPECT_EQ(Choose(Side::kClient, kNfsClient, "a.b.org"), "none");
+}
+
+TEST_F(ChooseProfileTest, TakesNothingOfTheHostsForAnotherNetns) {
+  EXPECT_EQ(Choose(Side::kClient, kNfsClient, "a.b.org", "blue"), "none");
+}
+
+TEST_F(ChooseProfileTest, TakesTheFirstThatNamesTheNetns) {
+  for (const auto& [name, pattern] :
+       {std::pair{"blue", "blue"}, {"any", "*"}, {"late", "b*"}}) {
+    Profile profile = Make(name, Side::kClient);
+    profile.netns = {"absent", pattern};
+    profiles_.push_back(profile);
+  }
+  EXPECT_EQ(Choose(Side::kClient, kNfsClient, "a.b.org", "blue"), "blue");
+  EXPECT_EQ(Choose(Side::kClient, kNfsClient, "a.b.org", "black"), "any");
+  EXPECT_EQ(Choose(Side::kServer, kNfsd, "10.0.0.7", "blue"), "none");
+  // And none of them for the daemon's own.
+  EXPECT_EQ(Choose(Side::kClient, kNfsClient, "x.y", ""), "nfs");
 }
 
 }  // namespace

@@ -27,19 +27,45 @@ Supervisor::~Supervisor() {
 }
 
 void Supervisor::Start(unsigned workers_per_pool) {
-  const auto add = [this](ProcessRole role, Pool pool) {
-    seats_.push_back(std::make_unique<Seat>());
-    seats_.back()->role = role;
-    seats_.back()->pool = pool;
-    Fill(*seats_.back());
-  };
-  add(ProcessRole::kKeeper, Pool{});
-  add(ProcessRole::kVerifier, Pool{});
+  AddSeat(ProcessRole::kKeeper, Pool{});
+  AddSeat(ProcessRole::kVerifier, Pool{});
   for (unsigned i = 0; i < workers_per_pool; ++i) {
-    add(ProcessRole::kWorker, Pool::kServer);
-    add(ProcessRole::kWorker, Pool::kClient);
-    add(ProcessRole::kWorker, Pool::kPsk);
+    AddWorkers("");
   }
+}
+
+void Supervisor::AddSeat(ProcessRole role, Pool pool, std::string group) {
+  seats_.push_back(std::make_unique<Seat>());
+  seats_.back()->role = role;
+  seats_.back()->pool = pool;
+  seats_.back()->group = std::move(group);
+  Fill(*seats_.back());
+}
+
+void Supervisor::AddWorkers(const std::string& group) {
+  for (const Pool pool : {Pool::kServer, Pool::kClient, Pool::kPsk}) {
+    AddSeat(ProcessRole::kWorker, pool, group);
+  }
+}
+
+void Supervisor::StartGroups(const std::vector<std::string>& groups) {
+  for (const auto& seat : seats_) {
+    seat->wanted = seat->group.empty() ||
+                   std::ranges::find(groups, seat->group) != groups.end();
+    if (!seat->wanted) {
+      seat->retired = true;
+      Lose(*seat, Code::kWorkerDied,
+           "the settings of its network namespace are gone");
+    }
+  }
+  for (const std::string& group : groups) {
+    const bool there = std::ranges::any_of(
+        seats_, [&group](const auto& seat) { return seat->group == group; });
+    if (!there) {
+      AddWorkers(group);
+    }
+  }
+  finished_.clear();
 }
 
 void Supervisor::Fill(Seat& seat) {
@@ -84,7 +110,8 @@ void Supervisor::Connect(Seat& seat, Link link) {
       return switchboard_.AddVerifier(std::move(link));
     case ProcessRole::kWorker:
       seat.worker = ++last_worker_;
-      return switchboard_.AddWorker(seat.worker, seat.pool, std::move(link));
+      return switchboard_.AddWorker(seat.worker, seat.pool, std::move(link),
+                                    seat.group);
   }
 }
 
@@ -200,16 +227,19 @@ void Supervisor::OnTime() {
     }
   }
   for (const auto& seat : seats_) {
-    if (!closed_ && seat->pid == 0 && seat->start_at <= clock_.Now()) {
+    if (!closed_ && seat->wanted && seat->pid == 0 &&
+        seat->start_at <= clock_.Now()) {
       Fill(*seat);
     }
   }
+  std::erase_if(
+      seats_, [](const auto& seat) { return !seat->wanted && seat->pid == 0; });
 }
 
 std::optional<MonotonicTime> Supervisor::NextWake() const {
   std::optional<MonotonicTime> first;
   for (const auto& seat : seats_) {
-    if (!closed_ && seat->pid == 0) {
+    if (!closed_ && seat->wanted && seat->pid == 0) {
       first = std::min(first.value_or(seat->start_at), seat->start_at);
     }
   }

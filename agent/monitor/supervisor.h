@@ -43,6 +43,10 @@ class Supervisor {
 
   // A keeper, a verifier and so many workers for each pool.
   void Start(unsigned workers_per_pool);
+  // And one worker for each pool of each of these groups of network namespaces.
+  // Those of other groups end; what they still did is answered with an error.
+  // Not to be called from an event's callback.
+  void StartGroups(const std::vector<std::string>& groups);
   // Ends whom the switchboard dismissed; starts what is due. Not to be called
   // from an event's callback.
   void OnTime();
@@ -56,7 +60,9 @@ class Supervisor {
   struct Seat {
     ProcessRole role;
     Pool pool{};
-    pid_t pid = 0;  // 0: empty
+    std::string group;   // of network namespaces; "": our own
+    bool wanted = true;  // to be filled again
+    pid_t pid = 0;       // 0: empty
     WorkerId worker = 0;
     // Nothing depends on it, or all of that is answered: it only has to end.
     bool lost = true;
@@ -68,6 +74,8 @@ class Supervisor {
     std::chrono::milliseconds pause{0};
   };
 
+  void AddSeat(ProcessRole role, Pool pool, std::string group = "");
+  void AddWorkers(const std::string& group);
   void Fill(Seat& seat);
   Status Occupy(Seat& seat, Spawned spawned);
   void Connect(Seat& seat, Link link);

@@ -8,8 +8,9 @@
 
 namespace ktlsd::agent {
 
-void Switchboard::AddWorker(WorkerId id, Pool pool, Link link) {
-  roster_.Add(id, pool, std::move(link));
+void Switchboard::AddWorker(WorkerId id, Pool pool, Link link,
+                            std::string group) {
+  roster_.Add(id, pool, std::move(link), std::move(group));
   Roster::Worker& worker = *roster_.Find(id);
   Connect(worker, LinkTo::kKeeper);
   Connect(worker, LinkTo::kVerifier);

@@ -27,7 +27,7 @@ class Switchboard {
       : desk_(desk), resources_(resources), roster_(roster) {}
 
   // A process was started; `link` is the monitor's end.
-  void AddWorker(WorkerId id, Pool pool, Link link);
+  void AddWorker(WorkerId id, Pool pool, Link link, std::string group = "");
   void AddKeeper(Link link);
   void AddVerifier(Link link);
 

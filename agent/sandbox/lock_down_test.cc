@@ -286,6 +286,22 @@ TEST(KeepNeededCapabilities, KeepsFewAndHandsOnNoMore) {
             "exit 0");
 }
 
+TEST(KeepNeededCapabilities, KeepsOneMoreToEnterNetworkNamespaces) {
+  EXPECT_EQ(EndOf([] {
+              if (!KeepNeededCapabilities(OtherNetns::kEntered).ok()) {
+                return 99;
+              }
+              auto status = StatusOf(::getpid());
+              // SYS_ADMIN is neither in effect nor handed on by exec.
+              return status["CapPrm"] == "00000000002411e4" &&
+                             status["CapBnd"] == "00000000000411e4" &&
+                             status["CapEff"] == "0000000000001024"
+                         ? 0
+                         : 1;
+            }),
+            "exit 0");
+}
+
 // What is left of them is enough to lock a role down, and to end it.
 TEST(KeepNeededCapabilities, SufficesForRoles) {
   EXPECT_EQ(EndOf([] {

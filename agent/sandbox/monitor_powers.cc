@@ -55,11 +55,13 @@ Status LeaveNetwork() {
   return Ok{};
 }
 
-Status KeepNeededCapabilities() {
+Status KeepNeededCapabilities(OtherNetns other) {
   RETURN_IF_ERROR(LowerBoundingSet());
   const std::unique_ptr<_cap_struct, FreeCapabilities> set(::cap_init());
   if (set == nullptr || !Raise(set.get(), CAP_PERMITTED, kPermitted) ||
       !Raise(set.get(), CAP_EFFECTIVE, kInUse) ||
+      (other == OtherNetns::kEntered &&
+       !Raise(set.get(), CAP_PERMITTED, std::array{CAP_SYS_ADMIN})) ||
       ::cap_set_proc(set.get()) != 0 ||
       ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 ||
       ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {

@@ -4,6 +4,8 @@
 // Design:    docs/design/process-model.md
 #pragma once
 
+#include <cstdint>
+
 #include "base/result.h"
 
 namespace ktlsd::agent {
@@ -25,7 +27,10 @@ Status LeaveNetwork();
 //            CAP_KILL            ends roles, which are another user's
 // For roles: CAP_SYS_CHROOT, CAP_SETUID, CAP_SETGID, CAP_SETPCAP, which this
 //            process itself has not in effect
+// On demand: CAP_SYS_ADMIN, where other network namespaces are entered
+//            (agent/netns/inside.h); not in effect, and never a role's
 // Errors:    kSystemFailed with the errno: one of them is missing
-Status KeepNeededCapabilities();
+enum class OtherNetns : uint8_t { kNever, kEntered };
+Status KeepNeededCapabilities(OtherNetns other = OtherNetns::kNever);
 
 }  // namespace ktlsd::agent

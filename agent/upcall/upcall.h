@@ -46,6 +46,7 @@ class [[nodiscard]] Upcall {
   ~Upcall();  // unanswered: reports kInternal
 
   const Request& request() const { return request_; }
+  const HandshakeKernel& kernel() const { return *kernel_; }
   BorrowedFd socket() const { return request_.socket.borrow(); }
   Consumer consumer() const { return consumer_; }
 

@@ -31,8 +31,8 @@ class Credentials:
     truststore: str | None = "ca"
     certificate: str | None = None
 
-    def section(self, name: str) -> str:
-        lines = [f"[authenticate.{name}]"]
+    def section(self, name: str, group: str = "authenticate") -> str:
+        lines = [f"[{group}.{name}]"]
         if self.truststore:
             lines.append(f"x509.truststore={machine.PKI}/{self.truststore}.pem")
         if self.certificate:
@@ -140,14 +140,17 @@ class Agent:
                  client: Credentials, server: Credentials, number: int,
                  program: str | None = None,
                  environment: dict[str, str] | None = None,
-                 *, busy: bool = False):
-        """`busy`: it will log so much that its log is kept in memory."""
+                 *, busy: bool = False, more: str = ""):
+        """`busy`: it will log so much that its log is kept in memory.
+
+        `more`: further groups of its configuration.
+        """
         self.profile = profile
         self.was_killed = False
         self._family = family
         RUN.mkdir(parents=True, exist_ok=True)
         self.config = RUN / f"config-{number}"
-        self.configure(client, server)
+        self.configure(client, server, more)
         log = _BusyLog(number) if busy else _Log(number)
         self._process = subprocess.Popen(
             [program or profile.program, "-c", str(self.config), "-s"],
@@ -157,11 +160,12 @@ class Agent:
         self._log = log
         self._log.follow(self._process)
 
-    def configure(self, client: Credentials, server: Credentials) -> None:
+    def configure(self, client: Credentials, server: Credentials,
+                  more: str = "") -> None:
         """Writes its configuration; see `reload`."""
         self.config.write_text("[debug]\nloglevel=0\ntls=0\nnl=0\n"
                                + client.section("client")
-                               + server.section("server"))
+                               + server.section("server") + more)
 
     def reload(self) -> None:
         """Tells it to read its configuration again."""

@@ -28,15 +28,17 @@ class Bed:
                     server: agents.Credentials | None = None, *,
                     program: str | None = None,
                     environment: dict[str, str] | None = None,
-                    busy: bool = False) -> agents.Agent:
+                    busy: bool = False, more: str = "") -> agents.Agent:
         """Starts the agent under test and waits until it listens.
 
-        `busy`: for many handshakes; see agents.Agent.
+        `busy`: for many handshakes, `more`: of its configuration; see
+        agents.Agent.
         """
         agent = agents.Agent(
             self.profile, self.family, client or agents.Credentials(),
             server or agents.Credentials(certificate="server"),
-            len(self.agents) + 1, program, environment, busy=busy)
+            len(self.agents) + 1, program, environment, busy=busy,
+            more=more)
         self.agents.append(agent)
         agent.wait_listening()
         return agent

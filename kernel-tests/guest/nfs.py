@@ -87,13 +87,15 @@ def mount(security: str, host: str = "localhost", port: int = PORT, *,
 
 
 def start_mount(security: str, host: str = "localhost", port: int = PORT, *,
-                more: str = "") -> Mounting:
+                more: str = "", netns: str = "") -> Mounting:
     """A mount that may have to wait; see finish_mount."""
     MOUNT.mkdir(parents=True, exist_ok=True)
     options = f"vers=4.2,port={port},xprtsec={security},retry=0"
     if more:
         options += f",{more}"
     command = ["mount", "-t", "nfs4", "-o", options, f"{host}:/", str(MOUNT)]
+    if netns:
+        command = ["nsenter", f"--net=/run/netns/{netns}", *command]
     return Mounting(time.monotonic(), subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True))

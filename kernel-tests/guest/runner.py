@@ -62,8 +62,9 @@ def _finish(bed: Bed) -> None:
     assert not faults, "; ".join(faults)
     if bed.agents and bed.profile.logs_each_handshake and \
             bed.upcalls.sees_all:
-        lines = sum(len(agents.handshake_records(agent.log()))
-                    for agent in bed.agents)
+        # The capture is of this network namespace.
+        lines = sum("netns" not in record for agent in bed.agents
+                    for record in agents.handshake_records(agent.log()))
         accepts = len(bed.upcalls.upcalls())
         # One that is killed may have answered and not yet said so.
         killed = sum(agent.was_killed for agent in bed.agents)

@@ -1,0 +1,169 @@
+// Requests of other network namespaces: settings, workers and keys of their
+// own.
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/monitor/testing/world.h"
+
+namespace ktlsd::agent {
+namespace {
+
+class NetnsJobsTest : public World {
+ protected:
+  static constexpr WorkerId kBlueWorker = 11;
+  static constexpr WorkerId kBluePskWorker = 13;
+
+  NetnsJobsTest() { desk_.AddKernel(blue_, "blue"); }
+
+  // The host has settings for both sides, blue for clients only.
+  void StartWithBlue() {
+    Config config = GoodConfig();
+    SideConfig client;
+    client.truststore = File("blue-trust");
+    config.netns = {{"netns.blues", {"blu*"}, client, std::nullopt}};
+    StartServices();
+    resources_.Reload(config);
+    LoadAll();
+    StartWorkers();
+  }
+  void StartBlueWorkers() {
+    switchboard_.AddWorker(kBlueWorker, Pool::kClient,
+                           PlayedBy(workers_[kBlueWorker], ends_),
+                           "netns.blues");
+    switchboard_.AddWorker(kBluePskWorker, Pool::kPsk,
+                           PlayedBy(workers_[kBluePskWorker], ends_),
+                           "netns.blues");
+  }
+  void AskInBlue(Request request) {
+    blue_.Queue(std::move(request));
+    desk_.TakeRequests(JobDesk::Age::kFresh, blue_);
+  }
+  std::vector<uint32_t> BlueStatuses() const {
+    std::vector<uint32_t> statuses;
+    for (const auto& answer : blue_.answers()) {
+      statuses.push_back(answer.status);
+    }
+    return statuses;
+  }
+
+  FakeHandshakeKernel blue_;
+};
+
+using Statuses = std::vector<uint32_t>;
+
+TEST_F(NetnsJobsTest, AreServedByTheirOwnSettingsAndWorkers) {
+  StartWithBlue();
+  StartBlueWorkers();
+  AskInBlue(NfsTls());
+  const Job job = TakeJob(kBlueWorker);
+  SendVerdict(job.job);
+  EXPECT_TRUE(SendReport(kBlueWorker, Report(job.job)).ok());
+  EXPECT_EQ(BlueStatuses(), Statuses{0});
+  ExpectAnswers({});  // each answer goes where the request came from
+  EXPECT_EQ(
+      log_.Count("outcome=ok", "netns=blue", "settings=netns.blues.client"), 1);
+}
+
+TEST_F(NetnsJobsTest, GoToNoWorkerOfTheHost) {
+  StartWithBlue();
+  AskInBlue(NfsTls());
+  EXPECT_EQ((Next<Job, ToWorker>(*workers_[kClientWorker])), std::nullopt);
+  StartBlueWorkers();
+  EXPECT_NE(TakeJob(kBlueWorker).job, 0U);
+}
+
+TEST_F(NetnsJobsTest, LeaveTheWorkersOfTheHostToIt) {
+  StartWithBlue();
+  AskInBlue(NfsTls());  // waits for a worker of its own
+  Ask(NfsTls());
+  EXPECT_NE(TakeJob(kClientWorker).job, 0U);
+}
+
+TEST_F(NetnsJobsTest, BorrowNoCertificateOfTheHost) {
+  StartWithBlue();
+  StartBlueWorkers();
+  AskInBlue(NfsMtls());
+  Advance(std::chrono::seconds(2));
+  EXPECT_EQ(BlueStatuses(), Statuses{EACCES});
+  EXPECT_EQ(log_.Count("netns=blue", "no certificate is configured"), 1);
+}
+
+TEST_F(NetnsJobsTest, AreRefusedOnASideWithoutSettings) {
+  StartWithBlue();
+  StartBlueWorkers();
+  AskInBlue(Nfsd());
+  ASSERT_EQ(blue_.answers().size(), 1U);
+  EXPECT_NE(blue_.answers().front().status, 0U);
+  EXPECT_EQ(log_.Count("netns=blue", "settings=netns.blues.server"), 1);
+}
+
+TEST_F(NetnsJobsTest, AreRefusedWhereNothingNamesTheNamespace) {
+  Start();
+  AskInBlue(NfsTls());
+  Advance(std::chrono::seconds(2));
+  EXPECT_EQ(BlueStatuses(), Statuses{EACCES});
+  EXPECT_EQ(log_.Count("no settings are for this network namespace"), 1);
+}
+
+TEST_F(NetnsJobsTest, LookForNoPskAmongTheHosts) {
+  StartWithBlue();
+  StartBlueWorkers();
+  AskInBlue(NvmeTarget());
+  ASSERT_EQ(blue_.answers().size(), 1U);
+  EXPECT_NE(blue_.answers().front().status, 0U);
+  EXPECT_EQ(log_.Count("netns=blue", "only keys that the request names"), 1);
+  // A keyring that the request itself names is its own.
+  AskInBlue(NvmeTarget(77));
+  EXPECT_NE(TakeJob(kBluePskWorker).job, 0U);
+}
+
+TEST_F(NetnsJobsTest, FailAloneWhenTheirKernelDoes) {
+  StartWithBlue();
+  StartBlueWorkers();
+  blue_.FailAccept(1);
+  AskInBlue(NfsTls());
+  Ask(Nfsd());
+  EXPECT_NE(TakeJob(kServerWorker).job, 0U);
+  EXPECT_EQ(blue_.waiting(), 1U);
+  Advance(AcceptPace::kFirstPause);
+  EXPECT_NE(TakeJob(kBlueWorker).job, 0U);
+}
+
+TEST_F(NetnsJobsTest, AreKnownUntilTheyAreAnswered) {
+  StartWithBlue();
+  StartBlueWorkers();
+  EXPECT_FALSE(desk_.HasOf(blue_));
+  AskInBlue(NfsTls());
+  EXPECT_TRUE(desk_.HasOf(blue_));
+  desk_.RemoveKernel(blue_);
+  const Job job = TakeJob(kBlueWorker);
+  EXPECT_TRUE(desk_.HasOf(blue_));
+  SendVerdict(job.job);
+  EXPECT_TRUE(SendReport(kBlueWorker, Report(job.job)).ok());
+  EXPECT_EQ(BlueStatuses(), Statuses{0});
+  EXPECT_FALSE(desk_.HasOf(blue_));
+  // Nothing more of it is taken.
+  AskInBlue(NfsTls());
+  EXPECT_EQ(blue_.waiting(), 1U);
+}
+
+TEST_F(NetnsJobsTest, AreKnownWhileTheirAnswerIsHeldBack) {
+  StartWithBlue();
+  StartBlueWorkers();
+  AskInBlue(NfsTls());
+  // An NFS client would try again at once.
+  switchboard_.LoseWorker(kBlueWorker, Code::kWorkerDied, "signal 9");
+  EXPECT_EQ(BlueStatuses(), Statuses{});
+  EXPECT_TRUE(desk_.HasOf(blue_));
+  Advance(std::chrono::seconds(2));
+  EXPECT_EQ(BlueStatuses(), Statuses{ETIMEDOUT});
+  EXPECT_FALSE(desk_.HasOf(blue_));
+}
+
+}  // namespace
+}  // namespace ktlsd::agent
