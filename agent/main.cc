@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -106,6 +107,8 @@ Status BecomeRole(const std::string& role) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::prctl(PR_SET_NAME, ("ktlsd-" + role).c_str());
   ::setpriority(PRIO_PROCESS, 0, 0);
+  // When memory is short the monitor may be spared: it can replace a role.
+  std::ofstream("/proc/self/oom_score_adj") << 0;
   return LeaveKeyrings();
 }
 

@@ -322,8 +322,14 @@ Result<Cell> Withdraw() {
   const char* const user = std::getenv("KTLSD_USER");
   ASSIGN_OR_RETURN(const RoleUser role_user,
                    FindRoleUser(user == nullptr ? "" : user));
-  ASSIGN_OR_RETURN(Cell cell, MakeCell(role_user));
-  RETURN_IF_ERROR(LeaveNetwork());
+  // A service manager that made the roles' root gives no privilege to make one,
+  // and none to leave the network: then their filters alone keep them from it.
+  const char* const made = std::getenv("KTLSD_CELL");
+  ASSIGN_OR_RETURN(Cell cell, made == nullptr ? MakeCell(role_user)
+                                              : UseCell(made, role_user));
+  if (made == nullptr) {
+    RETURN_IF_ERROR(LeaveNetwork());
+  }
   RETURN_IF_ERROR(KeepNeededCapabilities());
   return cell;
 }
@@ -332,6 +338,15 @@ int Complain(LogSink& log, EventKind kind, const Error& error) {
   LogEvent event{kind, LogLevel::kError, {}};
   log.Write(event.Add("reason", error.what).Add("os_error", error.os_error));
   return EXIT_FAILURE;
+}
+
+void PrepareThisProcess(LogSink& log) {
+  BlockSignals();
+  ::setpriority(PRIO_PROCESS, 0, kPriority);
+  if (const Status prepared = KernelKeyrings::Prepare(); !prepared.ok()) {
+    // Only requests with keys of their own will fail for it.
+    Complain(log, EventKind::kKernelTrouble, prepared.error());
+  }
 }
 
 }  // namespace
@@ -346,12 +361,7 @@ int RunMonitor(const std::string& config_path, LogSink& log,
     log.Write(event.Add("file", problem->file).Add("reason", problem->reason));
     return EXIT_FAILURE;
   }
-  BlockSignals();
-  ::setpriority(PRIO_PROCESS, 0, kPriority);
-  if (const Status prepared = KernelKeyrings::Prepare(); !prepared.ok()) {
-    // Only requests with keys of their own will fail for it.
-    Complain(log, EventKind::kKernelTrouble, prepared.error());
-  }
+  PrepareThisProcess(log);
   std::vector<CipherSuite> suites = ProbeKernel(log, socket_ops);
   Result<NetlinkKernel> kernel = OpenKernel(duties);
   if (!kernel.ok()) {
