@@ -10,6 +10,7 @@
 #include "agent/check/keyring_check.h"
 #include "agent/check/rehearsal.h"
 #include "agent/config/config.h"
+#include "agent/service/process.h"
 #include "base/result.h"
 #include "ktls/socket_ops.h"
 
@@ -65,12 +66,15 @@ Report CheckThisHost(const std::string& config_path,
     return Joined(others.Link(kKernelsOwn), keyrings.Link(configured));
   };
   const SystemClock clock;
+  const Status forbidden = ForbidInspection();
   const Status prepared = KernelKeyrings::Prepare();
   Report report =
       CheckAll(config_path, question,
                {ReadKernelFacts(socket_ops), keyrings, link, clock});
-  if (!prepared.ok()) {
-    report.Warn("keyrings", prepared.error().what);
+  for (const Status& status : {prepared, forbidden}) {
+    if (!status.ok()) {
+      report.Warn("this process", status.error().what);
+    }
   }
   return report;
 }
