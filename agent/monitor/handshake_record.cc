@@ -126,6 +126,9 @@ LogEvent DescribeHandshake(const Ticket& ticket, std::optional<Code> code,
   }
   if (account.verdict.has_value()) {
     event.Add("subject", account.verdict->subject.view());
+    if (account.verdict->remembered != 0) {
+      event.Add("remembered", "yes");
+    }
   }
   event.Add("status", code.has_value() ? ticket.upcall.os_error(*code) : 0);
   if (code.has_value()) {
