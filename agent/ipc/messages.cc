@@ -126,7 +126,7 @@ bool TrustLoaded::Check() const {
 
 bool Verdict::Check() const {
   return job != 0 && transcript_hash.valid() && outcome.valid() &&
-         subject.valid() && detail.valid();
+         AreFlags({remembered}) && subject.valid() && detail.valid();
 }
 
 bool Misbehaved::Check() const { return worker != 0 && what.valid(); }

@@ -57,7 +57,8 @@ struct Verdict {
   JobId job = 0;
   WireHash transcript_hash;
   Outcome outcome;
-  std::array<uint8_t, 4> reserved{};
+  uint8_t remembered = 0;  // the path is that of an earlier job
+  std::array<uint8_t, 3> reserved{};
   Text<kSubjectSize> subject;
   Text<kDetailSize> detail;
   bool Check() const;

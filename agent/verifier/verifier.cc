@@ -3,6 +3,7 @@
 #include <iterator>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 #include "agent/ipc/chain.h"
 #include "agent/verifier/trust_loader.h"
@@ -19,8 +20,9 @@ constexpr Code kUnknownJob = Code::kDeadlineTotal;
 
 Error Misbehaviour(std::string_view what) { return {Code::kApiMisuse, what}; }
 
-handshake::Refusal Refuse(const Error& error) {
-  return {error, "", std::string(error.what)};
+ChainMemory::Judged Refuse(const Error& error) {
+  return {handshake::Refusal{error, "", std::string(error.what)},
+          ChainMemory::Source::kStore};
 }
 
 // The worker encodes what it took from the peer's messages, so a payload that
@@ -124,6 +126,7 @@ void Verifier::Handle(const EndJob& end, const Received<FromMonitor>&) {
 
 void Verifier::Handle(const Forget& forget, const Received<FromMonitor>&) {
   trust_.Forget(forget.id);
+  DropMemoryOf(forget.id);
 }
 
 Status Verifier::Handle(WorkerId worker, const ProofRequest& request,
@@ -148,7 +151,7 @@ Status Verifier::Handle(WorkerId worker, const ProofRequest& request,
 }
 
 Verifier::Judged Verifier::Judge(const Job& job,
-                                 const handshake::PeerProof& proof) const {
+                                 const handshake::PeerProof& proof) {
   const Result<handshake::TrustStore>* const trust = trust_.Find(job.trust);
   if (trust == nullptr || !trust->ok()) {
     return Refuse(trust == nullptr ? Error{Code::kTrustStoreUnusable,
@@ -164,13 +167,14 @@ Verifier::Judged Verifier::Judge(const Job& job,
     }
     policy.names.push_back(std::move(name).value());
   }
-  return trust->value().Verify(policy, proof);
+  return memory_.Verify(job.trust, trust->value(), policy, proof);
 }
 
 Status Verifier::Tell(WorkerId worker, const ProofRequest& request,
                       const Judged& judged) {
-  Verdict verdict =
-      std::visit([](const auto& result) { return Describe(result); }, judged);
+  Verdict verdict = std::visit(
+      [](const auto& result) { return Describe(result); }, judged.result);
+  verdict.remembered = judged.source == ChainMemory::Source::kMemory ? 1 : 0;
   verdict.job = request.job;
   verdict.transcript_hash = request.transcript_hash;
   // The monitor knows before the worker goes on.
@@ -184,8 +188,16 @@ Status Verifier::Tell(WorkerId worker, const ProofRequest& request,
 Verifier::Jobs::iterator Verifier::End(Jobs::iterator job) {
   if (job->second.holds == Holds::kIt) {
     trust_.Release(job->second.trust);
+    DropMemoryOf(job->second.trust);
   }
   return jobs_.erase(job);
+}
+
+// Unless a job still has the store.
+void Verifier::DropMemoryOf(TrustId trust) {
+  if (!trust_.Knows(trust)) {
+    memory_.Forget(trust);
+  }
 }
 
 }  // namespace ktlsd::agent

@@ -68,13 +68,21 @@ class VerifierTest : public testing::Test {
   void LoadRoot() { EXPECT_TRUE(Load({Pki().root.pem()}).outcome.ok()); }
 
   void Announce(std::string_view name = "server.example", JobId job = kJob) {
+    FromMonitor(Terms(name, job));
+  }
+  static VerdictTerms Terms(std::string_view name, JobId job) {
     VerdictTerms terms;
     terms.job = job;
     terms.trust = kTrust;
     terms.worker = kWorker;
     terms.peer = name.empty() ? Side::kClient : Side::kServer;
     terms.server_name = decltype(terms.server_name)::Of(name);
-    FromMonitor(terms);
+    return terms;
+  }
+  void Ended() {
+    EndJob end;
+    end.job = kJob;
+    FromMonitor(end);
   }
 
   // What an honest worker sends of a peer that shows `end`.
@@ -211,6 +219,81 @@ TEST_F(VerifierTest, DropsTheJobsOfAWorkerThatWent) {
   verifier_.DropWorker(kWorker);
 
   EXPECT_EQ(verifier_.job_count(), 0U);
+}
+
+// --- peers that come back ---
+
+TEST_F(VerifierTest, RemembersAPeer) {
+  LoadRoot();
+  Announce();
+  EXPECT_EQ(VerdictOn(ProofOf(Pki().server)).remembered, 0);
+  Ended();
+  Announce();
+
+  const Verdict verdict = VerdictOn(ProofOf(Pki().server));
+
+  EXPECT_TRUE(verdict.outcome.ok());
+  EXPECT_EQ(verdict.remembered, 1);
+  EXPECT_EQ(verdict.subject.view(), "CN=Test Server");
+}
+
+TEST_F(VerifierTest, ChecksTheNameOfARememberedPeer) {
+  LoadRoot();
+  Announce();
+  VerdictOn(ProofOf(Pki().server));
+  Ended();
+  Announce("other.example");
+
+  const Verdict verdict = VerdictOn(ProofOf(Pki().server));
+
+  EXPECT_EQ(verdict.outcome.code(), Code::kCertificateNameMismatch);
+  EXPECT_EQ(verdict.remembered, 1);
+}
+
+// A renewed store comes under a new id, and the old one's paths go with it.
+TEST_F(VerifierTest, RemembersNothingOfAnotherStore) {
+  LoadRoot();
+  Announce();
+  VerdictOn(ProofOf(Pki().server));
+  Ended();
+  const std::string crls =
+      Pki().root.CrlPem({}) +
+      Pki().intermediate.CrlPem({.revoked = {&Pki().server}});
+  ASSERT_TRUE(Load({Pki().root.pem(), crls}, kTrust + 1).outcome.ok());
+  VerdictTerms terms = Terms("server.example", kJob);
+  terms.trust = kTrust + 1;
+  FromMonitor(terms);
+
+  EXPECT_EQ(VerdictOn(ProofOf(Pki().server)).outcome.code(),
+            Code::kCertificateRevoked);
+}
+
+TEST_F(VerifierTest, DropsWhatItRemembersWithTheStore) {
+  LoadRoot();
+  Announce();
+  VerdictOn(ProofOf(Pki().server));
+  EXPECT_EQ(verifier_.remembered_count(), 1U);
+  Forget forget;
+  forget.id = kTrust;
+  FromMonitor(forget);
+  EXPECT_EQ(verifier_.remembered_count(), 1U);  // the job has it still
+
+  Ended();
+
+  EXPECT_EQ(verifier_.remembered_count(), 0U);
+}
+
+TEST_F(VerifierTest, DropsWhatItRemembersOfAnIdleStore) {
+  LoadRoot();
+  Announce();
+  VerdictOn(ProofOf(Pki().server));
+  Ended();
+  EXPECT_EQ(verifier_.remembered_count(), 1U);
+  Forget forget;
+  forget.id = kTrust;
+  FromMonitor(forget);
+
+  EXPECT_EQ(verifier_.remembered_count(), 0U);
 }
 
 // --- hostile workers ---

@@ -51,7 +51,8 @@ TEST_F(LocalCommandsTest, CheckForeseesForAConsumer) {
   const std::string config = Write("config", "");
   EXPECT_EQ(Run({"check", "-c", config.c_str(), "--consumer", "nfsd"}),
             Exit::kNegative);
-  EXPECT_TRUE(Says("error    nfsd: would be refused")) << output_;
+  EXPECT_TRUE(Says("error    nfsd: [authenticate.server] would be refused"))
+      << output_;
 }
 
 TEST_F(LocalCommandsTest, CheckRefusesQuestionsThatAreNone) {
