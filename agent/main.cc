@@ -28,13 +28,12 @@
 #include "agent/service/role_start.h"
 #include "agent/socket_ops_source.h"
 #include "agent/verifier/verifier_main.h"
+#include "agent/version.h"
 #include "agent/worker/worker_main.h"
 #include "base/owned_fd.h"
 
 namespace ktlsd::agent {
 namespace {
-
-constexpr char kVersion[] = "0.1.0";
 
 constexpr char kUsage[] =
     "usage: ktlsd [options]\n"

@@ -16,6 +16,10 @@
 #include <vector>
 
 #include "agent/config/config.h"
+#include "agent/control/control_answers.h"
+#include "agent/control/control_server.h"
+#include "agent/control/protocol.h"
+#include "agent/control/recording_sink.h"
 #include "agent/keyring/keyrings.h"
 #include "agent/monitor/file_watch.h"
 #include "agent/monitor/job_desk.h"
@@ -23,6 +27,7 @@
 #include "agent/monitor/resources.h"
 #include "agent/monitor/roster.h"
 #include "agent/monitor/service_duties.h"
+#include "agent/monitor/status_of.h"
 #include "agent/monitor/supervisor.h"
 #include "agent/monitor/switchboard.h"
 #include "agent/netlink/listeners.h"
@@ -84,7 +89,7 @@ class Monitor {
  public:
   using Why = ServiceDuties::Why;
 
-  Monitor(std::string config_path, Config config, LogSink& log,
+  Monitor(std::string config_path, Config config, RecordingSink& log,
           ktls::SocketOps& socket_ops, NetlinkKernel kernel, MonitorLoop loop,
           std::vector<CipherSuite> suites, Cell cell, ServiceDuties duties)
       : config_path_(std::move(config_path)),
@@ -101,6 +106,7 @@ class Monitor {
     RETURN_IF_ERROR(WatchSignals());
     RETURN_IF_ERROR(WatchKernel());
     UseConfig();
+    OpenControl();
     supervisor_.Start(WorkersPerPool());
     desk_.TakeRequests(JobDesk::Age::kOld);
     duties_.Serving();
@@ -156,6 +162,7 @@ class Monitor {
     switchboard_.OnTime();
     supervisor_.OnTime();
     duties_.OnTime(desk_.counts());
+    control_.OnTime();
     if (clock_.Now() >= look_at_) {
       look_at_ = clock_.Now() + kLookForRequestsEvery;
       // Its READY was lost; it may have waited since the last look.
@@ -173,13 +180,37 @@ class Monitor {
   std::chrono::microseconds UntilNextWake() const {
     MonotonicTime first = look_at_;
     for (const auto& wake : {desk_.NextWake(), supervisor_.NextWake(),
-                             files_.NextWake(), duties_.NextWake()}) {
+                             files_.NextWake(), duties_.NextWake(),
+                             control_.NextWake()}) {
       first = std::min(first, wake.value_or(first));
     }
     // Rounded up: a wake too early would find nothing to do.
     return std::max(
         std::chrono::ceil<std::chrono::microseconds>(first - clock_.Now()),
         std::chrono::microseconds(0));
+  }
+
+  // Without it nobody can ask; handshakes do not depend on it.
+  void OpenControl() {
+    const std::string path = ControlPath();
+    if (const Status opened = control_.Open(path); !opened.ok()) {
+      LogEvent event{EventKind::kConfigProblem, LogLevel::kWarning, {}};
+      log_.Write(event.Add("file", path)
+                     .Add("reason", opened.error().what)
+                     .Add("os_error", opened.error().os_error)
+                     .Add("consequence", "ktlsctl cannot ask this ktlsd"));
+    }
+  }
+
+  std::string AnswerQuestion(ControlQuestion question) {
+    StatusReport report =
+        StatusOf(desk_, supervisor_, roster_, resources_, clock_);
+    report.uptime = std::chrono::duration_cast<std::chrono::seconds>(
+        clock_.Now() - started_);
+    for (const CipherSuite suite : suites_) {
+      report.suites.emplace_back(CipherSuiteName(suite));
+    }
+    return AnswerControl(question, log_.records(), report);
   }
 
   void Reload() {
@@ -242,7 +273,7 @@ class Monitor {
 
   const std::string config_path_;
   Config config_;
-  LogSink& log_;
+  RecordingSink& log_;
   ktls::SocketOps& socket_ops_;
   const SystemClock clock_;
   KernelKeyrings keyrings_;
@@ -259,7 +290,11 @@ class Monitor {
   Switchboard switchboard_{desk_, resources_, roster_};
   Supervisor supervisor_{loop_, switchboard_, log_, clock_, cell_};
   FileWatch files_{loop_, clock_};
+  ControlServer control_{loop_, clock_, [this](ControlQuestion question) {
+                           return AnswerQuestion(question);
+                         }};
   std::vector<MonitorLoop::WatchPtr> watches_;
+  const MonotonicTime started_ = clock_.Now();
   MonotonicTime look_at_ = clock_.Now() + kLookForRequestsEvery;
   bool reload_ = false;
   std::optional<Why> stopping_;
@@ -351,9 +386,10 @@ void PrepareThisProcess(LogSink& log) {
 
 }  // namespace
 
-int RunMonitor(const std::string& config_path, LogSink& log,
+int RunMonitor(const std::string& config_path, LogSink& sink,
                ktls::SocketOps& socket_ops) {
   const SystemClock clock;
+  RecordingSink log(sink, clock);
   ServiceDuties duties = ServiceDuties::FromEnvironment(log, clock);
   std::variant<Config, Problem> config = LoadConfig(config_path);
   if (const Problem* problem = std::get_if<Problem>(&config)) {
