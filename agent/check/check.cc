@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <memory>
 #include <utility>
 
@@ -10,6 +11,8 @@
 #include "agent/check/keyring_check.h"
 #include "agent/check/rehearsal.h"
 #include "agent/config/config.h"
+#include "agent/sandbox/cell.h"
+#include "agent/service/process.h"
 #include "base/result.h"
 #include "ktls/socket_ops.h"
 
@@ -22,6 +25,13 @@ std::vector<std::string> Joined(std::vector<std::string> names,
                                 const std::vector<std::string>& more) {
   names.insert(names.end(), more.begin(), more.end());
   return names;
+}
+
+// The daemon's, where its environment is this process's.
+uid_t KeyOwner() {
+  const char* const name = std::getenv("KTLSD_USER");
+  const Result<RoleUser> user = FindRoleUser(name == nullptr ? "" : name);
+  return user.ok() && *user != RoleUser() ? user->uid : 0;
 }
 
 }  // namespace
@@ -37,12 +47,12 @@ Report CheckAll(const std::string& config_path,
   if (!config.has_value()) {
     return report;
   }
-  const auto rehearsal = Rehearsal::Load(*config, host.clock);
+  const auto rehearsal = Rehearsal::Load(*config, host.key_owner, host.clock);
   if (!rehearsal.ok()) {
     report.Fail(config_path, rehearsal.error().what);
     return report;
   }
-  CheckFiles(*config, **rehearsal, host.clock.Today(), report);
+  CheckFiles(*config, (*rehearsal)->profiles(), host.clock.Today(), report);
   CheckKeyrings(Joined(kKernelsOwn, config->keyrings),
                 host.link(config->keyrings), report);
   std::vector<NamedPsk> psks =
@@ -65,12 +75,15 @@ Report CheckThisHost(const std::string& config_path,
     return Joined(others.Link(kKernelsOwn), keyrings.Link(configured));
   };
   const SystemClock clock;
+  const Status forbidden = ForbidInspection();
   const Status prepared = KernelKeyrings::Prepare();
-  Report report =
-      CheckAll(config_path, question,
-               {ReadKernelFacts(socket_ops), keyrings, link, clock});
-  if (!prepared.ok()) {
-    report.Warn("keyrings", prepared.error().what);
+  Report report = CheckAll(
+      config_path, question,
+      {ReadKernelFacts(socket_ops), KeyOwner(), keyrings, link, clock});
+  for (const Status& status : {prepared, forbidden}) {
+    if (!status.ok()) {
+      report.Warn("this process", status.error().what);
+    }
   }
   return report;
 }

@@ -7,6 +7,8 @@
 // Privilege: root's, to see all that the daemon sees.
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
 #include <optional>
 #include <string>
@@ -23,6 +25,7 @@ namespace ktlsd::agent {
 // What the inspection looks at.
 struct Host {
   KernelFacts kernel;
+  uid_t key_owner = 0;  // beside root
   Keyrings& keyrings;
   // Links the kernel's own keyrings and `configured` to this process; returns
   // the names that were not found.

@@ -80,8 +80,8 @@ class CheckTest : public ::testing::Test {
     const auto link = [this](const std::vector<std::string>&) {
       return missing_;
     };
-    report_ =
-        CheckAll(Path("config"), question, {kernel_, keyrings_, link, clock_});
+    report_ = CheckAll(Path("config"), question,
+                       {kernel_, 0, keyrings_, link, clock_});
   }
   void Ask(const std::string& text, Consumer consumer,
            const std::string& peer = "") {
@@ -127,7 +127,8 @@ TEST_F(CheckTest, FindsNothingWrongWithASoundHost) {
   keyrings_.AddPsk(7, "NVMe1R01 host subsystem", 32);
   Check(Sound());
   EXPECT_EQ(report_.Count(Severity::kError), 0U) << Lines();
-  EXPECT_TRUE(Says(Severity::kOk, Path("ca"), "client: 1 authority"));
+  EXPECT_TRUE(
+      Says(Severity::kOk, Path("ca"), "authenticate.client: 1 authority"));
   EXPECT_TRUE(Says(Severity::kOk, Path("server.pem"), "CN=Test Server",
                    "until 2045-01-01", "server.example"));
   EXPECT_TRUE(Says(Severity::kOk, Path("client.pem"), "takes it"));
@@ -145,7 +146,7 @@ TEST_F(CheckTest, NamesTheFileThatCannotBeUsed) {
 TEST_F(CheckTest, RefusesAKeyThatOthersMayRead) {
   Write("server.key", pki_.server.key_pem(), 0604);
   Check(Sound());
-  EXPECT_TRUE(Fails("accessible to everybody", "private_key_unusable"));
+  EXPECT_TRUE(Fails("others may access", "private_key_unusable"));
 }
 
 TEST_F(CheckTest, RefusesTheKeyOfAnotherCertificate) {
@@ -156,7 +157,7 @@ TEST_F(CheckTest, RefusesTheKeyOfAnotherCertificate) {
 
 TEST_F(CheckTest, RefusesHalfACredential) {
   Check("[authenticate.client]\nx509.certificate=" + Path("client.pem") + "\n");
-  EXPECT_TRUE(Fails("client", "go together", "config_unusable"));
+  EXPECT_TRUE(Fails("authenticate.client", "go together", "config_unusable"));
 }
 
 TEST_F(CheckTest, RefusesABrokenList) {
@@ -328,6 +329,26 @@ TEST_F(CheckTest, ForeseesWhatAMountGets) {
   EXPECT_FALSE(Says(Severity::kOk, "(SNI)"));
 }
 
+TEST_F(CheckTest, ForeseesWhatThePeersOwnSettingsSay) {
+  const std::string config =
+      Sound() + "[peer.one]\nconsumer=nfs-client\nmatch=one.example\n" +
+      "x509.truststore=/no/such/file\n[peer.net]\nconsumer=nfsd\n" +
+      "match=10.0.0.0/8;2001:db8::/32\nx509.truststore=" + Path("other") + "\n";
+  Write("other", pki_.intermediate.pem() + pki_.root.pem());
+  Ask(config, Consumer::kNfsClient, "two.example");
+  EXPECT_TRUE(Says(Severity::kOk, Path("other"), "peer.net: 2 authorities"));
+  EXPECT_TRUE(Fails("/no/such/file", "No such file"));
+  EXPECT_TRUE(Says(Severity::kOk, "with two.example: [authenticate.client]"));
+  Ask(config, Consumer::kNfsClient, "one.example");
+  EXPECT_TRUE(Fails("with one.example: [peer.one] would be refused"));
+  for (const char* address : {"10.1.2.3", "2001:db8::7"}) {
+    Ask(config, Consumer::kNfsd, address);
+    EXPECT_TRUE(Says(Severity::kOk, "[peer.net] shows", Path("other")));
+  }
+  Ask(config, Consumer::kNfsd, "192.0.2.1");
+  EXPECT_TRUE(Says(Severity::kOk, "[authenticate.server] shows", Path("ca")));
+}
+
 TEST_F(CheckTest, ForeseesThatAMountIsRefused) {
   Ask(SideText("server"), Consumer::kNfsClient, "nfs.example");
   EXPECT_TRUE(
@@ -343,9 +364,9 @@ TEST_F(CheckTest, ForeseesThatAMountIsRefused) {
 TEST_F(CheckTest, ForeseesWhatNfsdDoes) {
   Write("crl", pki_.root.CrlPem({}) + pki_.intermediate.CrlPem({}));
   Ask(Sound("x509.crl=" + Path("crl") + "\n"), Consumer::kNfsd);
-  EXPECT_TRUE(Says(Severity::kOk, "nfsd: shows " + Path("server.pem"),
-                   "asks for a client's certificate",
-                   "lists of " + Path("crl")));
+  EXPECT_TRUE(Says(
+      Severity::kOk, "nfsd: [authenticate.server] shows " + Path("server.pem"),
+      "asks for a client's certificate", "lists of " + Path("crl")));
   Ask(SideText("client"), Consumer::kNfsd);
   EXPECT_TRUE(Fails("nfsd", "no_certificate_configured"));
 }
@@ -372,6 +393,7 @@ TEST(ConsumerCalled, KnowsThoseThatTheKernelHas) {
 
 TEST(Report, SaysWhatItHasAndEscapesIt) {
   Report report;
+  report.Warn("/a\x1b[2J", "\"b\" c");
   report.Warn("/a\x1b[2J", "\"b\" c");
   report.Fail("/x", Problem{Code::kCrlUnusable, "/y", "why"});
   report.Fail("/x", Problem{Code::kCrlUnusable, "", "why"});

@@ -11,8 +11,9 @@
 #include "agent/check/own_certificate.h"
 #include "agent/check/trust_check.h"
 #include "agent/config/files.h"
+#include "agent/config/sections.h"
 #include "agent/ipc/wire_types.h"
-#include "agent/monitor/settings.h"
+#include "agent/monitor/resources.h"
 
 namespace ktlsd::agent {
 namespace {
@@ -43,33 +44,35 @@ std::optional<TrustFiles> TrustFilesOf(const SideConfig& config,
   return TrustFiles{*store, !config.truststore.has_value(), config.crl};
 }
 
-void CheckCredential(Side side, const SideConfig& config,
-                     const SideSettings& settings,
+void CheckCredential(const Profile& profile, const SideConfig& config,
                      const std::optional<TrustFiles>& trust, CalendarTime now,
                      Report& report) {
-  if (std::holds_alternative<Loaded>(settings.credential)) {
-    return CheckOwnCertificate(side, {*config.certificate, *config.private_key},
+  const Slot& credential = profile.settings.credential;
+  if (std::holds_alternative<Loaded>(credential)) {
+    return CheckOwnCertificate(profile.side, profile.name,
+                               {*config.certificate, *config.private_key},
                                trust, now, report);
   }
-  if (std::holds_alternative<Absent>(settings.credential)) {
-    report.Ok(SideName(side), side == Side::kClient
-                                  ? "no certificate: mounts with mtls fail"
-                                  : "no certificate: nfsd cannot use TLS");
+  if (std::holds_alternative<Absent>(credential)) {
+    report.Ok(profile.name, profile.side == Side::kClient
+                                ? "no certificate: mounts with mtls fail"
+                                : "no certificate: nfsd cannot use TLS");
   }
 }
 
-void CheckSide(Side side, const SideConfig& config,
-               const SideSettings& settings, CalendarTime now, Report& report) {
+void CheckProfile(const Profile& profile, const SideConfig& config,
+                  CalendarTime now, Report& report) {
+  const SideSettings& settings = profile.settings;
   for (const Slot* slot : {&settings.trust, &settings.credential}) {
     if (const Problem* problem = std::get_if<Problem>(slot)) {
-      report.Fail(SideName(side), *problem);
+      report.Fail(profile.name, *problem);
     }
   }
   const std::optional<TrustFiles> trust = TrustFilesOf(config, settings);
   if (trust.has_value()) {
-    CheckTrust(SideName(side), *trust, now, report);
+    CheckTrust(profile.name, *trust, now, report);
   }
-  CheckCredential(side, config, settings, trust, now, report);
+  CheckCredential(profile, config, trust, now, report);
 }
 
 }  // namespace
@@ -89,12 +92,20 @@ std::optional<Config> CheckConfigFile(const std::string& path, Report& report) {
   return std::move(config);
 }
 
-void CheckFiles(const Config& config, const Rehearsal& rehearsal,
+const SideConfig& FilesOf(const Profile& profile, const Config& config) {
+  for (const Section& section : config.sections) {
+    if (section.name == profile.name) {
+      return section.config;
+    }
+  }
+  return profile.side == Side::kClient ? config.client : config.server;
+}
+
+void CheckFiles(const Config& config, const std::vector<Profile>& profiles,
                 CalendarTime now, Report& report) {
-  CheckSide(Side::kClient, config.client, rehearsal.side(Side::kClient), now,
-            report);
-  CheckSide(Side::kServer, config.server, rehearsal.side(Side::kServer), now,
-            report);
+  for (const Profile& profile : profiles) {
+    CheckProfile(profile, FilesOf(profile, config), now, report);
+  }
   const std::vector<std::string> files = Resources::FilesOf(config);
   for (const std::string& path :
        std::set<std::string>(files.begin(), files.end())) {

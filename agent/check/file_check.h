@@ -11,10 +11,12 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
-#include "agent/check/rehearsal.h"
 #include "agent/check/report.h"
 #include "agent/config/config.h"
+#include "agent/config/side_config.h"
+#include "agent/monitor/settings.h"
 #include "base/clock.h"
 
 namespace ktlsd::agent {
@@ -22,8 +24,11 @@ namespace ktlsd::agent {
 // Reads and checks the text of `path`. Nothing when it cannot be used.
 std::optional<Config> CheckConfigFile(const std::string& path, Report& report);
 
-// Checks all files that `config` names, which `rehearsal` has loaded.
-void CheckFiles(const Config& config, const Rehearsal& rehearsal,
+// What the configuration has for the settings of `profile`.
+const SideConfig& FilesOf(const Profile& profile, const Config& config);
+
+// Checks all files that `config` names and that were loaded for `profiles`.
+void CheckFiles(const Config& config, const std::vector<Profile>& profiles,
                 CalendarTime now, Report& report);
 
 }  // namespace ktlsd::agent

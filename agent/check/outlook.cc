@@ -9,9 +9,11 @@
 #include <utility>
 #include <variant>
 
+#include "agent/check/file_check.h"
 #include "agent/check/kernel_check.h"
 #include "agent/check/runbook.h"
 #include "agent/config/files.h"
+#include "agent/config/side_config.h"
 #include "agent/netlink/handshake_uapi.h"
 #include "agent/netlink/request.h"
 #include "base/hkdf.h"
@@ -67,26 +69,27 @@ std::string TrustText(const SideConfig& config) {
   return text;
 }
 
-std::string ClientText(const Plan& plan, const Means& means) {
+std::string ClientText(const Plan& plan, const SideConfig& files,
+                       const Means& means) {
   const auto name = handshake::ServerName::Parse(plan.server_name);
   const bool named = name.ok() && !name->is_ip();
   return fmt::format(
       "the server must have the {} {} and come from {}; {}; offers {}{}{}",
-      named ? "name" : "address", plan.server_name,
-      TrustText(means.config.client),
+      named ? "name" : "address", plan.server_name, TrustText(files),
       plan.credential == 0 ? "no certificate of ours is shown"
-                           : "shows " + *means.config.client.certificate,
+                           : "shows " + *files.certificate,
       SuiteNames(means.suites), named ? ", the name (SNI)" : "",
       plan.offer_sunrpc ? ", the protocol sunrpc" : "");
 }
 
-std::string ServerText(const Plan& plan, const Means& means) {
+std::string ServerText(const Plan& plan, const SideConfig& files,
+                       const Means& means) {
   return fmt::format(
-      "shows {}; {}; takes {}{}", *means.config.server.certificate,
+      "shows {}; {}; takes {}{}", *files.certificate,
       plan.request_client_certificate
           ? "asks for a client's certificate, which need not come; one that "
             "comes must be of " +
-                TrustText(means.config.server)
+                TrustText(files)
           : "asks for no client's certificate",
       SuiteNames(means.suites),
       plan.offer_sunrpc ? ", the protocol sunrpc" : "");
@@ -117,12 +120,13 @@ std::string PskText(const Plan& plan, const Means& means) {
       suites.empty() ? "no cipher suite" : SuiteNames(suites));
 }
 
-std::string Words(const Plan& plan, const Means& means) {
+std::string Words(const Plan& plan, const SideConfig& files,
+                  const Means& means) {
   if (plan.psk) {
     return PskText(plan, means);
   }
-  return plan.side == Side::kClient ? ClientText(plan, means)
-                                    : ServerText(plan, means);
+  return plan.side == Side::kClient ? ClientText(plan, files, means)
+                                    : ServerText(plan, files, means);
 }
 
 std::string RefusalText(Code code, std::string_view reason) {
@@ -133,10 +137,12 @@ std::string RefusalText(Code code, std::string_view reason) {
 }
 
 void Foresee(const std::string& about, const Request& request,
-             const Means& means, Report& report) {
-  const Planning planning = means.rehearsal.Plan(request);
+             const std::string& address, const Means& means, Report& report) {
+  const auto [profile, planning] = means.rehearsal.Plan(request, address);
   if (const Refused* refused = std::get_if<Refused>(&planning)) {
-    return report.Fail(about, RefusalText(refused->code, refused->reason));
+    return report.Fail(
+        about, fmt::format("[{}] {}", profile.name,
+                           RefusalText(refused->code, refused->reason)));
   }
   const Plan* plan = std::get_if<Plan>(&planning);
   if (plan == nullptr) {
@@ -150,7 +156,9 @@ void Foresee(const std::string& about, const Request& request,
                          RefusalText(name.error().code, name.error().what));
     }
   }
-  report.Ok(about, Words(*plan, means));
+  report.Ok(about,
+            fmt::format("[{}] {}", profile.name,
+                        Words(*plan, FilesOf(profile, means.config), means)));
 }
 
 }  // namespace
@@ -174,7 +182,8 @@ void ForeseeAnswer(const Question& question, const Means& means,
     if (!question.peer.empty()) {
       about += fmt::format(" with {}", question.peer);
     }
-    Foresee(about, RequestOf(kind, question, means.psks), means, report);
+    Foresee(about, RequestOf(kind, question, means.psks), question.peer, means,
+            report);
   }
 }
 

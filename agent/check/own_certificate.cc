@@ -159,7 +159,8 @@ void CheckOrder(const OwnFiles& files,
 
 }  // namespace
 
-void CheckOwnCertificate(Side side, const OwnFiles& files,
+void CheckOwnCertificate(Side side, std::string_view settings,
+                         const OwnFiles& files,
                          const std::optional<TrustFiles>& trust,
                          CalendarTime now, Report& report) {
   const Result<Credential> credential = Load(files);
@@ -176,8 +177,8 @@ void CheckOwnCertificate(Side side, const OwnFiles& files,
   }
   const CertificateFacts& own = chain.front();
   report.Ok(files.certificate,
-            fmt::format("{}: {}, of {}, until {}{}{}", SideName(side),
-                        own.subject, own.issuer, DateText(own.not_after),
+            fmt::format("{}: {}, of {}, until {}{}{}", settings, own.subject,
+                        own.issuer, DateText(own.not_after),
                         own.names.empty() ? "" : ", for ",
                         fmt::join(own.names, ", ")));
   for (const CertificateFacts& certificate : chain) {

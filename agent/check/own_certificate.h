@@ -23,8 +23,10 @@ struct OwnFiles {
   std::string private_key;
 };
 
-// `trust`: the side's own, if it can be loaded. Peers may have another one.
-void CheckOwnCertificate(Side side, const OwnFiles& files,
+// `settings`: their name. `trust`: the side's own, if it can be loaded. Peers
+// may have another one.
+void CheckOwnCertificate(Side side, std::string_view settings,
+                         const OwnFiles& files,
                          const std::optional<TrustFiles>& trust,
                          CalendarTime now, Report& report);
 

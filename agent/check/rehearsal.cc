@@ -34,19 +34,21 @@ struct Rehearsal::Links {
   std::pair<OwnedFd, OwnedFd> verifier;
 };
 
-Rehearsal::Rehearsal(Links links, const Clock& clock)
+Rehearsal::Rehearsal(Links links, uid_t key_owner, const Clock& clock)
     : keeper_(Link(std::move(links.keeper.second))),
-      verifier_(Link(std::move(links.verifier.second)), clock) {
+      verifier_(Link(std::move(links.verifier.second)), clock),
+      resources_(log_, key_owner) {
   resources_.SetKeeper(Link(std::move(links.keeper.first)));
   resources_.SetVerifier(Link(std::move(links.verifier.first)));
 }
 
 Result<std::unique_ptr<Rehearsal>> Rehearsal::Load(const Config& config,
+                                                   uid_t key_owner,
                                                    const Clock& clock) {
   ASSIGN_OR_RETURN(auto keeper, MakeLinkPair());
   ASSIGN_OR_RETURN(auto verifier, MakeLinkPair());
-  std::unique_ptr<Rehearsal> rehearsal(
-      new Rehearsal({std::move(keeper), std::move(verifier)}, clock));
+  std::unique_ptr<Rehearsal> rehearsal(new Rehearsal(
+      {std::move(keeper), std::move(verifier)}, key_owner, clock));
   rehearsal->resources_.Reload(config);
   RETURN_IF_ERROR(rehearsal->LoadAll());
   return rehearsal;
@@ -60,11 +62,17 @@ Status Rehearsal::LoadAll() {
   return Hear<FromVerifier, TrustLoaded>(*resources_.verifier(), resources_);
 }
 
-Planning Rehearsal::Plan(const Request& request) const {
+Rehearsal::Answer Rehearsal::Plan(const Request& request,
+                                  const std::string& address) const {
   SocketFacts facts;
   facts.is_tcp = true;
-  return MakePlan(request, InferConsumer(request), facts, side(Side::kClient),
-                  side(Side::kServer));
+  // As a socket shows it.
+  facts.peer =
+      (address.find(':') == std::string::npos ? address : "[" + address + "]") +
+      ":0";
+  const Consumer consumer = InferConsumer(request);
+  const Profile& profile = resources_.Choose(request, consumer, facts);
+  return {profile, MakePlan(request, consumer, facts, profile)};
 }
 
 }  // namespace ktlsd::agent

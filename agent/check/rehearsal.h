@@ -9,10 +9,13 @@
 // Privilege: opens private keys' files; the keys are in this process.
 #pragma once
 
+#include <sys/types.h>
+
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "agent/config/config.h"
-#include "agent/ipc/wire_types.h"
 #include "agent/keeper/keeper.h"
 #include "agent/log/log_event.h"
 #include "agent/monitor/plan.h"
@@ -28,19 +31,26 @@ namespace ktlsd::agent {
 
 class Rehearsal {
  public:
-  // Loads all that `config` names. `clock` must outlive the rehearsal.
+  // Loads all that `config` names; private keys' files may be of `key_owner`,
+  // beside root. `clock` must outlive the rehearsal.
   // Errors: kNoDescriptors, kSystemFailed: there are no links; nothing about a
   //         file is an error here.
   static Result<std::unique_ptr<Rehearsal>> Load(const Config& config,
+                                                 uid_t key_owner,
                                                  const Clock& clock);
   Rehearsal(const Rehearsal&) = delete;
   Rehearsal& operator=(const Rehearsal&) = delete;
 
-  // Settled.
-  const SideSettings& side(Side side) const { return resources_.side(side); }
+  // Settled; the order is the configuration's.
+  const std::vector<Profile>& profiles() const { return resources_.profiles(); }
 
-  // What the daemon would do with `request`, which needs no socket.
-  Planning Plan(const Request& request) const;
+  // What the daemon would do with `request`, which needs no socket, of a peer
+  // at `address` (may be empty), and with which settings.
+  struct Answer {
+    const Profile& profile;
+    Planning planning;
+  };
+  Answer Plan(const Request& request, const std::string& address) const;
 
  private:
   // What it would log stands in the settings, too.
@@ -50,13 +60,13 @@ class Rehearsal {
   };
   struct Links;
 
-  Rehearsal(Links links, const Clock& clock);
+  Rehearsal(Links links, uid_t key_owner, const Clock& clock);
   Status LoadAll();
 
   NoLog log_;
   Service<Keeper> keeper_;
   Service<Verifier> verifier_;
-  Resources resources_{log_};
+  Resources resources_;
 };
 
 }  // namespace ktlsd::agent

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "agent/log/log_event.h"
 #include "base/error_codes.h"
@@ -40,17 +41,21 @@ std::string Counted(std::size_t count, std::string_view what) {
 }  // namespace
 
 void Report::Ok(std::string_view about, std::string_view text) {
-  findings_.push_back({Severity::kOk, std::string(about), std::string(text)});
+  Add({Severity::kOk, std::string(about), std::string(text)});
 }
 
 void Report::Warn(std::string_view about, std::string_view text) {
-  findings_.push_back(
-      {Severity::kWarning, std::string(about), std::string(text)});
+  Add({Severity::kWarning, std::string(about), std::string(text)});
 }
 
 void Report::Fail(std::string_view about, std::string_view text) {
-  findings_.push_back(
-      {Severity::kError, std::string(about), std::string(text)});
+  Add({Severity::kError, std::string(about), std::string(text)});
+}
+
+void Report::Add(Finding finding) {
+  if (std::ranges::count(findings_, finding) == 0) {
+    findings_.push_back(std::move(finding));
+  }
 }
 
 void Report::Fail(std::string_view about, const Problem& problem) {

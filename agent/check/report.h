@@ -21,8 +21,11 @@ struct Finding {
   Severity severity{};
   std::string about;  // a file, or a part of the kernel
   std::string text;
+
+  bool operator==(const Finding&) const = default;
 };
 
+// Each finding once: several settings may name one file.
 class Report {
  public:
   void Ok(std::string_view about, std::string_view text);
@@ -35,6 +38,8 @@ class Report {
   std::size_t Count(Severity severity) const;
 
  private:
+  void Add(Finding finding);
+
   std::vector<Finding> findings_;
 };
 

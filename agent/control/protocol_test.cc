@@ -13,7 +13,7 @@ TEST(ControlProtocol, KnowsItsWordsOnly) {
   EXPECT_EQ(ParseControlQuestion("sessions"), ControlQuestion::kSessions);
   EXPECT_EQ(ParseControlQuestion("metrics"), ControlQuestion::kMetrics);
   for (const char* const wrong :
-       {"", "statu", "status ", " status", "statuss", "STATUS", "status\n"}) {
+       {"", "statu", "status ", " status", "statusx", "STATUS", "status\n"}) {
     EXPECT_EQ(ParseControlQuestion(wrong), std::nullopt) << wrong;
   }
 }

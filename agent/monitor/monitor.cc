@@ -16,6 +16,10 @@
 #include <vector>
 
 #include "agent/config/config.h"
+#include "agent/control/control_answers.h"
+#include "agent/control/control_server.h"
+#include "agent/control/protocol.h"
+#include "agent/control/recording_sink.h"
 #include "agent/keyring/keyrings.h"
 #include "agent/monitor/file_watch.h"
 #include "agent/monitor/job_desk.h"
@@ -24,6 +28,7 @@
 #include "agent/monitor/resources.h"
 #include "agent/monitor/roster.h"
 #include "agent/monitor/service_duties.h"
+#include "agent/monitor/status_of.h"
 #include "agent/monitor/supervisor.h"
 #include "agent/monitor/switchboard.h"
 #include "agent/netlink/listeners.h"
@@ -93,7 +98,7 @@ class Monitor {
  public:
   using Why = ServiceDuties::Why;
 
-  Monitor(std::string config_path, Config config, LogSink& log,
+  Monitor(std::string config_path, Config config, RecordingSink& log,
           ktls::SocketOps& socket_ops, NetlinkKernel kernel, MonitorLoop loop,
           std::vector<CipherSuite> suites, Withdrawal withdrawal,
           ServiceDuties duties)
@@ -111,6 +116,7 @@ class Monitor {
   Status Run() {
     RETURN_IF_ERROR(WatchSignals());
     RETURN_IF_ERROR(WatchKernel());
+    OpenControl();
     supervisor_.Start(WorkersPerPool());
     UseConfig();
     desk_.TakeRequests(JobDesk::Age::kOld);
@@ -168,6 +174,7 @@ class Monitor {
     supervisor_.OnTime();
     netns_.OnTime();
     duties_.OnTime(desk_.counts());
+    control_.OnTime();
     if (clock_.Now() >= look_at_) {
       look_at_ = clock_.Now() + kLookForRequestsEvery;
       // Its READY was lost; it may have waited since the last look.
@@ -185,14 +192,38 @@ class Monitor {
 
   std::chrono::microseconds UntilNextWake() const {
     MonotonicTime first = look_at_;
-    for (const auto& wake : {desk_.NextWake(), supervisor_.NextWake(),
-                             files_.NextWake(), duties_.NextWake()}) {
+    for (const auto& wake :
+         {desk_.NextWake(), supervisor_.NextWake(), files_.NextWake(),
+          duties_.NextWake(), control_.NextWake()}) {
       first = std::min(first, wake.value_or(first));
     }
     // Rounded up: a wake too early would find nothing to do.
     return std::max(
         std::chrono::ceil<std::chrono::microseconds>(first - clock_.Now()),
         std::chrono::microseconds(0));
+  }
+
+  // Without it nobody can ask; handshakes do not depend on it.
+  void OpenControl() {
+    const std::string path = ControlPath();
+    if (const Status opened = control_.Open(path); !opened.ok()) {
+      LogEvent event{EventKind::kConfigProblem, LogLevel::kWarning, {}};
+      log_.Write(event.Add("file", path)
+                     .Add("reason", opened.error().what)
+                     .Add("os_error", opened.error().os_error)
+                     .Add("consequence", "ktlsctl cannot ask this ktlsd"));
+    }
+  }
+
+  std::string AnswerQuestion(ControlQuestion question) {
+    StatusReport report =
+        StatusOf(desk_, supervisor_, roster_, resources_, clock_);
+    report.uptime = std::chrono::duration_cast<std::chrono::seconds>(
+        clock_.Now() - started_);
+    for (const CipherSuite suite : suites_) {
+      report.suites.emplace_back(CipherSuiteName(suite));
+    }
+    return AnswerControl(question, log_.records(), report);
   }
 
   void Reload() {
@@ -257,7 +288,7 @@ class Monitor {
 
   const std::string config_path_;
   Config config_;
-  LogSink& log_;
+  RecordingSink& log_;
   ktls::SocketOps& socket_ops_;
   const SystemClock clock_;
   KernelKeyrings keyrings_;
@@ -275,7 +306,11 @@ class Monitor {
   Switchboard switchboard_{desk_, resources_, roster_};
   Supervisor supervisor_{loop_, switchboard_, log_, clock_, cell_};
   FileWatch files_{loop_, clock_};
+  ControlServer control_{loop_, clock_, [this](ControlQuestion question) {
+                           return AnswerQuestion(question);
+                         }};
   std::vector<MonitorLoop::WatchPtr> watches_;
+  const MonotonicTime started_ = clock_.Now();
   MonotonicTime look_at_ = clock_.Now() + kLookForRequestsEvery;
   bool reload_ = false;
   std::optional<Why> stopping_;
@@ -338,15 +373,22 @@ Result<Withdrawal> Withdraw(bool enters_netns) {
   const char* const user = std::getenv("KTLSD_USER");
   ASSIGN_OR_RETURN(const RoleUser role_user,
                    FindRoleUser(user == nullptr ? "" : user));
-  ASSIGN_OR_RETURN(Cell cell, MakeCell(role_user));
+  // A service manager that made the roles' root gives no privilege to make one,
+  // and none to leave the network: then their filters alone keep them from it.
+  const char* const made = std::getenv("KTLSD_CELL");
+  ASSIGN_OR_RETURN(Cell cell, made == nullptr ? MakeCell(role_user)
+                                              : UseCell(made, role_user));
   Withdrawal withdrawal{std::move(cell), std::nullopt};
-  if (enters_netns) {
+  if (enters_netns && MayEnterNetns()) {
     ASSIGN_OR_RETURN(const OpenNetns own, NetnsDirectory::OpenOwn());
     withdrawal.netns = own.identity;
   }
-  RETURN_IF_ERROR(LeaveNetwork());
-  RETURN_IF_ERROR(KeepNeededCapabilities(enters_netns ? OtherNetns::kEntered
-                                                      : OtherNetns::kNever));
+  if (made == nullptr) {
+    RETURN_IF_ERROR(LeaveNetwork());
+  }
+  RETURN_IF_ERROR(KeepNeededCapabilities(withdrawal.netns.has_value()
+                                             ? OtherNetns::kEntered
+                                             : OtherNetns::kNever));
   return withdrawal;
 }
 
@@ -356,11 +398,21 @@ int Complain(LogSink& log, EventKind kind, const Error& error) {
   return EXIT_FAILURE;
 }
 
+void PrepareThisProcess(LogSink& log) {
+  BlockSignals();
+  ::setpriority(PRIO_PROCESS, 0, kPriority);
+  if (const Status prepared = KernelKeyrings::Prepare(); !prepared.ok()) {
+    // Only requests with keys of their own will fail for it.
+    Complain(log, EventKind::kKernelTrouble, prepared.error());
+  }
+}
+
 }  // namespace
 
-int RunMonitor(const std::string& config_path, LogSink& log,
+int RunMonitor(const std::string& config_path, LogSink& sink,
                ktls::SocketOps& socket_ops) {
   const SystemClock clock;
+  RecordingSink log(sink, clock);
   ServiceDuties duties = ServiceDuties::FromEnvironment(log, clock);
   std::variant<Config, Problem> config = LoadConfig(config_path);
   if (const Problem* problem = std::get_if<Problem>(&config)) {
@@ -368,12 +420,7 @@ int RunMonitor(const std::string& config_path, LogSink& log,
     log.Write(event.Add("file", problem->file).Add("reason", problem->reason));
     return EXIT_FAILURE;
   }
-  BlockSignals();
-  ::setpriority(PRIO_PROCESS, 0, kPriority);
-  if (const Status prepared = KernelKeyrings::Prepare(); !prepared.ok()) {
-    // Only requests with keys of their own will fail for it.
-    Complain(log, EventKind::kKernelTrouble, prepared.error());
-  }
+  PrepareThisProcess(log);
   std::vector<CipherSuite> suites = ProbeKernel(log, socket_ops);
   Result<NetlinkKernel> kernel = OpenKernel(duties);
   if (!kernel.ok()) {

@@ -246,6 +246,15 @@ std::optional<MonotonicTime> Supervisor::NextWake() const {
   return first;
 }
 
+std::vector<Supervisor::Process> Supervisor::Processes() const {
+  std::vector<Process> all;
+  for (const auto& seat : seats_) {
+    all.push_back(
+        {seat->role, seat->pool, seat->worker, seat->pid, seat->started});
+  }
+  return all;
+}
+
 void Supervisor::Close() {
   closed_ = true;
   for (const auto& seat : seats_) {

@@ -52,6 +52,16 @@ class Supervisor {
   void OnTime();
   std::optional<MonotonicTime> NextWake() const;
 
+  // Each process there should be; those about to be started have pid 0.
+  struct Process {
+    ProcessRole role;
+    Pool pool;        // of a worker
+    WorkerId worker;  // of a worker
+    pid_t pid;
+    MonotonicTime started;
+  };
+  std::vector<Process> Processes() const;
+
   // Nothing is started any more; every process finds its link closed.
   void Close();
   bool all_ended() const;

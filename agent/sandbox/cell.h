@@ -43,4 +43,10 @@ struct Cell {
 // Errors:    kSystemFailed with the errno
 Result<Cell> MakeCell(const RoleUser& user);
 
+// With a root that somebody else made: the directory at `path`. It needs no
+// privilege, and is part of this process's mount namespace.
+// Errors: kConfigUnusable it is not empty, or can be written; or, with the
+//         errno, it cannot be opened
+Result<Cell> UseCell(const std::string& path, const RoleUser& user);
+
 }  // namespace ktlsd::agent

@@ -302,6 +302,36 @@ TEST(KeepNeededCapabilities, KeepsOneMoreToEnterNetworkNamespaces) {
             "exit 0");
 }
 
+// A service that is started without it.
+TEST(KeepNeededCapabilities, DoesWithoutDacReadSearch) {
+  EXPECT_EQ(EndOf([] {
+              if (!KeepOnly("cap_net_admin,cap_kill,cap_sys_chroot,cap_setuid,"
+                            "cap_setgid,cap_setpcap=ep") ||
+                  !KeepNeededCapabilities().ok()) {
+                return 99;
+              }
+              auto status = StatusOf(::getpid());
+              return status["CapPrm"] == "00000000000411e0" &&
+                             status["CapEff"] == "0000000000001020"
+                         ? 0
+                         : 1;
+            }),
+            "exit 0");
+}
+
+// The others it needs.
+TEST(KeepNeededCapabilities, FailsWithoutAnother) {
+  EXPECT_EQ(EndOf([] {
+              return KeepOnly(
+                         "cap_kill,cap_sys_chroot,cap_setuid,cap_setgid,"
+                         "cap_setpcap,cap_dac_read_search=ep") &&
+                             !KeepNeededCapabilities().ok()
+                         ? 0
+                         : 1;
+            }),
+            "exit 0");
+}
+
 // What is left of them is enough to lock a role down, and to end it.
 TEST(KeepNeededCapabilities, SufficesForRoles) {
   EXPECT_EQ(EndOf([] {

@@ -171,7 +171,7 @@ class Observer(Record):
     def __init__(self, family: genl.Family):
         super().__init__()
         self._family = family
-        self._started = time.monotonic()
+        self.started = time.monotonic()
         self._asked = itertools.count(1)
         self._seen_question = 0
         self._questions = genl.open_socket()
@@ -229,7 +229,7 @@ class Observer(Record):
             # The protocol of an nlmon frame is the netlink family.
             if address[1] != genl.NETLINK_GENERIC:
                 continue
-            now = time.monotonic() - self._started
+            now = time.monotonic() - self.started
             for message in genl.parse_messages(data):
                 if message.kind == self._family.number:
                     self.note(message, now)

@@ -2,12 +2,16 @@
 
 #include <utility>
 
+#include "agent/version.h"
+
 namespace ktlsd::ktlsctl {
 
 CommandLine::CommandLine()
     : app_("Looks into ktlsd, the TLS handshake daemon of the kernel.",
            "ktlsctl") {
   app_.require_subcommand(1);
+  app_.set_version_flag("--version",
+                        std::string("ktlsctl version ") + agent::kVersion);
   app_.footer(
       "Exit status: 0 fine, 1 the answer is negative, 2 misuse, or the daemon\n"
       "cannot be reached.");

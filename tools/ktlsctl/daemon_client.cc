@@ -53,26 +53,30 @@ bool SendAll(const OwnedFd& socket, std::string_view bytes) {
   return true;
 }
 
-// All that the daemon says, until it closes.
-Answer ReadAll(const OwnedFd& socket) {
+// All that the daemon says, until it closes or something goes wrong: what that
+// was is in errno, 0 for neither.
+std::string ReadAll(const OwnedFd& socket) {
   std::string all;
   std::array<char, 16 * 1024> part;
-  for (;;) {
+  while (all.size() <= agent::kMaxControlAnswer) {
+    errno = 0;
     const ssize_t got = ::recv(socket.raw(), part.data(), part.size(), 0);
-    if (got == 0) {
-      return Answer{true, all};
+    if (got == 0 || (got < 0 && errno != EINTR)) {
+      break;
     }
-    if (got < 0 && errno == EINTR) {
-      continue;
-    }
-    if (got < 0) {
-      return NoAnswer(errno == EAGAIN ? "ktlsd does not answer"
-                                      : "ktlsd: " + Words(errno));
-    }
-    all.append(part.data(), static_cast<std::size_t>(got));
-    if (all.size() > agent::kMaxControlAnswer) {
-      return NoAnswer("ktlsd's answer is too long");
-    }
+    all.append(part.data(), got < 0 ? 0 : static_cast<std::size_t>(got));
+  }
+  return all;
+}
+
+Answer Incomplete(int os_error) {
+  switch (os_error) {
+    case 0:
+      return NoAnswer("ktlsd's answer is incomplete");
+    case EAGAIN:
+      return NoAnswer("ktlsd does not answer");
+    default:
+      return NoAnswer("ktlsd: " + Words(os_error));
   }
 }
 
@@ -94,19 +98,15 @@ Answer AskDaemon(const std::string& socket_path, const std::string& request) {
                 sizeof(address)) != 0) {
     return Unreachable(socket_path, errno);
   }
-  // A daemon that turns us away has closed before it read this; what it says is
-  // there to be read.
+  // A daemon that turns us away closes without having read this: then sending
+  // fails, or receiving in the end, and what it said is there all the same.
   static_cast<void>(SendAll(socket, request + "\n"));
-  Answer all = ReadAll(socket);
-  if (!all.ok) {
-    return all;
-  }
+  const std::string all = ReadAll(socket);
+  const int os_error = errno;
   const std::optional<agent::ControlReply> reply =
-      agent::ParseControlReply(all.text);
-  if (!reply.has_value()) {
-    return NoAnswer("ktlsd's answer is incomplete");
-  }
-  return Answer{reply->ok, std::string(reply->body)};
+      agent::ParseControlReply(all);
+  return reply.has_value() ? Answer{reply->ok, std::string(reply->body)}
+                           : Incomplete(os_error);
 }
 
 }  // namespace ktlsd::ktlsctl
