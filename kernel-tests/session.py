@@ -18,6 +18,9 @@ HOSTILE_WORKER = "ktlsd_hostile_worker"
 KERNEL_TEST = "kernel_test"
 LOCK_DOWN_TEST = "lock_down_test"
 EXAMPLES = ("serve_file", "fetch_file")
+KTLSCTL = "ktlsctl"
+# What ktlsctl is linked with and no guest has: its name differs by Debian.
+_BESIDE = "libprometheus-cpp-core"
 
 _PROGRAMS = ("mount", "unshare", "setpriv", "chroot", "openssl")
 
@@ -76,10 +79,24 @@ def _stage(agent: pathlib.Path, session: Session) -> None:
               HOSTILE_WORKER: agent.with_name(HOSTILE_WORKER),
               KERNEL_TEST: built / "ktls" / KERNEL_TEST,
               LOCK_DOWN_TEST: built / "agent/sandbox" / LOCK_DOWN_TEST,
+              KTLSCTL: built / "tools/ktlsctl" / KTLSCTL,
               **{name: built / "tools/examples" / name for name in EXAMPLES}}
     for name, place in others.items():
         if place.is_file():
             shutil.copy2(place, session.agent_dir / name)
+    for library in _libraries(others[KTLSCTL]):
+        shutil.copy2(library, session.agent_dir / library.name)
+
+
+def _libraries(program: pathlib.Path) -> list[pathlib.Path]:
+    """Those of a program that the guest has to be given."""
+    if not program.is_file():
+        return []
+    listed = subprocess.run(["ldd", str(program)], capture_output=True,
+                            text=True, check=True).stdout
+    paths = [line.split()[2] for line in listed.splitlines()
+             if line.strip().startswith(_BESIDE)]
+    return [pathlib.Path(path) for path in paths]
 
 
 def stage_modules(session: Session, root: pathlib.Path) -> None:
