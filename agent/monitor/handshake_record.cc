@@ -118,7 +118,8 @@ LogEvent DescribeHandshake(const Ticket& ticket, std::optional<Code> code,
   event.Add("side", SideName(SideOf(request)))
       .Add("consumer", ConsumerName(ticket.upcall.consumer()))
       .Add("peer", ticket.facts.peer)
-      .Add("name", request.peer_name);
+      .Add("name", request.peer_name)
+      .Add("settings", account.settings);
   AddPsk(event, account);
   if (account.report.has_value()) {
     AddParameters(event, SideOf(request), *account.report);
