@@ -300,6 +300,9 @@ Result<Cell> Withdraw() {
   ASSIGN_OR_RETURN(const RoleUser role_user,
                    FindRoleUser(user == nullptr ? "" : user));
   ASSIGN_OR_RETURN(Cell cell, MakeCell(role_user));
+  if (const char* const root = std::getenv("KTLSD_TOKEN_ROOT")) {
+    ASSIGN_OR_RETURN(cell.token_root, OpenTokenRoot(root));
+  }
   RETURN_IF_ERROR(LeaveNetwork());
   RETURN_IF_ERROR(KeepNeededCapabilities());
   return cell;

@@ -290,10 +290,10 @@ TEST(FilterSyscalls, LetsAbortBe) {
 TEST(AllowedSyscalls, EachHasAReasonAndARole) {
   for (const AllowedSyscall& call : AllowedSyscalls()) {
     EXPECT_FALSE(call.why.empty()) << call.name;
-    EXPECT_TRUE(MayCall(call, ProcessRole::kTokenKeeper) ||
-                std::ranges::any_of(
-                    kRoles,
-                    [&](ProcessRole role) { return MayCall(call, role); }))
+    EXPECT_TRUE(
+        MayCall(call, ProcessRole::kTokenKeeper) ||
+        std::ranges::any_of(
+            kRoles, [&](ProcessRole role) { return MayCall(call, role); }))
         << call.name;
   }
 }
