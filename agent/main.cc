@@ -116,9 +116,11 @@ struct RoleEntry {
   int (*run)(OwnedFd monitor_link, const LockDownCall& lock_down);
 };
 
-constexpr std::array kRoles = {RoleEntry{ProcessRole::kKeeper, RunKeeper},
-                               RoleEntry{ProcessRole::kVerifier, RunVerifier},
-                               RoleEntry{ProcessRole::kWorker, RunWorker}};
+constexpr std::array kRoles = {
+    RoleEntry{ProcessRole::kKeeper, RunKeeper},
+    RoleEntry{ProcessRole::kTokenKeeper, RunTokenKeeper},
+    RoleEntry{ProcessRole::kVerifier, RunVerifier},
+    RoleEntry{ProcessRole::kWorker, RunWorker}};
 
 int RunRole(const std::string& role, const RoleUser& user) {
   OwnedFd link(kLinkDescriptor);

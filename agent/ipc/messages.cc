@@ -23,6 +23,7 @@ static_assert(kFixedLayout<Forget, 16>);
 static_assert(kFixedLayout<AddWorker, 16>);
 static_assert(kFixedLayout<RemoveWorker, 16>);
 static_assert(kFixedLayout<SigningTerms, 32>);
+static_assert(kFixedLayout<OpenTokens, 16>);
 static_assert(kFixedLayout<LoadCredential, 24>);
 static_assert(kFixedLayout<VerdictTerms, 288>);
 static_assert(kFixedLayout<LoadTrust, 24>);

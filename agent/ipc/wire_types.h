@@ -41,6 +41,7 @@ enum class MessageType : uint16_t {
   kLoadCredential = 0x0302,
   kVerdictTerms = 0x0303,
   kLoadTrust = 0x0304,
+  kOpenTokens = 0x0305,
   // worker -> monitor
   kJobReport = 0x0401,
   // keeper, verifier -> monitor

@@ -362,6 +362,9 @@ Result<Cell> Withdraw() {
   const char* const made = std::getenv("KTLSD_CELL");
   ASSIGN_OR_RETURN(Cell cell, made == nullptr ? MakeCell(role_user)
                                               : UseCell(made, role_user));
+  if (const char* const root = std::getenv("KTLSD_TOKEN_ROOT")) {
+    ASSIGN_OR_RETURN(cell.token_root, OpenTokenRoot(root));
+  }
   if (made == nullptr) {
     RETURN_IF_ERROR(LeaveNetwork());
   }

@@ -13,6 +13,10 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kFirstPause{100};
 constexpr milliseconds kLongestPause{5000};
+bool IsKeeper(ProcessRole role) {
+  return role == ProcessRole::kKeeper || role == ProcessRole::kTokenKeeper;
+}
+
 // A process that lived so long did not die of its start.
 constexpr milliseconds kSoundLife{10'000};
 
@@ -44,6 +48,9 @@ void Supervisor::Start(unsigned workers_per_pool) {
 
 void Supervisor::Fill(Seat& seat) {
   const MonotonicTime now = clock_.Now();
+  if (IsKeeper(seat.role)) {
+    seat.role = switchboard_.keeper_role();
+  }
   Result<Spawned> spawned = Spawn(seat.role, cell_);
   const Status occupied = spawned.ok()
                               ? Occupy(seat, std::move(spawned).value())
@@ -79,6 +86,7 @@ Status Supervisor::Occupy(Seat& seat, Spawned spawned) {
 void Supervisor::Connect(Seat& seat, Link link) {
   switch (seat.role) {
     case ProcessRole::kKeeper:
+    case ProcessRole::kTokenKeeper:
       return switchboard_.AddKeeper(std::move(link));
     case ProcessRole::kVerifier:
       return switchboard_.AddVerifier(std::move(link));
@@ -91,6 +99,7 @@ void Supervisor::Connect(Seat& seat, Link link) {
 Status Supervisor::Read(const Seat& seat) {
   switch (seat.role) {
     case ProcessRole::kKeeper:
+    case ProcessRole::kTokenKeeper:
       return switchboard_.ReadKeeper();
     case ProcessRole::kVerifier:
       return switchboard_.ReadVerifier();
@@ -143,6 +152,7 @@ void Supervisor::Lose(Seat& seat, Code code, const std::string& reason) {
   finished_.push_back(std::move(seat.link_watch));
   switch (seat.role) {
     case ProcessRole::kKeeper:
+    case ProcessRole::kTokenKeeper:
       return switchboard_.LoseKeeper();
     case ProcessRole::kVerifier:
       return switchboard_.LoseVerifier();
@@ -199,9 +209,24 @@ void Supervisor::OnTime() {
       Dismiss(*seat, Code::kWorkerDied, dismissal.reason);
     }
   }
+  ReplaceOutdatedKeeper();
   for (const auto& seat : seats_) {
     if (!closed_ && seat->pid == 0 && seat->start_at <= clock_.Now()) {
       Fill(*seat);
+    }
+  }
+}
+
+// Other keys in tokens are configured than it opened, which it can do only as
+// it starts.
+void Supervisor::ReplaceOutdatedKeeper() {
+  for (const auto& seat : seats_) {
+    if (IsKeeper(seat->role) && !seat->lost && switchboard_.keeper_outdated()) {
+      constexpr char kReason[] = "other keys in tokens are configured";
+      seat->retired = true;
+      LogDismissal(*seat, EventKind::kProcessReplaced, LogLevel::kInfo,
+                   kReason);
+      Dismiss(*seat, Code::kWorkerDied, kReason);
     }
   }
 }

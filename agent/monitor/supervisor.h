@@ -87,6 +87,7 @@ class Supervisor {
   // Answers for what depended on the process.
   void Lose(Seat& seat, Code code, const std::string& reason);
   void Dismiss(Seat& seat, Code code, const std::string& reason);
+  void ReplaceOutdatedKeeper();
   void LogEnd(const Seat& seat, const std::string& how);
   void LogFailedStart(const Seat& seat, const Error& error);
   void LogDismissal(const Seat& seat, EventKind kind, LogLevel level,

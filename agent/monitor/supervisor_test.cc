@@ -180,6 +180,24 @@ TEST_F(World, SaysInTheStatusWhatIsUnusable) {
   EXPECT_EQ(report.settings[3].state, StatusReport::State::kAbsent);
 }
 
+// A keeper can open tokens only as it starts.
+TEST_F(SupervisorTest, ReplacesAKeeperThatOpenedOtherTokens) {
+  supervisor_.Start(1);
+  Config config = GoodConfig();
+  config.server.private_key = "pkcs11:object=b";
+  resources_.Reload(config);
+
+  supervisor_.OnTime();
+
+  EXPECT_EQ(log_.Count("event=process_replaced", "role=keeper"), 1);
+  EXPECT_EQ(resources_.keeper(), nullptr);
+  RunUntil([&] {
+    clock_.Advance(milliseconds(100));
+    return resources_.keeper() != nullptr;
+  });
+  EXPECT_FALSE(resources_.keeper_outdated());
+}
+
 std::string Target(int descriptor) {
   const std::string path = "/proc/self/fd/" + std::to_string(descriptor);
   std::array<char, 256> target{};

@@ -16,6 +16,7 @@
 #include "agent/monitor/job_desk.h"
 #include "agent/monitor/resources.h"
 #include "agent/monitor/roster.h"
+#include "agent/sandbox/process_role.h"
 #include "base/result.h"
 
 namespace ktlsd::agent {
@@ -41,6 +42,10 @@ class Switchboard {
   void LoseWorker(WorkerId id, Code code, const std::string& reason);
   void LoseKeeper();
   void LoseVerifier();
+
+  // What the settings ask of the keeper: resources.h.
+  ProcessRole keeper_role() const { return resources_.keeper_role(); }
+  bool keeper_outdated() const { return resources_.keeper_outdated(); }
 
   // To be called after each event and at the desk's NextWake.
   void OnTime();

@@ -24,8 +24,10 @@ What the libraries below us call on their way (glibc, libstdc++, libcrypto) is
 in the list too. A call that an architecture does not have is left out there.
 Builds with a sanitizer allow more, from a list of their own.
 
-| call | only | keeper | verifier | worker | why |
-|---|---|---|---|---|---|
+`keeper-token` is the keeper where a key is in a token ([tokens.md](tokens.md)).
+
+| call | only | keeper | keeper-token | verifier | worker | why |
+|---|---|---|---|---|---|---|
 )";
 
 std::string Mark(const AllowedSyscall& call, ProcessRole role) {
@@ -47,8 +49,9 @@ std::string Conditions(const AllowedSyscall& call) {
 std::string SyscallDocument() {
   std::string page(kHead);
   for (const AllowedSyscall& call : AllowedSyscalls()) {
-    page += fmt::format("| `{}` | {} | {} | {} | {} | {} |\n", call.name,
+    page += fmt::format("| `{}` | {} | {} | {} | {} | {} | {} |\n", call.name,
                         Conditions(call), Mark(call, ProcessRole::kKeeper),
+                        Mark(call, ProcessRole::kTokenKeeper),
                         Mark(call, ProcessRole::kVerifier),
                         Mark(call, ProcessRole::kWorker), call.why);
   }

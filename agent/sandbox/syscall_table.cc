@@ -1,5 +1,6 @@
 #include "agent/sandbox/syscall_table.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,8 +17,9 @@ constexpr uint8_t Only(ProcessRole role) {
   return static_cast<uint8_t>(1U << static_cast<unsigned>(role));
 }
 constexpr uint8_t kWorker = Only(ProcessRole::kWorker);
+constexpr uint8_t kTokens = Only(ProcessRole::kTokenKeeper);
 constexpr uint8_t kServices =
-    Only(ProcessRole::kKeeper) | Only(ProcessRole::kVerifier);
+    Only(ProcessRole::kKeeper) | Only(ProcessRole::kVerifier) | kTokens;
 constexpr uint8_t kAll = kWorker | kServices;
 
 // The kernel takes an int from the lower half of a register only.
@@ -80,6 +82,23 @@ constexpr AllowedSyscall kCalls[] = {
      "the same in older C libraries",
      {{{3, kInt, 0x1000, "AT_EMPTY_PATH"}}}},
     {"pread64", kServices, "certificates, keys, trust anchors, CRLs"},
+    // Tokens: the descriptors that were opened before, and files in the root
+    // directory of this role, for modules that read theirs anew.
+    {"read", kTokens, "answers of a token; files of a module"},
+    {"write", kTokens, "commands to a token"},
+    {"recvfrom", kTokens, "answers of a token's daemon"},
+    {"openat",
+     kTokens,
+     "files of a module, as softhsm2's",
+     {{{2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY, "for reading"}}}},
+    {"newfstatat", kTokens, "the same"},
+    {"access", kTokens, "the same"},
+    {"faccessat", kTokens, "the same"},
+    {"getdents64", kTokens, "the same"},
+    {"lseek", kTokens, "the same"},
+    {"fcntl", kTokens, "the same: flags", {{{1, kInt, F_GETFL, "F_GETFL"}}}},
+    {"fcntl", kTokens, "the same: locks", {{{1, kInt, F_SETLK, "F_SETLK"}}}},
+    {"fcntl", kTokens, "the same: locks", {{{1, kInt, F_SETLKW, "F_SETLKW"}}}},
     // Memory.
     {"brk", kAll, "memory"},
     {"mmap", kAll, "memory", {{kNeverExecutable}}},
