@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "agent/ipc/link.h"
+#include "agent/ipc/messages.h"
 #include "agent/ipc/wire_types.h"
 #include "base/clock.h"
 
@@ -41,6 +42,7 @@ class Roster {
     std::deque<JobId> ended;
     std::size_t taken = 0;
     MonotonicTime last_report{};
+    std::optional<LoopChosen> loop{};  // once it has said so
 
     bool retiring() const { return taken >= kJobsPerLife; }
     bool has_room() const {
