@@ -66,6 +66,8 @@ enum class MessageType : uint16_t {
   kSecretReply = 0x0706,
   // any role -> monitor
   kNotConfined = 0x0801,
+  // worker -> monitor
+  kLoopChosen = 0x0802,
 };
 
 // Stands first in every message, host endian: both ends are one binary on one

@@ -6,6 +6,8 @@
 #include <csignal>
 #include <utility>
 
+#include "agent/sandbox/loop_kind.h"
+
 namespace ktlsd::agent {
 namespace {
 
@@ -168,6 +170,19 @@ void Supervisor::Dismiss(Seat& seat, Code code, const std::string& reason) {
   Lose(seat, code, reason);
 }
 
+// Once for all workers that have the same: they find the same kernel.
+void Supervisor::LogLoop(const LoopChosen& loop) {
+  LogEvent event{EventKind::kStarted, LogLevel::kInfo, {}};
+  event.Add("role", RoleName(ProcessRole::kWorker))
+      .Add("event_loop", LoopName(loop.kind));
+  if (loop.os_error != 0) {
+    event.level = LogLevel::kNotice;
+    event.Add("reason", "no restricted io_uring to be had")
+        .Add("os_error", loop.os_error);
+  }
+  log_.Write(event);
+}
+
 void Supervisor::LogEnd(const Seat& seat, const std::string& how) {
   LogEvent event{EventKind::kProcessEnded, LogLevel::kError, {}};
   log_.Write(event.Add("role", RoleName(seat.role))
@@ -192,6 +207,9 @@ void Supervisor::LogDismissal(const Seat& seat, EventKind kind, LogLevel level,
 
 void Supervisor::OnTime() {
   finished_.clear();
+  if (const auto loop = switchboard_.TakeLoop()) {
+    LogLoop(*loop);
+  }
   for (const Switchboard::Dismissal& dismissal : switchboard_.TakeDismissed()) {
     for (const auto& seat : seats_) {
       if (seat->role != ProcessRole::kWorker ||

@@ -120,6 +120,17 @@ TEST_F(SupervisorTest, SaysWhoMisbehaved) {
   EXPECT_EQ(log_.Count("event=process_misbehaved", "role=worker"), 3);
 }
 
+// And that it has no io_uring.
+TEST_F(SupervisorTest, SaysOnceWhatWorkersWaitWith) {
+  supervisor_.Start(1);
+  RunUntil([&] { return log_.Count("event=process_misbehaved") == 3; });
+  EXPECT_EQ(log_.Count("event_loop="), 1) << log_.All();
+  EXPECT_EQ(log_.Count("event=started", "role=worker", "event_loop=epoll",
+                       "os_error=1"),
+            1)
+      << log_.All();
+}
+
 TEST_F(SupervisorTest, ReplacesQuietlyWhatHadItsShare) {
   supervisor_.Start(1);
   Roster::Worker* worker = nullptr;
@@ -225,6 +236,9 @@ int PlayRole(std::string_view role) {
   }
   Link link((OwnedFd(kLinkDescriptor)));
   if (role == "--role=worker") {
+    LoopChosen chosen;
+    chosen.os_error = EPERM;
+    static_cast<void>(link.Send(chosen));
     SignRequest request;
     request.job = 1;
     static_cast<void>(link.Send(request));

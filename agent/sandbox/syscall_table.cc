@@ -1,6 +1,7 @@
 #include "agent/sandbox/syscall_table.h"
 
 #include <fcntl.h>
+#include <linux/io_uring.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,17 +14,21 @@
 namespace ktlsd::agent {
 namespace {
 
-constexpr uint8_t Only(ProcessRole role) {
-  return static_cast<uint8_t>(1U << static_cast<unsigned>(role));
+constexpr uint8_t Only(SyscallList list) {
+  return static_cast<uint8_t>(1U << static_cast<unsigned>(list));
 }
-constexpr uint8_t kWorker = Only(ProcessRole::kWorker);
-constexpr uint8_t kTokens = Only(ProcessRole::kTokenKeeper);
+constexpr uint8_t kEpollWorker = Only(SyscallList::kEpollWorker);
+constexpr uint8_t kRingWorker = Only(SyscallList::kRingWorker);
+constexpr uint8_t kWorker = kEpollWorker | kRingWorker;
+constexpr uint8_t kTokens = Only(SyscallList::kTokenKeeper);
 constexpr uint8_t kServices =
-    Only(ProcessRole::kKeeper) | Only(ProcessRole::kVerifier) | kTokens;
+    Only(SyscallList::kKeeper) | Only(SyscallList::kVerifier) | kTokens;
 constexpr uint8_t kAll = kWorker | kServices;
 
 // The kernel takes an int from the lower half of a register only.
 constexpr uint64_t kInt = 0xffffffff;
+
+constexpr uint64_t kEnterFlags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
 
 constexpr ArgumentRule kNeverExecutable = {2, PROT_EXEC, 0,
                                            "without PROT_EXEC"};
@@ -48,10 +53,13 @@ constexpr AllowedSyscall kCalls[] = {
     // Waiting.
     {"poll", kServices, "for messages; until a link has room"},
     {"ppoll", kServices, "the same on arm64"},
-    {"epoll_create1", kWorker, "the event loop"},
-    {"epoll_ctl", kWorker, "the event loop"},
-    {"epoll_wait", kWorker, "the event loop"},
-    {"epoll_pwait", kWorker, "the same on arm64"},
+    {"epoll_ctl", kEpollWorker, "the event loop, made before"},
+    {"epoll_wait", kEpollWorker, "the event loop"},
+    {"epoll_pwait", kEpollWorker, "the same on arm64"},
+    {"io_uring_enter",
+     kRingWorker,
+     "the event loop, on a ring that was made before and can only poll",
+     {{{3, kInt & ~kEnterFlags, 0, "to submit and to wait"}}}},
     // Sockets of jobs.
     {"recvfrom", kWorker, "handshake bytes"},
     {"setsockopt",
