@@ -23,6 +23,7 @@
 #include "agent/monitor/spawn.h"
 #include "agent/sandbox/cell.h"
 #include "agent/sandbox/lock_down.h"
+#include "agent/sandbox/loop_kind.h"
 #include "agent/sandbox/process_role.h"
 #include "agent/service/process.h"
 #include "agent/service/role_start.h"
@@ -116,9 +117,11 @@ struct RoleEntry {
   int (*run)(OwnedFd monitor_link, const LockDownCall& lock_down);
 };
 
-constexpr std::array kRoles = {RoleEntry{ProcessRole::kKeeper, RunKeeper},
-                               RoleEntry{ProcessRole::kVerifier, RunVerifier},
-                               RoleEntry{ProcessRole::kWorker, RunWorker}};
+constexpr std::array kRoles = {
+    RoleEntry{ProcessRole::kKeeper, RunKeeper},
+    RoleEntry{ProcessRole::kTokenKeeper, RunTokenKeeper},
+    RoleEntry{ProcessRole::kVerifier, RunVerifier},
+    RoleEntry{ProcessRole::kWorker, RunWorker}};
 
 int RunRole(const std::string& role, const RoleUser& user) {
   OwnedFd link(kLinkDescriptor);
@@ -132,8 +135,9 @@ int RunRole(const std::string& role, const RoleUser& user) {
   }
   for (const RoleEntry& entry : kRoles) {
     if (role == RoleName(entry.role)) {
-      return entry.run(std::move(link),
-                       [&] { return LockDown(entry.role, std::move(cell)); });
+      return entry.run(std::move(link), [&](LoopKind loop) {
+        return LockDown(entry.role, std::move(cell), loop);
+      });
     }
   }
   return EXIT_FAILURE;

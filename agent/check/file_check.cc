@@ -93,9 +93,9 @@ std::optional<Config> CheckConfigFile(const std::string& path, Report& report) {
 }
 
 const SideConfig& FilesOf(const Profile& profile, const Config& config) {
-  for (const Section& section : config.sections) {
-    if (section.name == profile.name) {
-      return section.config;
+  for (const auto& [name, side] : GroupSides(config)) {
+    if (name == profile.name) {
+      return *side;
     }
   }
   return profile.side == Side::kClient ? config.client : config.server;

@@ -39,6 +39,13 @@ struct Config {
   bool operator==(const Config&) const = default;
 };
 
+// The settings of each group that has some of one side, by the group's name.
+struct GroupSide {
+  std::string name;
+  const SideConfig* side;  // within the configuration
+};
+std::vector<GroupSide> GroupSides(const Config& config);
+
 // Errors: kConfigUnusable, with the line and the reason: the text is no key
 //         file, a number is none, or a value is none of those that its key
 //         takes.

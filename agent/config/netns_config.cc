@@ -44,12 +44,13 @@ std::vector<std::string> ReadMatch(KeyFile& file, const std::string& group) {
   return match;
 }
 
-std::optional<SideConfig> ReadOwnSide(KeyFile& file, const std::string& group) {
+std::optional<SideConfig> ReadOwnSide(KeyFile& file, const std::string& group,
+                                      Part part) {
   if (file.Times(group) == 0) {
     return std::nullopt;
   }
   CheckKeys(file, group);
-  SideConfig side = ReadSide(file, group);
+  SideConfig side = ReadSide(file, group, part);
   if (!side.truststore.has_value()) {
     file.Complain(group,
                   "x509.truststore is missing: the system's is the "
@@ -66,8 +67,10 @@ NetnsConfig ReadOne(KeyFile& file, const std::string& group) {
   NetnsConfig config;
   config.name = group;
   config.match = ReadMatch(file, group);
-  config.client = ReadOwnSide(file, group + std::string(kOfClient));
-  config.server = ReadOwnSide(file, group + std::string(kOfServer));
+  config.client =
+      ReadOwnSide(file, group + std::string(kOfClient), Part::kClient);
+  config.server =
+      ReadOwnSide(file, group + std::string(kOfServer), Part::kServer);
   if (!config.client.has_value() && !config.server.has_value()) {
     file.Complain(group, "neither [" + group + ".client] nor [" + group +
                              ".server] is there: it could serve nobody");

@@ -378,6 +378,9 @@ Result<Withdrawal> Withdraw(bool enters_netns) {
   const char* const made = std::getenv("KTLSD_CELL");
   ASSIGN_OR_RETURN(Cell cell, made == nullptr ? MakeCell(role_user)
                                               : UseCell(made, role_user));
+  if (const char* const root = std::getenv("KTLSD_TOKEN_ROOT")) {
+    ASSIGN_OR_RETURN(cell.token_root, OpenTokenRoot(root));
+  }
   Withdrawal withdrawal{std::move(cell), std::nullopt};
   if (enters_netns && MayEnterNetns()) {
     ASSIGN_OR_RETURN(const OpenNetns own, NetnsDirectory::OpenOwn());

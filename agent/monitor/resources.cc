@@ -2,9 +2,15 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
+#include <cstdint>
 #include <set>
+#include <span>
 #include <utility>
+
+#include "agent/ipc/identities.h"
+#include "agent/keeper/token_url.h"
+#include "agent/monitor/token_urls.h"
+#include "base/bytes.h"
 
 namespace ktlsd::agent {
 namespace {
@@ -17,8 +23,17 @@ Problem Unloadable(Code code, const std::string& file) {
   return {code, file, "the process that loads it does not answer"};
 }
 
-bool IsUrl(const std::string& key) {
-  return key.starts_with("pkcs11:") || key.starts_with("tpmkey:");
+static_assert(kMaxAllowedPeers <= kMaxAllowed &&
+              kMaxAllowedPeersBytes <= kMaxAllowedBytes);
+
+Bytes Entries(const std::vector<AllowedPeer>& allowed) {
+  Bytes entries;
+  for (const AllowedPeer& peer : allowed) {
+    Bytes entry = {static_cast<uint8_t>(peer.by)};
+    entry.insert(entry.end(), peer.value.begin(), peer.value.end());
+    AppendIdentity(entry, entries);
+  }
+  return entries;
 }
 
 uint64_t IdOf(const Slot& slot) {
@@ -49,10 +64,25 @@ Problem FromLoader(Outcome outcome, std::string_view text) {
 
 }  // namespace
 
+// What of a SideConfig each kind is made of, and what became of it.
 struct Resources::Shared {
-  using Names = std::array<std::optional<std::string>, 2>;  // of the files
-  std::map<Names, Slot> trusts;
-  std::map<Names, Slot> credentials;
+  std::vector<std::pair<SideConfig, Slot>> trusts;
+  std::vector<std::pair<SideConfig, Slot>> credentials;
+
+  static SideConfig TrustPart(const SideConfig& config) {
+    SideConfig part;
+    part.truststore = config.truststore;
+    part.crl = config.crl;
+    part.allowed = config.allowed;
+    part.rpc_certificates = config.rpc_certificates;
+    return part;
+  }
+  static SideConfig CredentialPart(const SideConfig& config) {
+    SideConfig part;
+    part.certificate = config.certificate;
+    part.private_key = config.private_key;
+    return part;
+  }
 };
 
 std::vector<Profile> Resources::GeneralProfiles() {
@@ -78,8 +108,39 @@ const SideSettings& Resources::side(Side side) const {
   return current_[side == Side::kClient ? 0 : 1].settings;
 }
 
+ProcessRole Resources::keeper_role() const {
+  return TokenUrls().empty() ? ProcessRole::kKeeper : ProcessRole::kTokenKeeper;
+}
+
+bool Resources::keeper_outdated() const {
+  return keeper_.has_value() && opened_ != TokenUrls();
+}
+
+std::vector<std::string> Resources::TokenUrls() const {
+  return config_.has_value() ? TokenUrlsOf(*config_)
+                             : std::vector<std::string>();
+}
+
+// The first message to a keeper with tokens. When it cannot be sent, the keeper
+// ends: its link will tell.
+void Resources::OpenTokens() {
+  opened_ = TokenUrls();
+  if (opened_.empty()) {
+    return;
+  }
+  agent::OpenTokens open;
+  open.count = opened_.size();
+  std::string lines;
+  for (const std::string& url : opened_) {
+    lines += url + '\n';
+  }
+  static_cast<void>(keeper_->Send(
+      open, {reinterpret_cast<const uint8_t*>(lines.data()), lines.size()}));
+}
+
 void Resources::SetKeeper(Link link) {
   keeper_ = std::move(link);
+  OpenTokens();
   if (config_.has_value() && verifier_.has_value()) {
     Reload(*config_);
   }
@@ -130,7 +191,7 @@ void Resources::DropUses(Kind kind) {
 
 void Resources::Reload(const Config& config) {
   config_ = config;
-  if (keeper_.has_value() && verifier_.has_value()) {
+  if (keeper_.has_value() && verifier_.has_value() && !keeper_outdated()) {
     Begin(config);
   }
 }
@@ -157,17 +218,20 @@ void Resources::Begin(const Config& config) {
 Profile Resources::MakeProfile(Shared& shared, std::string name, Side side,
                                const SideConfig& config) {
   Profile profile{std::move(name), side, std::nullopt, {}, {}};
-  const auto [trust, new_trust] =
-      shared.trusts.try_emplace({config.truststore, config.crl});
-  if (new_trust) {
-    trust->second = LoadTrust(config);
-  }
-  const auto [credential, new_credential] =
-      shared.credentials.try_emplace({config.certificate, config.private_key});
-  if (new_credential) {
-    credential->second = LoadCredential(config);
-  }
-  profile.settings = {trust->second, credential->second};
+  const auto once = [](auto& all, const SideConfig& part, auto load) {
+    auto known = std::ranges::find(
+        all, part, [](const auto& p) -> auto& { return p.first; });
+    if (known == all.end()) {
+      known = all.emplace(known, part, load(part));
+    }
+    return known->second;
+  };
+  profile.settings.trust =
+      once(shared.trusts, Shared::TrustPart(config),
+           [this](const SideConfig& part) { return LoadTrust(part); });
+  profile.settings.credential =
+      once(shared.credentials, Shared::CredentialPart(config),
+           [this](const SideConfig& part) { return LoadCredential(part); });
   return profile;
 }
 
@@ -227,7 +291,12 @@ Slot Resources::LoadTrust(const SideConfig& config) {
   }
   agent::LoadTrust load;
   load.id = NewId(Kind::kTrust);
-  if (!verifier_.has_value() || !verifier_->Send(load, {}, borrowed).ok()) {
+  load.rpc_certificates = config.rpc_certificates.value_or(false) ? 1 : 0;
+  const std::vector<AllowedPeer> allowed =
+      config.allowed.value_or(std::vector<AllowedPeer>());
+  load.allowed = static_cast<uint16_t>(allowed.size());
+  if (!verifier_.has_value() ||
+      !verifier_->Send(load, Entries(allowed), borrowed).ok()) {
     return Unloadable(Code::kVerifierUnavailable, *store);
   }
   return Loading{load.id, *store};
@@ -241,14 +310,13 @@ Slot Resources::LoadCredential(const SideConfig& config) {
     return Problem{Code::kConfigUnusable, "",
                    "x509.certificate and x509.private_key go together"};
   }
-  if (IsUrl(*config.private_key)) {
-    return Problem{Code::kPrivateKeyUnusable, *config.private_key,
-                   "keys in tokens are not supported yet"};
-  }
   std::variant<OwnedFd, Problem> chain =
       OpenFile(*config.certificate, Code::kCertificateUnusable);
   if (Problem* problem = std::get_if<Problem>(&chain)) {
     return std::move(*problem);
+  }
+  if (IsTokenUrl(*config.private_key)) {
+    return LoadTokenCredential(config, std::get<OwnedFd>(chain).borrow());
   }
   std::variant<OwnedFd, Problem> key =
       OpenPrivateKey(*config.private_key, key_owner_);
@@ -263,6 +331,22 @@ Slot Resources::LoadCredential(const SideConfig& config) {
     return Unloadable(Code::kKeeperUnavailable, *config.certificate);
   }
   return Loading{load.id, *config.certificate};
+}
+
+Slot Resources::LoadTokenCredential(const SideConfig& config,
+                                    BorrowedFd chain) {
+  const std::string& url = *config.private_key;
+  agent::LoadCredential load;
+  load.id = NewId(Kind::kCredential);
+  if (!keeper_.has_value() ||
+      !keeper_
+           ->Send(load,
+                  {reinterpret_cast<const uint8_t*>(url.data()), url.size()},
+                  std::span(&chain, 1))
+           .ok()) {
+    return Unloadable(Code::kKeeperUnavailable, LoggableUrl(url));
+  }
+  return Loading{load.id, LoggableUrl(url)};
 }
 
 Result<CredentialId> Resources::LoadForJob(const Keyrings::Pair& keys) {
@@ -355,27 +439,13 @@ void Resources::LogProblems(const Profile& profile, bool kept) {
 }
 
 std::vector<std::string> Resources::FilesOf(const Config& config) {
-  std::vector<const SideConfig*> sides = {&config.client, &config.server};
-  for (const Section& section : config.sections) {
-    if (!UsesPsks(section.consumer)) {
-      sides.push_back(&section.config);
-    }
-  }
-  for (const NetnsConfig& netns : config.netns) {
-    for (const auto& side :
-         {std::cref(netns.client), std::cref(netns.server)}) {
-      if (side.get().has_value()) {
-        sides.push_back(&*side.get());
-      }
-    }
-  }
   std::vector<std::string> files;
-  for (const SideConfig* side : sides) {
+  for (const auto& [name, side] : GroupSides(config)) {
     const std::optional<std::string> store =
         side->truststore.has_value() ? side->truststore : SystemTrustStore();
     for (const auto& file :
          {store, side->crl, side->certificate, side->private_key}) {
-      if (file.has_value() && !file->empty() && !IsUrl(*file)) {
+      if (file.has_value() && !file->empty() && !IsTokenUrl(*file)) {
         files.push_back(*file);
       }
     }

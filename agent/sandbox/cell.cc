@@ -94,6 +94,15 @@ Result<RoleUser> FindRoleUser(const std::string& name) {
   return RoleUser{found->pw_uid, found->pw_gid};
 }
 
+Result<OwnedFd> OpenTokenRoot(const char* path) {
+  OwnedFd root(::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (path[0] != '/' || !root.valid()) {
+    return Error{Code::kConfigUnusable,
+                 "KTLSD_TOKEN_ROOT is no directory by its whole path", errno};
+  }
+  return root;
+}
+
 Result<Cell> MakeCell(const RoleUser& user) {
   const OwnedFd filesystem(::fsopen("tmpfs", FSOPEN_CLOEXEC));
   if (!filesystem.valid()) {
@@ -114,7 +123,8 @@ Result<Cell> MakeCell(const RoleUser& user) {
   Cell cell{OwnedFd(::fsmount(filesystem.raw(), FSMOUNT_CLOEXEC,
                               MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
                                   MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)),
-            user};
+            user,
+            {}};
   if (!cell.root.valid()) {
     return CannotMakeRoot();
   }

@@ -34,7 +34,8 @@ namespace {
 
 constexpr RoleUser kUser{64321, 64322};
 constexpr ProcessRole kRoles[] = {ProcessRole::kKeeper, ProcessRole::kVerifier,
-                                  ProcessRole::kWorker};
+                                  ProcessRole::kWorker,
+                                  ProcessRole::kTokenKeeper};
 
 // "Name:\tvalue" of /proc/PID/status, blanks within the value kept.
 std::map<std::string, std::string> StatusOf(pid_t pid) {
