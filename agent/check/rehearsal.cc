@@ -6,7 +6,9 @@
 
 #include "agent/ipc/link.h"
 #include "agent/ipc/messages.h"
+#include "agent/keeper/token_opening.h"
 #include "agent/monitor/socket_facts.h"
+#include "agent/sandbox/process_role.h"
 #include "agent/upcall/consumer.h"
 #include "base/owned_fd.h"
 
@@ -34,12 +36,20 @@ struct Rehearsal::Links {
   std::pair<OwnedFd, OwnedFd> verifier;
 };
 
-Rehearsal::Rehearsal(Links links, uid_t key_owner, const Clock& clock)
-    : keeper_(Link(std::move(links.keeper.second))),
-      verifier_(Link(std::move(links.verifier.second)), clock),
-      resources_(log_, key_owner) {
+Rehearsal::Rehearsal(Link verifier, uid_t key_owner, const Clock& clock)
+    : verifier_(std::move(verifier), clock), resources_(log_, key_owner) {}
+
+// A keeper is told first which tokens to open, if any.
+Status Rehearsal::Start(const Config& config, Links links) {
+  resources_.Reload(config);
   resources_.SetKeeper(Link(std::move(links.keeper.first)));
+  Link keeper(std::move(links.keeper.second));
+  if (resources_.keeper_role() == ProcessRole::kTokenKeeper) {
+    RETURN_IF_ERROR(ReceiveTokens(keeper, tokens_));
+  }
+  keeper_.emplace(std::move(keeper), tokens_);
   resources_.SetVerifier(Link(std::move(links.verifier.first)));
+  return LoadAll();
 }
 
 Result<std::unique_ptr<Rehearsal>> Rehearsal::Load(const Config& config,
@@ -47,15 +57,15 @@ Result<std::unique_ptr<Rehearsal>> Rehearsal::Load(const Config& config,
                                                    const Clock& clock) {
   ASSIGN_OR_RETURN(auto keeper, MakeLinkPair());
   ASSIGN_OR_RETURN(auto verifier, MakeLinkPair());
-  std::unique_ptr<Rehearsal> rehearsal(new Rehearsal(
-      {std::move(keeper), std::move(verifier)}, key_owner, clock));
-  rehearsal->resources_.Reload(config);
-  RETURN_IF_ERROR(rehearsal->LoadAll());
+  std::unique_ptr<Rehearsal> rehearsal(
+      new Rehearsal(Link(std::move(verifier.second)), key_owner, clock));
+  RETURN_IF_ERROR(
+      rehearsal->Start(config, {std::move(keeper), std::move(verifier)}));
   return rehearsal;
 }
 
 Status Rehearsal::LoadAll() {
-  RETURN_IF_ERROR(keeper_.Turn(0));
+  RETURN_IF_ERROR(keeper_->Turn(0));
   RETURN_IF_ERROR(verifier_.Turn(0));
   RETURN_IF_ERROR(
       (Hear<FromKeeper, CredentialLoaded>(*resources_.keeper(), resources_)));

@@ -17,6 +17,7 @@
 
 #include "agent/config/config.h"
 #include "agent/keeper/keeper.h"
+#include "agent/keeper/token_keys.h"
 #include "agent/log/log_event.h"
 #include "agent/monitor/plan.h"
 #include "agent/monitor/resources.h"
@@ -60,11 +61,13 @@ class Rehearsal {
   };
   struct Links;
 
-  Rehearsal(Links links, uid_t key_owner, const Clock& clock);
+  Rehearsal(Link verifier, uid_t key_owner, const Clock& clock);
+  Status Start(const Config& config, Links links);
   Status LoadAll();
 
   NoLog log_;
-  Service<Keeper> keeper_;
+  TokenKeys tokens_;
+  std::optional<Service<Keeper>> keeper_;
   Service<Verifier> verifier_;
   Resources resources_;
 };

@@ -1,51 +1,20 @@
 #include "agent/keeper/keeper_main.h"
 
-#include <poll.h>
-
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <iterator>
-#include <optional>
-#include <string_view>
 #include <system_error>
 #include <utility>
-#include <variant>
 
 #include "agent/ipc/link.h"
-#include "agent/ipc/messages.h"
 #include "agent/keeper/keeper.h"
 #include "agent/keeper/token_keys.h"
+#include "agent/keeper/token_opening.h"
 #include "agent/service/service.h"
 
 namespace ktlsd::agent {
 namespace {
-
-// The URLs, one a line.
-void Open(std::string_view urls, TokenKeys& tokens) {
-  while (!urls.empty()) {
-    const std::size_t end = std::min(urls.find('\n'), urls.size());
-    tokens.Open(std::string(urls.substr(0, end)));
-    urls.remove_prefix(std::min(end + 1, urls.size()));
-  }
-}
-
-Status ReceiveTokens(Link& monitor, TokenKeys& tokens) {
-  using First = std::variant<OpenTokens>;
-  for (;;) {
-    ASSIGN_OR_RETURN(const auto received, monitor.Receive<First>());
-    if (received.has_value()) {
-      Open({reinterpret_cast<const char*>(received->payload.data()),
-            received->payload.size()},
-           tokens);
-      return Ok{};
-    }
-    pollfd waiting{monitor.socket().raw(), POLLIN, 0};
-    if (::poll(&waiting, 1, -1) < 0 && errno != EINTR) {
-      return Error{Code::kSystemFailed, "cannot wait for a link", errno};
-    }
-  }
-}
 
 bool HasThreads() {
   std::error_code error;

@@ -116,9 +116,9 @@ class Monitor {
   Status Run() {
     RETURN_IF_ERROR(WatchSignals());
     RETURN_IF_ERROR(WatchKernel());
+    UseConfig();
     OpenControl();
     supervisor_.Start(WorkersPerPool());
-    UseConfig();
     desk_.TakeRequests(JobDesk::Age::kOld);
     duties_.Serving();
     while (!stopping_.has_value()) {
