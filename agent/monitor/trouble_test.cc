@@ -243,6 +243,22 @@ TEST_F(TroubleTest, SaysSoWhenTheKernelRefusesTheAnswer) {
   EXPECT_EQ(desk_.counts().refused_by_kernel, 1U);
 }
 
+// Fault 20.
+TEST_F(TroubleTest, TakesAConsumerThatIsGoneForNoTrouble) {
+  Start();
+  kernel_.FailDones(FailingCalls::Every(1), ESRCH);
+  Ask(Nfsd());
+  const Job job = TakeJob(kServerWorker);
+  SendSigned(job.job);
+  EXPECT_TRUE(SendReport(kServerWorker, Report(job.job)).ok());
+  ExpectAnswers({0});
+  EXPECT_EQ(kernel_.done_calls(), 1U);
+  EXPECT_EQ(log_.Count("outcome=ok"), 0);
+  EXPECT_EQ(desk_.counts().consumer_gone, 1U);
+  EXPECT_EQ(desk_.counts().refused_by_kernel, 0U);
+  EXPECT_EQ(desk_.counts().succeeded, 0U);
+}
+
 TEST_F(TroubleTest, AnswersEverythingWhenItStops) {
   Start();
   Ask(Nfsd());
