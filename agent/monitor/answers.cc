@@ -42,8 +42,10 @@ void Answers::FailNow(Ticket ticket, Code code, const Account& account) {
 }
 
 void Answers::NoteRefused(const Ticket& ticket, const Status& done) {
-  ++counts_.refused_by_kernel;
-  LogEvent event{EventKind::kAnswerRefused, LogLevel::kError, {}};
+  const bool gone = ConsumerGone(done.error());
+  ++(gone ? counts_.consumer_gone : counts_.refused_by_kernel);
+  LogEvent event{
+      EventKind::kAnswerRefused, gone ? LogLevel::kInfo : LogLevel::kError, {}};
   log_.Write(event.Add("job", static_cast<int64_t>(ticket.job))
                  .Add("peer", ticket.facts.peer)
                  .Add("reason", done.error().what)

@@ -50,6 +50,7 @@ class Answers {
     uint64_t succeeded = 0;
     uint64_t failed = 0;
     uint64_t refused_by_kernel = 0;
+    uint64_t consumer_gone = 0;  // before it was answered
   };
 
   // Both must outlive this.

@@ -33,6 +33,7 @@
 #include "agent/monitor/switchboard.h"
 #include "agent/netlink/listeners.h"
 #include "agent/netlink/netlink_kernel.h"
+#include "agent/netlink/policy.h"
 #include "agent/netns/netns_directory.h"
 #include "agent/sandbox/cell.h"
 #include "agent/sandbox/monitor_powers.h"
@@ -279,10 +280,12 @@ class Monitor {
     }
     LogEvent event{EventKind::kStopped, LogLevel::kNotice, {}};
     const Answers::Counts& counts = desk_.counts();
-    log_.Write(event.Add("succeeded", static_cast<int64_t>(counts.succeeded))
-                   .Add("failed", static_cast<int64_t>(counts.failed))
-                   .Add("refused_by_kernel",
-                        static_cast<int64_t>(counts.refused_by_kernel)));
+    log_.Write(
+        event.Add("succeeded", static_cast<int64_t>(counts.succeeded))
+            .Add("failed", static_cast<int64_t>(counts.failed))
+            .Add("refused_by_kernel",
+                 static_cast<int64_t>(counts.refused_by_kernel))
+            .Add("consumer_gone", static_cast<int64_t>(counts.consumer_gone)));
     return Ok{};
   }
 
@@ -334,13 +337,15 @@ std::vector<CipherSuite> AllowedSuites(const ktls::Capabilities& kernel) {
 }
 
 // Also loads the kernel's modules, which a worker may not.
-std::vector<CipherSuite> ProbeKernel(LogSink& log,
-                                     ktls::SocketOps& socket_ops) {
+std::vector<CipherSuite> ProbeKernel(LogSink& log, ktls::SocketOps& socket_ops,
+                                     const KernelPolicy& policy) {
   std::vector<CipherSuite> all(kPreferredSuites.begin(),
                                kPreferredSuites.end());
   const Result<ktls::Capabilities> found = ktls::Probe(socket_ops);
   LogEvent event{EventKind::kStarted, LogLevel::kNotice, {}};
   event.Add("pid", ::getpid());
+  event.Add("done_attributes",
+            policy.told() ? policy.done_attributes() : "unknown");
   if (!found.ok()) {
     event.level = LogLevel::kWarning;
     log.Write(event.Add("reason", found.error().what));
@@ -424,8 +429,9 @@ int RunMonitor(const std::string& config_path, LogSink& sink,
     return EXIT_FAILURE;
   }
   PrepareThisProcess(log);
-  std::vector<CipherSuite> suites = ProbeKernel(log, socket_ops);
   Result<NetlinkKernel> kernel = OpenKernel(duties);
+  std::vector<CipherSuite> suites = ProbeKernel(
+      log, socket_ops, kernel.ok() ? kernel->policy() : KernelPolicy());
   if (!kernel.ok()) {
     return Complain(log, EventKind::kKernelTrouble, kernel.error());
   }

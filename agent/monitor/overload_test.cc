@@ -137,6 +137,34 @@ TEST_F(OverloadTest, AnswersOnceThoughEveryOtherAcceptFails) {
   }
 }
 
+TEST_F(OverloadTest, AnswersOnceWhicheverDoneFails) {
+  for (unsigned number = 1; number <= 12; ++number) {
+    for (const int os_error : {ENOBUFS, EBUSY}) {
+      SCOPED_TRACE(number);
+      const std::size_t answered = kernel_.answers().size();
+      kernel_.FailDones(FailingCalls::Only(number), os_error);
+      Arrive(10);
+      ServeUntilNothingWaits();
+      EXPECT_EQ(kernel_.answers().size(), answered + 10);
+      EXPECT_EQ(Successes(), good_);
+    }
+  }
+  EXPECT_EQ(desk_.counts().refused_by_kernel, 10U);
+}
+
+TEST_F(OverloadTest, AnswersOnceThoughEveryOtherDoneFails) {
+  for (unsigned step = 2; step <= 6; ++step) {
+    SCOPED_TRACE(step);
+    kernel_.FailDones(FailingCalls::Every(step), ENOMEM,
+                      FakeHandshakeKernel::Loss::kMessage);
+    Arrive(30);
+    ServeUntilNothingWaits();
+    EXPECT_EQ(kernel_.answers().size(), 30 * (step - 1));
+    EXPECT_EQ(Successes(), good_);
+  }
+  EXPECT_EQ(desk_.counts().refused_by_kernel, 0U);
+}
+
 // --- A kernel that does not give what waits ---
 
 TEST_F(OverloadTest, PausesAfterAFailedAcceptAndTriesAgain) {

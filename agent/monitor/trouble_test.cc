@@ -2,6 +2,7 @@
 // still answered once.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 
@@ -33,6 +34,73 @@ TEST_F(TroubleTest, AnswersForAWorkerThatDied) {
   SendVerdict(other.job);
   EXPECT_TRUE(SendReport(kClientWorker, Report(other.job)).ok());
   ExpectAnswers({EIO, 0});
+}
+
+// Fault 18.
+TEST_F(TroubleTest, AnswersOnceInWhateverStateAWorkerDies) {
+  enum class State { kHandedOut, kRead, kSigned, kVerified };
+  using enum State;
+  Start();
+  for (const State state : {kHandedOut, kRead, kSigned, kVerified}) {
+    Ask(Nfsd());
+    Ask(NfsTls());
+    Job job;
+    if (state >= kRead) {
+      job = TakeJob(kServerWorker);
+    }
+    if (state >= kSigned) {
+      SendSigned(job.job);
+    }
+    if (state >= kVerified) {
+      SendVerdict(job.job);
+      EXPECT_TRUE(switchboard_.ReadVerifier().ok());
+    }
+    const auto shut = std::ranges::count(socket_ops_.calls(), "shutdown");
+    switchboard_.LoseWorker(kServerWorker, Code::kWorkerDied, "signal 9");
+    EXPECT_EQ(std::ranges::count(socket_ops_.calls(), "shutdown"), shut + 1);
+    EXPECT_EQ(kernel_.answers().back().status, static_cast<uint32_t>(EIO));
+    // What the others still say of that job means nothing now.
+    EXPECT_TRUE(switchboard_.ReadKeeper().ok());
+    const Job other = TakeJob(kClientWorker);
+    SendVerdict(other.job);
+    EXPECT_TRUE(SendReport(kClientWorker, Report(other.job)).ok());
+    switchboard_.AddWorker(kServerWorker, Pool::kServer,
+                           PlayedBy(workers_[kServerWorker], ends_));
+  }
+  ExpectAnswers({EIO, 0, EIO, 0, EIO, 0, EIO, 0});
+  EXPECT_EQ(kernel_.done_calls(), 8U);
+}
+
+// Faults 17 and 22: no worker hears of it.
+TEST_F(TroubleTest, RefusesARequestThatIsUnclearOrHasNoName) {
+  Start();
+  Request unclear = Nfsd();
+  unclear.well_formed = false;
+  Ask(std::move(unclear));
+  Ask(Make(HandshakeKind::kClientHello, AuthMode::kX509));
+  Ask(Make(HandshakeKind{7}, AuthMode::kX509));
+  Ask(Make(HandshakeKind::kServerHello, AuthMode{7}));
+  EXPECT_EQ(kernel_.answers().size(), 4U);
+  for (const auto& answer : kernel_.answers()) {
+    EXPECT_NE(answer.status, 0U);
+  }
+  EXPECT_EQ(log_.Count("code=request_malformed"), 1);
+  EXPECT_EQ(log_.Count("code=no_peer_name"), 1);
+  EXPECT_EQ(log_.Count("code=unsupported_auth_mode"), 2);
+  for (const WorkerId worker : {kServerWorker, kClientWorker, kPskWorker}) {
+    EXPECT_FALSE((Next<Job, ToWorker>(*workers_[worker]).has_value()));
+  }
+}
+
+// Fault 22.
+TEST_F(TroubleTest, DoesNothingWhenReadyWasForNothing) {
+  Start();
+  for (int i = 0; i < 100; ++i) {
+    desk_.TakeRequests(JobDesk::Age::kFresh);
+  }
+  EXPECT_EQ(kernel_.accept_calls(), 100U);
+  ExpectAnswers({});
+  EXPECT_FALSE(desk_.NextWake().has_value());
 }
 
 TEST_F(TroubleTest, CountsWhatAWorkerSaidBeforeItDied) {
@@ -241,6 +309,22 @@ TEST_F(TroubleTest, SaysSoWhenTheKernelRefusesTheAnswer) {
   EXPECT_EQ(log_.Count("outcome=ok"), 0);
   EXPECT_EQ(log_.Count("event=answer_refused", "os_error=16"), 1);
   EXPECT_EQ(desk_.counts().refused_by_kernel, 1U);
+}
+
+// Fault 20.
+TEST_F(TroubleTest, TakesAConsumerThatIsGoneForNoTrouble) {
+  Start();
+  kernel_.FailDones(FailingCalls::Every(1), ESRCH);
+  Ask(Nfsd());
+  const Job job = TakeJob(kServerWorker);
+  SendSigned(job.job);
+  EXPECT_TRUE(SendReport(kServerWorker, Report(job.job)).ok());
+  ExpectAnswers({0});
+  EXPECT_EQ(kernel_.done_calls(), 1U);
+  EXPECT_EQ(log_.Count("outcome=ok"), 0);
+  EXPECT_EQ(desk_.counts().consumer_gone, 1U);
+  EXPECT_EQ(desk_.counts().refused_by_kernel, 0U);
+  EXPECT_EQ(desk_.counts().succeeded, 0U);
 }
 
 TEST_F(TroubleTest, AnswersEverythingWhenItStops) {

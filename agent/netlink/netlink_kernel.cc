@@ -1,201 +1,159 @@
 #include "agent/netlink/netlink_kernel.h"
 
-#include <linux/genetlink.h>
+#include <fcntl.h>
 #include <linux/netlink.h>
-#include <netlink/attr.h>
-#include <netlink/errno.h>
-#include <netlink/genl/ctrl.h>
-#include <netlink/genl/genl.h>
-#include <netlink/msg.h>
-#include <netlink/netlink.h>
-#include <netlink/socket.h>
-#include <sys/socket.h>
 
 #include <cerrno>
-#include <cstring>
 #include <utility>
-
-#include "base/fn_deleter.h"
 
 namespace ktlsd::agent {
 
 namespace {
 
-using Message = std::unique_ptr<nl_msg, FnDeleter<::nlmsg_free>>;
-
-Message MakeMessage(int family, HandshakeCommand command, int flags) {
-  Message message(::nlmsg_alloc());
-  if (message != nullptr &&
-      ::genlmsg_put(message.get(), NL_AUTO_PORT, NL_AUTO_SEQ, family, 0, flags,
-                    static_cast<uint8_t>(command),
-                    kHandshakeVersion) == nullptr) {
-    message.reset();
-  }
-  return message;
-}
+const Error kGone{Code::kNetlinkFailed,
+                  "the kernel's handshake upcall is not there any more",
+                  ENOENT};
 
 template <typename Attribute>
-bool PutU32(nl_msg* message, Attribute attribute, uint32_t value) {
-  return ::nla_put_u32(message, static_cast<int>(attribute), value) == 0;
+constexpr uint16_t Number(Attribute attribute) {
+  return static_cast<uint16_t>(attribute);
 }
 
-const Error kOutOfMemory{Code::kNoMemory, "no memory for a netlink message"};
+constexpr uint8_t Wire(HandshakeCommand command) {
+  return static_cast<uint8_t>(command);
+}
 
-// The next datagram from the kernel; empty when there is none.
-Result<ByteView> ReceiveDatagram(int socket, std::span<uint8_t> buffer) {
-  for (;;) {
-    sockaddr_nl sender{};
-    socklen_t sender_size = sizeof(sender);
-    const ssize_t size =
-        ::recvfrom(socket, buffer.data(), buffer.size(), MSG_DONTWAIT,
-                   reinterpret_cast<sockaddr*>(&sender), &sender_size);
-    if (size >= 0 && sender.nl_pid == 0) {
-      return ByteView(buffer).first(static_cast<std::size_t>(size));
-    }
-    if (size < 0 && errno == EAGAIN) {
-      return ByteView();
-    }
-    if (size < 0 && errno != EINTR) {
-      return Error{Code::kNetlinkFailed, "cannot read from netlink", errno};
-    }
-  }
+Message MakeMessage(const Family& family, HandshakeCommand command,
+                    uint16_t flags) {
+  return {family.id, Wire(command), kHandshakeVersion, flags};
 }
 
 }  // namespace
 
-void NetlinkKernel::FreeSocket::operator()(nl_sock* socket) const {
-  ::nl_socket_free(socket);
-}
-
-NetlinkKernel::NetlinkKernel(Socket requests, ReadySocket ready, int family,
-                             int group)
+NetlinkKernel::NetlinkKernel(Asker requests,
+                             std::unique_ptr<NetlinkSocket> ready,
+                             ReadySocket::Origin origin, const Family& family)
     : requests_(std::move(requests)),
       ready_(std::move(ready)),
+      origin_(origin),
       family_(family),
-      group_(static_cast<uint32_t>(group)) {
-  static_assert(alignof(Buffer) >= alignof(nlmsghdr));
-}
-
-Result<NetlinkKernel::Socket> NetlinkKernel::Connect() {
-  Socket socket(::nl_socket_alloc());
-  if (socket == nullptr) {
-    return kOutOfMemory;
-  }
-  if (::genl_connect(socket.get()) < 0) {
-    return Error{Code::kNetlinkFailed, "cannot open a netlink socket", errno};
-  }
-  return socket;
-}
+      policy_(ReadPolicy(requests_, family)) {}
 
 Result<NetlinkKernel> NetlinkKernel::Open(OwnedFd kept) {
-  ASSIGN_OR_RETURN(Socket requests, Connect());
-  const int family = ::genl_ctrl_resolve(requests.get(), kHandshakeFamily);
-  const int group = ::genl_ctrl_resolve_grp(requests.get(), kHandshakeFamily,
-                                            kHandshakeGroup);
-  if (family < 0 || group < 0) {
-    return Error{Code::kNetlinkFailed,
-                 "this kernel has no handshake upcall (net/handshake)"};
-  }
-  ::nl_socket_disable_auto_ack(requests.get());
-  ASSIGN_OR_RETURN(
-      ReadySocket ready,
-      TakeReadySocket(std::move(kept), static_cast<uint32_t>(group)));
-  return NetlinkKernel(std::move(requests), std::move(ready), family, group);
+  ASSIGN_OR_RETURN(std::unique_ptr<NetlinkSocket> socket, OpenNetlinkSocket());
+  Asker requests(std::move(socket));
+  ASSIGN_OR_RETURN(const Family family, FindFamily(requests));
+  ASSIGN_OR_RETURN(ReadySocket ready,
+                   TakeReadySocket(std::move(kept), family.group));
+  return NetlinkKernel(std::move(requests),
+                       UseNetlinkSocket(std::move(ready.fd)), ready.origin,
+                       family);
+}
+
+Result<NetlinkKernel> NetlinkKernel::Over(
+    std::unique_ptr<NetlinkSocket> requests,
+    std::unique_ptr<NetlinkSocket> ready) {
+  Asker asker(std::move(requests));
+  ASSIGN_OR_RETURN(const Family family, FindFamily(asker));
+  RETURN_IF_ERROR(ready->Join(family.group));
+  return NetlinkKernel(std::move(asker), std::move(ready),
+                       ReadySocket::Origin::kNew, family);
 }
 
 unsigned NetlinkKernel::DrainReady() {
   unsigned overruns = 0;
   for (;;) {
-    const Result<ByteView> datagram =
-        ReceiveDatagram(ready_socket().raw(), buffer_->bytes);
+    const auto datagram = ready_->Receive(notice_);
     if (!datagram.ok() && datagram.error().os_error == ENOBUFS) {
       ++overruns;
-    } else if (!datagram.ok() || datagram->empty()) {
+    } else if (!datagram.ok() || !datagram->has_value()) {
       return overruns;
     }
   }
 }
 
 Result<std::optional<Request>> NetlinkKernel::Accept() {
-  const Message message = MakeMessage(family_, HandshakeCommand::kAccept, 0);
-  if (message == nullptr ||
-      !PutU32(message.get(), AcceptAttribute::kHandlerClass,
-              kHandlerClassTlshd)) {
-    return kOutOfMemory;
+  if (gone_) {
+    RETURN_IF_ERROR(FindAgain());
   }
-  const Result<std::optional<ByteView>> reply = Ask(message.get());
-  if (!reply.ok()) {
-    if (reply.error().os_error == EAGAIN) {
+  const OwnedFd spare(::fcntl(requests_.fd().raw(), F_DUPFD_CLOEXEC, 0));
+  if (!spare.valid()) {
+    return Error{Code::kNoDescriptors, "no descriptor is free", errno};
+  }
+  Message message = MakeMessage(family_, HandshakeCommand::kAccept, 0);
+  message.U32(Number(AcceptAttribute::kHandlerClass), kHandlerClassTlshd);
+  const Result<Asker::Answer> answer =
+      requests_.Ask(message, Wire(HandshakeCommand::kAccept));
+  if (!answer.ok()) {
+    if (requests_.refused() && answer.error().os_error == EAGAIN) {
       return std::optional<Request>();
     }
-    return reply.error();
+    return Note(answer.error());
   }
   // An acknowledgement has no attributes, so no socket either.
-  std::optional<Request> request =
-      ParseRequest(reply.value().value_or(ByteView()));
+  const ByteView attributes = answer->attributes.value_or(ByteView());
+  if (answer->cut) {
+    return GiveUp(attributes);
+  }
+  std::optional<Request> request = ParseRequest(attributes);
   if (!request.has_value()) {
     return Error{Code::kNetlinkFailed, "ACCEPT gave no socket"};
   }
   return request;
 }
 
+// Answers the request whose description was cut off, if it can be named.
+Error NetlinkKernel::GiveUp(ByteView attributes) {
+  if (const std::optional<Request> request = ParseRequest(attributes)) {
+    static_cast<void>(Done(request->socket.borrow(), EIO, std::nullopt));
+  }
+  return {Code::kNetlinkFailed, "the kernel's reply to ACCEPT was cut off",
+          EMSGSIZE};
+}
+
 Status NetlinkKernel::Done(BorrowedFd socket, uint32_t status,
                            std::optional<KeySerial> remote_auth) {
-  const Message message =
-      MakeMessage(family_, HandshakeCommand::kDone, NLM_F_ACK);
-  if (message == nullptr ||
-      !PutU32(message.get(), DoneAttribute::kStatus, status) ||
-      !PutU32(message.get(), DoneAttribute::kSocket,
-              static_cast<uint32_t>(socket.raw())) ||
-      (remote_auth.has_value() &&
-       !PutU32(message.get(), DoneAttribute::kRemoteAuth,
-               static_cast<uint32_t>(*remote_auth)))) {
-    return kOutOfMemory;
+  if (gone_) {
+    return kGone;
   }
-  if (const auto reply = Ask(message.get()); !reply.ok()) {
-    return reply.error();
+  Message message = MakeMessage(family_, HandshakeCommand::kDone, NLM_F_ACK);
+  message.U32(Number(DoneAttribute::kStatus), status)
+      .U32(Number(DoneAttribute::kSocket), static_cast<uint32_t>(socket.raw()));
+  if (remote_auth.has_value()) {
+    message.U32(Number(DoneAttribute::kRemoteAuth),
+                static_cast<uint32_t>(*remote_auth));
+  }
+  const Result<Asker::Answer> answer =
+      requests_.Ask(message, Wire(HandshakeCommand::kDone));
+  if (!answer.ok()) {
+    return Note(answer.error());
+  }
+  if (answer->attributes.has_value()) {
+    return Error{Code::kNetlinkFailed, "DONE was not acknowledged"};
   }
   return Ok{};
 }
 
-Result<std::optional<ByteView>> NetlinkKernel::Ask(nl_msg* message) {
-  ::nl_complete_msg(requests_.get(), message);
-  const int sent = ::nl_send(requests_.get(), message);
-  if (sent < 0) {
-    return Error{Code::kNetlinkFailed, "cannot send to netlink", errno};
+// A number without a family is ENOENT; another family may have it meanwhile.
+Error NetlinkKernel::Note(const Error& error) {
+  if (requests_.refused() &&
+      (error.os_error == ENOENT || error.os_error == EOPNOTSUPP)) {
+    gone_ = true;
+    return kGone;
   }
-  return ReadReply(::nlmsg_hdr(message)->nlmsg_seq);
+  return error;
 }
 
-// The kernel does all the work inside of send, so the reply is there.
-Result<std::optional<ByteView>> NetlinkKernel::ReadReply(uint32_t sequence) {
-  for (;;) {
-    ASSIGN_OR_RETURN(
-        const ByteView datagram,
-        ReceiveDatagram(::nl_socket_get_fd(requests_.get()), buffer_->bytes));
-    if (datagram.size() < NLMSG_HDRLEN) {
-      return Error{Code::kNetlinkFailed, "the kernel did not reply"};
-    }
-    nlmsghdr header;
-    std::memcpy(&header, datagram.data(), sizeof(header));
-    if (header.nlmsg_seq != sequence || header.nlmsg_len > datagram.size()) {
-      continue;  // belongs to a request that was given up
-    }
-    const ByteView body =
-        datagram.first(header.nlmsg_len).subspan(NLMSG_HDRLEN);
-    if (header.nlmsg_type == NLMSG_ERROR) {
-      nlmsgerr report{};
-      std::memcpy(&report, body.data(), std::min(body.size(), sizeof(report)));
-      if (report.error != 0) {
-        return Error{Code::kNetlinkFailed, "the kernel refused a request",
-                     -report.error};
-      }
-      return std::optional<ByteView>();
-    }
-    if (header.nlmsg_type == family_ && body.size() >= GENL_HDRLEN) {
-      return std::optional<ByteView>(body.subspan(GENL_HDRLEN));
-    }
+Status NetlinkKernel::FindAgain() {
+  const Result<Family> family = FindFamily(requests_);
+  if (!family.ok()) {
+    return requests_.refused() ? kGone : family.error();
   }
+  RETURN_IF_ERROR(ready_->Join(family->group));
+  family_ = *family;
+  policy_ = ReadPolicy(requests_, family_);
+  gone_ = false;
+  return Ok{};
 }
 
 }  // namespace ktlsd::agent

@@ -2,10 +2,11 @@
 //
 // Scope:     two sockets: one for requests and their replies, one that is a
 //            member of the group "tlshd". What READY says is not looked at: it
-//            is a hint that something waits.
-// Layer:     agent/netlink; libnl.
+//            is a hint that something waits, and may be false or missing.
+// Layer:     agent/netlink.
 // Threads:   one thread: the reply to ACCEPT overtakes the descriptor.
 // Privilege: CAP_NET_ADMIN in the initial user namespace.
+// Design:    docs/design/netlink.md
 #pragma once
 
 #include <array>
@@ -13,11 +14,12 @@
 #include <memory>
 #include <optional>
 
+#include "agent/netlink/asker.h"
+#include "agent/netlink/family.h"
+#include "agent/netlink/netlink_socket.h"
+#include "agent/netlink/policy.h"
 #include "agent/netlink/ready_kernel.h"
 #include "agent/netlink/ready_socket.h"
-
-struct nl_sock;
-struct nl_msg;
 
 namespace ktlsd::agent {
 
@@ -26,37 +28,40 @@ class NetlinkKernel final : public ReadyKernel {
   // Goes on with the socket for READY in `kept`, if it is one.
   // Errors: kNetlinkFailed: no such family in this kernel, or no permission.
   static Result<NetlinkKernel> Open(OwnedFd kept = OwnedFd());
+  // Over these sockets, of which `ready` is made a member.
+  static Result<NetlinkKernel> Over(std::unique_ptr<NetlinkSocket> requests,
+                                    std::unique_ptr<NetlinkSocket> ready);
 
+  // Tries no ACCEPT without a free descriptor: it would lose its request.
+  // When the family was gone, looks for it again first.
+  // Errors: also kNoDescriptors
   Result<std::optional<Request>> Accept() override;
+  // Needs no memory.
   Status Done(BorrowedFd socket, uint32_t status,
               std::optional<KeySerial> remote_auth) override;
 
-  BorrowedFd ready_socket() const override { return ready_.fd.borrow(); }
+  BorrowedFd ready_socket() const override { return ready_->fd(); }
   unsigned DrainReady() override;
-  ReadySocket::Origin ready_origin() const { return ready_.origin; }
-  uint32_t ready_group() const { return group_; }
+  ReadySocket::Origin ready_origin() const { return origin_; }
+  uint32_t ready_group() const { return family_.group; }
+
+  const KernelPolicy& policy() const { return policy_; }
 
  private:
-  struct FreeSocket {
-    void operator()(nl_sock* socket) const;
-  };
-  using Socket = std::unique_ptr<nl_sock, FreeSocket>;
+  NetlinkKernel(Asker requests, std::unique_ptr<NetlinkSocket> ready,
+                ReadySocket::Origin origin, const Family& family);
+  Status FindAgain();
+  // Notes that the family is not there any more, if `error` says that.
+  Error Note(const Error& error);
+  Error GiveUp(ByteView attributes);
 
-  NetlinkKernel(Socket requests, ReadySocket ready, int family, int group);
-  static Result<Socket> Connect();
-  // Sends `message` and returns the attributes of the reply, which has the
-  // command `reply`, or nothing for an acknowledgement.
-  Result<std::optional<ByteView>> Ask(nl_msg* message);
-  Result<std::optional<ByteView>> ReadReply(uint32_t sequence);
-
-  Socket requests_;
-  ReadySocket ready_;
-  int family_;
-  uint32_t group_;
-  struct Buffer {
-    alignas(uint32_t) std::array<uint8_t, 16384> bytes;
-  };
-  std::unique_ptr<Buffer> buffer_ = std::make_unique<Buffer>();
+  Asker requests_;
+  std::unique_ptr<NetlinkSocket> ready_;
+  ReadySocket::Origin origin_;
+  Family family_;
+  KernelPolicy policy_;
+  bool gone_ = false;  // the family
+  std::array<uint8_t, 256> notice_{};
 };
 
 }  // namespace ktlsd::agent

@@ -1,56 +1,14 @@
 #include "agent/netlink/request.h"
 
 #include <algorithm>
-#include <cstring>
+#include <cstddef>
+
+#include "agent/netlink/attributes.h"
 
 namespace ktlsd::agent {
 namespace {
 
-constexpr std::size_t kAttributeHeader = 4;  // bytes: u16 length, u16 type
-constexpr uint16_t kTypeMask = 0x3fff;       // without NLA_F_NESTED and others
 constexpr std::size_t kMaxPeerName = 255;
-
-struct Attribute {
-  uint16_t type = 0;
-  ByteView payload;
-};
-
-constexpr std::size_t Aligned(std::size_t size) { return (size + 3) & ~3U; }
-
-// Takes the next attribute off `rest`. Nothing at the end, or when what is
-// left is no attribute.
-std::optional<Attribute> Next(ByteView& rest) {
-  if (rest.size() < kAttributeHeader) {
-    return std::nullopt;
-  }
-  uint16_t length = 0;
-  uint16_t type = 0;
-  std::memcpy(&length, rest.data(), sizeof(length));
-  std::memcpy(&type, rest.data() + sizeof(length), sizeof(type));
-  if (length < kAttributeHeader || length > rest.size()) {
-    return std::nullopt;
-  }
-  const Attribute attribute{
-      static_cast<uint16_t>(type & kTypeMask),
-      rest.subspan(kAttributeHeader, length - kAttributeHeader)};
-  rest = rest.subspan(std::min(Aligned(length), rest.size()));
-  return attribute;
-}
-
-std::optional<uint32_t> U32(ByteView payload) {
-  uint32_t value = 0;
-  if (payload.size() != sizeof(value)) {
-    return std::nullopt;
-  }
-  std::memcpy(&value, payload.data(), sizeof(value));
-  return value;
-}
-
-std::optional<int32_t> S32(ByteView payload) {
-  const std::optional<uint32_t> value = U32(payload);
-  return value.has_value() ? std::optional(static_cast<int32_t>(*value))
-                           : std::nullopt;
-}
 
 // The name without its NUL, which must be the only one.
 std::optional<std::string> Name(ByteView payload) {
@@ -74,7 +32,7 @@ bool Keep(std::optional<T>& into, std::optional<V> value) {
 class RequestParser {
  public:
   void Take(ByteView attributes) {
-    while (std::optional<Attribute> attribute = Next(attributes)) {
+    while (std::optional<Attribute> attribute = NextAttribute(attributes)) {
       sound_ = TakeOne(*attribute) && sound_;
     }
     sound_ = sound_ && attributes.empty();
@@ -96,21 +54,21 @@ class RequestParser {
   bool TakeOne(const Attribute& attribute) {
     switch (static_cast<AcceptAttribute>(attribute.type)) {
       case AcceptAttribute::kSocket:
-        return Keep(socket_, S32(attribute.payload));
+        return Keep(socket_, S32Of(attribute.payload));
       case AcceptAttribute::kMessageType:
-        return Keep(kind_, U32(attribute.payload));
+        return Keep(kind_, U32Of(attribute.payload));
       case AcceptAttribute::kTimeout:
-        return Keep(request_.timeout, U32(attribute.payload));
+        return Keep(request_.timeout, U32Of(attribute.payload));
       case AcceptAttribute::kAuthMode:
-        return Keep(mode_, U32(attribute.payload));
+        return Keep(mode_, U32Of(attribute.payload));
       case AcceptAttribute::kPeerIdentity:
-        return TakeIdentity(S32(attribute.payload));
+        return TakeIdentity(S32Of(attribute.payload));
       case AcceptAttribute::kCertificate:
         return TakeCertificate(attribute.payload);
       case AcceptAttribute::kPeerName:
         return Keep(name_, Name(attribute.payload));
       case AcceptAttribute::kKeyring:
-        return Keep(request_.keyring, S32(attribute.payload));
+        return Keep(request_.keyring, S32Of(attribute.payload));
       case AcceptAttribute::kHandlerClass:
         break;
     }
@@ -131,15 +89,15 @@ class RequestParser {
   bool TakeCertificate(ByteView nest) {
     std::optional<KeySerial> certificate;
     std::optional<KeySerial> private_key;
-    while (std::optional<Attribute> attribute = Next(nest)) {
+    while (std::optional<Attribute> attribute = NextAttribute(nest)) {
       switch (static_cast<CertificateAttribute>(attribute->type)) {
         case CertificateAttribute::kCertificate:
-          if (!Keep(certificate, S32(attribute->payload))) {
+          if (!Keep(certificate, S32Of(attribute->payload))) {
             return false;
           }
           break;
         case CertificateAttribute::kPrivateKey:
-          if (!Keep(private_key, S32(attribute->payload))) {
+          if (!Keep(private_key, S32Of(attribute->payload))) {
             return false;
           }
           break;

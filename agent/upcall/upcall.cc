@@ -1,10 +1,32 @@
 #include "agent/upcall/upcall.h"
 
+#include <cerrno>
 #include <utility>
 
 #include "agent/upcall/status.h"
 
 namespace ktlsd::agent {
+namespace {
+
+constexpr int kMostTries = 4;
+
+bool MayPass(const Error& refusal) {
+  switch (refusal.os_error) {
+    case EAGAIN:
+    case EINTR:
+    case ENOBUFS:  // also: the acknowledgement was lost
+    case ENOMEM:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+bool ConsumerGone(const Error& refusal) {
+  return refusal.os_error == ESRCH || refusal.os_error == ENOENT;
+}
 
 Upcall::Upcall(HandshakeKernel& kernel, Request request)
     : kernel_(&kernel),
@@ -37,8 +59,12 @@ Status Upcall::Answer(uint32_t status, std::optional<KeySerial> remote) {
   if (kernel_ == nullptr) {
     return Error{Code::kApiMisuse, "a request was answered twice"};
   }
-  Status done = std::exchange(kernel_, nullptr)
-                    ->Done(request_.socket.borrow(), status, remote);
+  HandshakeKernel& kernel = *std::exchange(kernel_, nullptr);
+  Status done = kernel.Done(request_.socket.borrow(), status, remote);
+  for (int tries = 1; tries < kMostTries && !done.ok() && MayPass(done.error());
+       ++tries) {
+    done = kernel.Done(request_.socket.borrow(), status, remote);
+  }
   request_.socket.Close();
   return done;
 }

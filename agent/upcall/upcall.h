@@ -20,6 +20,10 @@
 
 namespace ktlsd::agent {
 
+// Whether the kernel refused an answer with this because nobody waits for it
+// any more: that is no trouble.
+bool ConsumerGone(const Error& refusal);
+
 // What the kernel is told about who the peer is.
 class RemoteAuth {
  public:
@@ -50,7 +54,9 @@ class [[nodiscard]] Upcall {
   BorrowedFd socket() const { return request_.socket.borrow(); }
   Consumer consumer() const { return consumer_; }
 
-  // Tells the kernel that the session is up, and closes the socket.
+  // Tells the kernel that the session is up, and closes the socket. What may
+  // pass (no memory, no acknowledgement) is tried again at once, a few times:
+  // a second DONE means nothing to the kernel.
   // Errors: kNetlinkFailed; the kernel did not take the answer.
   Status Succeed(ktls::Offloaded proof, RemoteAuth remote) &&;
 

@@ -65,6 +65,41 @@ TEST(Upcall, RefusesASecondAnswer) {
   EXPECT_EQ(kernel.answers().size(), 1U);
 }
 
+using Loss = FakeHandshakeKernel::Loss;
+
+TEST(Upcall, RepeatsAnAnswerThatMayHaveBeenLost) {
+  for (const int os_error : {EAGAIN, EINTR, ENOBUFS, ENOMEM}) {
+    for (const Loss loss : {Loss::kMessage, Loss::kAcknowledgement}) {
+      FakeHandshakeKernel kernel;
+      kernel.FailDones(FailingCalls::First(3), os_error, loss);
+      Upcall upcall(kernel, SomeRequest());
+      EXPECT_TRUE(std::move(upcall).Fail(Code::kNotTls).ok());
+      EXPECT_EQ(kernel.done_calls(), 4U);
+      EXPECT_EQ(kernel.answers().size(), 1U);
+    }
+  }
+}
+
+TEST(Upcall, DoesNotRepeatAnAnswerForEver) {
+  FakeHandshakeKernel kernel;
+  kernel.FailDones(FailingCalls::Every(1), ENOMEM, Loss::kMessage);
+  Upcall upcall(kernel, SomeRequest());
+  const Status done = std::move(upcall).Fail(Code::kNotTls);
+  ASSERT_FALSE(done.ok());
+  EXPECT_EQ(done.error().os_error, ENOMEM);
+  EXPECT_EQ(kernel.done_calls(), 4U);
+}
+
+TEST(Upcall, DoesNotRepeatWhatWasRefusedForGood) {
+  for (const int os_error : {EBUSY, EINVAL, EPERM, ESRCH, ENOENT, 0}) {
+    FakeHandshakeKernel kernel;
+    kernel.FailDones(FailingCalls::Every(1), os_error, Loss::kMessage);
+    Upcall upcall(kernel, SomeRequest());
+    EXPECT_FALSE(std::move(upcall).Fail(Code::kNotTls).ok());
+    EXPECT_EQ(kernel.done_calls(), 1U);
+  }
+}
+
 TEST(Upcall, TellsThatTheKernelRefusedTheAnswer) {
   FakeHandshakeKernel kernel;
   kernel.RefuseDone();
