@@ -119,8 +119,11 @@ class Monitor {
     RETURN_IF_ERROR(WatchKernel());
     UseConfig();
     OpenControl();
-    supervisor_.Start(WorkersPerPool());
+    // The kernel's queue is short, and starting processes takes a while: what
+    // is taken can wait for them here.
     desk_.TakeRequests(JobDesk::Age::kOld);
+    duties_.LookedIntoTheQueue();
+    supervisor_.Start(WorkersPerPool());
     duties_.Serving();
     while (!stopping_.has_value()) {
       RETURN_IF_ERROR(Turn());

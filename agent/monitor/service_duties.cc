@@ -19,6 +19,7 @@ ServiceDuties::ServiceDuties(Notifier notifier, Heartbeat heartbeat,
     : log_(&log),
       clock_(&clock),
       started_(clock.Now()),
+      looked_(started_),
       notifier_(std::move(notifier)),
       heartbeat_(heartbeat),
       kept_(std::move(kept)) {}
@@ -63,11 +64,15 @@ void ServiceDuties::Joined(BorrowedFd ready, ReadySocket::Origin origin,
 void ServiceDuties::Serving() {
   notifier_.Keep(kReadySocketName, ready_);
   notifier_.Ready(kServing);
-  const auto took = std::chrono::duration_cast<std::chrono::microseconds>(
-      clock_->Now() - started_);
+  const auto since_start = [this](MonotonicTime time) {
+    return std::chrono::duration_cast<std::chrono::microseconds>(time -
+                                                                 started_)
+        .count();
+  };
   LogEvent event{EventKind::kReady, LogLevel::kInfo, {}};
   log_->Write(event.Add("ready_socket", OriginName(origin_))
-                  .Add("start_us", took.count()));
+                  .Add("start_us", since_start(looked_))
+                  .Add("ready_us", since_start(clock_->Now())));
 }
 
 void ServiceDuties::Reloading() { notifier_.Reloading(clock_->Now()); }

@@ -41,7 +41,9 @@ class ServiceDuties {
   void Joined(BorrowedFd ready, ReadySocket::Origin origin,
               Listeners listeners);
 
-  // The kernel's queue was looked into for the first time.
+  // For the first time: consumers wait no longer for an agent.
+  void LookedIntoTheQueue() { looked_ = clock_->Now(); }
+  // All processes were started.
   void Serving();
   void Reloading();
   void Reloaded();
@@ -62,6 +64,7 @@ class ServiceDuties {
   LogSink* log_;
   const Clock* clock_;
   MonotonicTime started_;
+  MonotonicTime looked_;
   Notifier notifier_;
   Heartbeat heartbeat_;
   KeptDescriptors kept_;

@@ -73,6 +73,8 @@ TEST_F(ServiceDutiesTest, KeepTheReadySocketAndSayReady) {
   Join(duties);
   EXPECT_TRUE(manager_.Texts().empty());  // not before the first look
   clock_.Advance(milliseconds(12));
+  duties.LookedIntoTheQueue();
+  clock_.Advance(milliseconds(8));
   duties.Serving();
   const auto messages = manager_.Messages();
   ASSERT_EQ(messages.size(), 2U);
@@ -80,7 +82,9 @@ TEST_F(ServiceDutiesTest, KeepTheReadySocketAndSayReady) {
   EXPECT_TRUE(messages[0].descriptor.valid());
   EXPECT_EQ(messages[1].text,
             "READY=1\nSTATUS=Serving the kernel's handshake requests");
-  EXPECT_EQ(log_.Count("event=ready ready_socket=new start_us=12000"), 1);
+  EXPECT_EQ(log_.Count("event=ready ready_socket=new start_us=12000 "
+                       "ready_us=20000"),
+            1);
 }
 
 TEST_F(ServiceDutiesTest, HandOutWhatWasKeptAndDropTheRest) {

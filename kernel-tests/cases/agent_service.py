@@ -27,8 +27,10 @@ def _ktlsd_only(bed) -> None:
 
 
 def _inodes(pid: int) -> set[int]:
-    place = pathlib.Path(f"/proc/{pid}/fd")
-    return {os.stat(entry).st_ino for entry in place.iterdir()}
+    """Of the sockets that a process has."""
+    links = [os.readlink(entry)
+             for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir()]
+    return {int(link[8:-1]) for link in links if link.startswith("socket:[")}
 
 
 @case("agent/watchdog", "beats for the watchdog come from the loop that serves")
@@ -112,7 +114,8 @@ def kept_another(bed):
                              "READY=1"], keeper.told()
     (kept,) = keeper.kept("ready")
     assert os.fstat(kept).st_ino in genl.listening_inodes(bed.family)
-    assert inode not in _inodes(bed.agent.pid), "the stranger is still open"
+    assert inode not in _inodes(bed.agent.pid), \
+        f"the stranger {inode} is still open: {_inodes(bed.agent.pid)}"
     bed.mount("tls")
     nfs.unmount()
 
