@@ -3,7 +3,7 @@
 import pathlib
 
 from cases import case
-from guest import load, machine, nfs, usage, wait
+from guest import load, nfs, usage, wait
 from guest.agents import Credentials
 
 _NFSD_THREADS = 16
@@ -21,8 +21,8 @@ def measure(bed):
     for at_once in bed.options["at_once"]:
         rounds.append(_round(bed, at_once))
         bed.fact("rounds", rounds)
-        machine.write_out("progress", f"{len(rounds)}\n"
-                          + load.describe(rounds[-1]) + "\n")
+        bed.progress(f"{len(rounds)} of {len(bed.options['at_once'])}: "
+                     + load.describe(rounds[-1]))
 
 
 def _round(bed, at_once: int) -> dict:
