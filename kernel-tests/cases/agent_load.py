@@ -55,7 +55,7 @@ def _kill_servers_worker(bed, count: int) -> None:
     silent = [SilentClient() for _ in range(count)]
     # nfsd may leave one or two for later.
     bed.upcalls.wait_for_accept("server", served + count * 3 // 4, 30)
-    _kill_busiest(bed, "server", errno.EIO)
+    _kill_worker(bed, "server", errno.EIO)
     _finish_mounts(gate, mounts)
     _check_untouched(bed, others)
     for client in silent:
@@ -66,7 +66,7 @@ def _kill_servers_worker(bed, count: int) -> None:
 def _kill_clients_worker(bed) -> None:
     """The kernel is told to try again, and does."""
     gate, mounts = _held_mounts(bed)
-    _kill_busiest(bed, "client", errno.ETIMEDOUT)
+    _kill_worker(bed, "client", errno.ETIMEDOUT)
     assert load.run(1, 1)["sessions"] == 1, "nfsd's worker does not serve"
     _finish_mounts(gate, mounts)
     bed.upcalls.wait_all_answered()
@@ -90,11 +90,12 @@ def _finish_mounts(gate: Gate, mounts: list[nfs.DirectMount]) -> None:
         mount.unmount()
 
 
-def _kill_busiest(bed, side: str, status: int) -> None:
-    """Kills the worker with the most handshakes; each is answered by `status`,
-    but for those whose time is over, and another worker comes."""
+def _kill_worker(bed, side: str, status: int) -> None:
+    """Kills the worker that has the handshakes of `side`; each is answered by
+    `status`, but for those whose time is over, and another worker comes."""
     hit = [u for u in bed.upcalls.upcalls(side) if not u.statuses]
-    victim = max(bed.agent.workers(), key=usage.sockets)
+    victim = min(bed.agent.workers(),
+                 key=lambda pid: abs(usage.sockets(pid) - len(hit)))
     workers = len(bed.agent.workers())
     killed_at = bed.upcalls.now()
     os.kill(victim, signal.SIGKILL)

@@ -57,10 +57,12 @@ def unmount_by_force(target: str) -> None:
     By umount2(2): umount(8) would ask the server first.
     """
     for flag in (_MNT_FORCE, _MNT_DETACH):
-        if _libc.umount2(target.encode(), flag) != 0:
-            error = ctypes.get_errno()
-            if error != errno.EBUSY:
-                raise OSError(error, os.strerror(error), target)
+        if _libc.umount2(target.encode(), flag) == 0:
+            return
+        error = ctypes.get_errno()
+        if error != errno.EBUSY:
+            break
+    raise OSError(error, os.strerror(error), target)
 
 
 def load_modules(*names: str) -> None:
