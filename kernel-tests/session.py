@@ -23,6 +23,9 @@ KERNEL_TEST = "kernel_test"
 LOCK_DOWN_TEST = "lock_down_test"
 EXAMPLES = ("serve_file", "fetch_file")
 STORM_LOAD = "storm_load"
+KTLSCTL = "ktlsctl"
+# What ktlsctl is linked with and no guest has: its name differs by Debian.
+_BESIDE = "libprometheus-cpp-core"
 
 KEPT_RUNS = 20
 _PROGRAMS = ("mount", "unshare", "setpriv", "chroot", "openssl")
@@ -104,14 +107,28 @@ def _stage(agent: pathlib.Path, session: Session) -> None:
               KERNEL_TEST: built / "ktls" / KERNEL_TEST,
               LOCK_DOWN_TEST: built / "agent/sandbox" / LOCK_DOWN_TEST,
               STORM_LOAD: built / "kernel-tests/load" / STORM_LOAD,
+              KTLSCTL: built / "tools/ktlsctl" / KTLSCTL,
               **{name: built / "tools/examples" / name for name in EXAMPLES}}
     _copy_those(others, session)
+    for library in _libraries(others[KTLSCTL]):
+        shutil.copy2(library, session.agent_dir / library.name)
 
 
 def _copy_those(places: dict[str, pathlib.Path], session: Session) -> None:
     for name, place in places.items():
         if place.is_file():
             shutil.copy2(place, session.agent_dir / name)
+
+
+def _libraries(program: pathlib.Path) -> list[pathlib.Path]:
+    """Those of a program that the guest has to be given."""
+    if not program.is_file():
+        return []
+    listed = subprocess.run(["ldd", str(program)], capture_output=True,
+                            text=True, check=True).stdout
+    paths = [line.split()[2] for line in listed.splitlines()
+             if line.strip().startswith(_BESIDE)]
+    return [pathlib.Path(path) for path in paths]
 
 
 def stage_modules(session: Session, root: pathlib.Path) -> None:

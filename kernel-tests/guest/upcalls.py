@@ -171,7 +171,7 @@ class Observer(Record):
     def __init__(self, family: genl.Family):
         super().__init__()
         self._family = family
-        self._started = time.monotonic()
+        self.started = time.monotonic()
         self._asked = itertools.count(1)
         self._seen_question = 0
         self._questions = genl.open_socket()
@@ -187,7 +187,7 @@ class Observer(Record):
 
     def now(self) -> float:
         """On the clock of `accepted_at` and `answered_at`."""
-        return time.monotonic() - self._started
+        return time.monotonic() - self.started
 
     def upcalls(self, side: str | None = None) -> list[Upcall]:
         self._catch_up()
