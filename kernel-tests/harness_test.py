@@ -196,7 +196,8 @@ class Storm(unittest.TestCase):
     def round(self, agent: str, **fields) -> dict:
         return {"agent": agent, "memory": "8G", "slots": 20, "at_once": 8,
                 "clients": 300, "sessions": 300, "wall_ms": 3000.0,
-                "agent_cpu_ms": 300.0, "p50_ms": 60.0, "p99_ms": 110.0,
+                "agent_cpu_ms": 600.0, "guest_busy_ms": 3000.0,
+                "host_cpu_ms": 1500.0, "p50_ms": 60.0, "p99_ms": 110.0,
                 **fields}
 
     def table(self, *rounds: dict) -> list[str]:
@@ -208,16 +209,21 @@ class Storm(unittest.TestCase):
         lines = self.table(
             self.round("ktlsd"), self.round("ktlsd", at_once=16),
             self.round("other", sessions=150, agent_cpu_ms=3000.0))
-        self.assertEqual(lines[4].split(), ["8G", "20", "8", "ktlsd",
-                                            "300/300", "100", "1.00", "60",
-                                            "110"])
-        self.assertIn("ktlsd to other: rate 2.0x, CPU 0.05x", lines[6])
-        self.assertEqual(len(lines), 8)
+        self.assertEqual(lines[5].split(), ["8G", "20", "8", "ktlsd",
+                                            "300/300", "100", "200", "1.00",
+                                            "60", "110"])
+        self.assertIn("ktlsd to other: rate 2.0x, agent's CPU 0.10x", lines[7])
+        self.assertEqual(len(lines), 9)
 
     def test_an_agent_without_a_session_has_no_figures(self):
         lines = self.table(self.round("ktlsd"), self.round("other", sessions=0))
-        self.assertIn("0/300", lines[5])
-        self.assertIn("nothing to compare", lines[6])
+        self.assertIn("0/300", lines[6])
+        self.assertIn("nothing to compare", lines[7])
+
+    def test_growth_between_samples(self):
+        samples = [(0.0, 1.0), (2.0, 3.0), (4.0, 11.0)]
+        self.assertEqual(storm_table.grown(samples, 1.0, 3.0), 5.0)
+        self.assertEqual(storm_table.grown(samples, -1.0, 9.0), 10.0)
 
 
 class Logs(unittest.TestCase):

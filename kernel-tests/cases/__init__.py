@@ -22,6 +22,7 @@ class Case:
     deadline_s: float
     memory: str | None      # of the guest, when the usual does not do
     modules: bool           # needs what beds/modules.py builds
+    modules_if_any: bool    # does more with it
     sanitizer: bool         # also of an agent with sanitizers
     measures: bool          # nothing to pass: for a tool, not for `run`
 
@@ -31,12 +32,13 @@ _cases: dict[str, Case] = {}
 
 def case(name: str, title: str, *, deadline_s: float = 90,
          memory: str | None = None, modules: bool = False,
-         sanitizer: bool = True, measures: bool = False):
+         modules_if_any: bool = False, sanitizer: bool = True,
+         measures: bool = False):
     """Registers a function of a Bed as the case `name`."""
     def register(function):
         assert name not in _cases, f"two cases are called {name}"
         _cases[name] = Case(name, title, function, deadline_s, memory,
-                            modules, sanitizer, measures)
+                            modules, modules_if_any, sanitizer, measures)
         return function
     return register
 

@@ -1,9 +1,11 @@
 """What kernel-tests/storm measures in one guest: one agent, several storms."""
 
+import os
 import pathlib
+import time
 
 from cases import case
-from guest import load, machine, nfs, usage, wait
+from guest import load, nfs, usage, wait
 from guest.agents import Credentials
 
 _NFSD_THREADS = 16
@@ -21,8 +23,8 @@ def measure(bed):
     for at_once in bed.options["at_once"]:
         rounds.append(_round(bed, at_once))
         bed.fact("rounds", rounds)
-        machine.write_out("progress", f"{len(rounds)}\n"
-                          + load.describe(rounds[-1]) + "\n")
+        bed.progress(f"{len(rounds)} of {len(bed.options['at_once'])}: "
+                     + load.describe(rounds[-1]))
 
 
 def _round(bed, at_once: int) -> dict:
@@ -32,10 +34,12 @@ def _round(bed, at_once: int) -> dict:
     _warm_up()
     group = usage.CpuGroup(f"agent-{at_once}")
     group.add(agent)
-    before = group.seconds()
+    before, busy, began = group.seconds(), _busy_seconds(), time.time()
     result = load.run(bed.options["clients"], at_once, deadline_s=300)
     _wait_idle(group)
-    result["agent_cpu_ms"] = (group.seconds() - before) * 1000
+    result.update(began=began, ended=time.time(),
+                  guest_busy_ms=(_busy_seconds() - busy) * 1000,
+                  agent_cpu_ms=(group.seconds() - before) * 1000)
     result["usage"] = {role: used._asdict()
                        for role, used in usage.by_role(agent).items()}
     agent.stop()
@@ -59,6 +63,14 @@ def _wait_idle(group: usage.CpuGroup) -> None:
         seen[0] = now
         return quiet
     wait.until(idle, "the agent to be idle", 60)
+
+
+def _busy_seconds() -> float:
+    """For how long the guest's CPU has not been idle."""
+    ticks = pathlib.Path("/proc/stat").read_text().split()[1:9]
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, ticks)
+    return ((user + nice + system + irq + softirq + steal)
+            / os.sysconf("SC_CLK_TCK"))
 
 
 def _slots() -> int:

@@ -216,9 +216,12 @@ class Agent:
     def kill(self) -> None:
         """Kills every process of it at once, as a power cut would."""
         self.was_killed = True
-        for pid in self.processes():
-            _kill(pid, signal.SIGKILL)
+        self.signal_all(signal.SIGKILL)
         self._end(5)
+
+    def signal_all(self, number: int) -> None:
+        for pid in self.processes():
+            _kill(pid, number)
 
     def kill_monitor(self) -> None:
         """Kills the first process alone; the others have to find out."""

@@ -3,7 +3,7 @@
 import secrets
 
 import cases
-from guest import agents, genl, nfs, upcalls, wait
+from guest import agents, genl, machine, nfs, upcalls, wait
 
 # What the log line of a success must name.
 _SESSION_WORDS = ("peer", "suite", "group", "scheme")
@@ -169,3 +169,7 @@ class Bed:
 
     def note(self, text: str) -> None:
         self.notes.append(text)
+
+    def progress(self, text: str) -> None:
+        """For who waits: it is in the file `progress` of the case's folder."""
+        machine.write_out("progress", text + "\n")

@@ -123,6 +123,19 @@ def join_group(family: Family) -> socket.socket:
     return sock
 
 
+def forge_ready(sock: socket.socket, family: Family) -> None:
+    """Says READY to all who listen, as the kernel does for each request."""
+    sock.sendto(request(family, CMD_READY, []), (0, 1 << (family.group - 1)))
+
+
+def dropped(inodes: set[int]) -> int:
+    """How many messages these netlink sockets had no room for."""
+    with open("/proc/net/netlink", encoding="ascii") as table:
+        next(table)
+        rows = [line.split() for line in table]
+    return sum(int(row[8]) for row in rows if int(row[9]) in inodes)
+
+
 def listening_inodes(family: Family) -> set[int]:
     """Inodes of the sockets that are in the agents' group."""
     bit = 1 << (family.group - 1)

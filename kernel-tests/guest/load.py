@@ -7,8 +7,10 @@ import json
 import pathlib
 import subprocess
 
-from guest import machine, wait
+from guest import agents, machine, wait
 
+_OUT_OF_TIME = ("deadline_first_byte", "deadline_progress", "deadline_total",
+                "too_busy")
 _PLACE = pathlib.Path("/run")
 
 
@@ -66,6 +68,20 @@ def run(clients: int, at_once: int, *, certificate: str | None = "client",
         deadline_s: float = 120) -> dict:
     """The whole, and its result."""
     return Load(clients, at_once, certificate=certificate).finish(deadline_s)
+
+
+def expect_served(bed, *results: dict) -> None:
+    """Every client got its session, but for those whose time was over.
+
+    On a slow machine that happens; the agent's log has it for each.
+    """
+    lost = sum(r["clients"] - r["sessions"] for r in results)
+    late = sum(record.get("code") in _OUT_OF_TIME for agent in bed.agents
+               for record in agents.handshake_records(agent.log())
+               if record.get("side") == "server")
+    if lost:
+        bed.note(f"{lost} sessions lost, {late} handshakes out of time")
+    assert lost <= late, [r["failures"] for r in results]
 
 
 def describe(result: dict) -> str:

@@ -5,6 +5,7 @@ tmpfs, and its results to /ktlsd/out.
 """
 
 import ctypes
+import errno
 import os
 import pathlib
 import subprocess
@@ -14,6 +15,7 @@ PKI = pathlib.Path("/ktlsd/pki")
 AGENT = pathlib.Path("/ktlsd/agent")
 
 _MS_BIND = 4096
+_MNT_FORCE, _MNT_DETACH = 1, 2
 _POWER_OFF = 0x4321FEDC
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -49,15 +51,32 @@ def mount(source: str, target: str, kind: str = "", data: str = "",
         raise OSError(error, f"mount {source}: {os.strerror(error)}", target)
 
 
+def unmount_by_force(target: str) -> None:
+    """What waits for the server fails; the mount goes when it is unused.
+
+    By umount2(2): umount(8) would ask the server first.
+    """
+    for flag in (_MNT_FORCE, _MNT_DETACH):
+        if _libc.umount2(target.encode(), flag) == 0:
+            return
+        error = ctypes.get_errno()
+        if error != errno.EBUSY:
+            break
+    raise OSError(error, os.strerror(error), target)
+
+
 def load_modules(*names: str) -> None:
     run("modprobe", "-a", *names)
 
 
+def built_modules() -> pathlib.Path:
+    """Where modules are that beds/modules.py has built, if it has."""
+    return AGENT / "modules" / os.uname().release
+
+
 def load_built_modules(*names: str) -> None:
-    """Loads modules that beds/modules.py has built."""
-    folder = AGENT / "modules" / os.uname().release
     for name in names:
-        run("insmod", str(folder / f"{name}.ko"))
+        run("insmod", str(built_modules() / f"{name}.ko"))
 
 
 def run(*command: str, check: bool = True, deadline_s: float = 30,

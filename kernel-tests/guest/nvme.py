@@ -24,6 +24,11 @@ _TARGET = _CONFIG / "nvmet"
 _ALL = "0x3f3f0000"
 
 
+def built() -> bool:
+    """Whether there are modules for this kernel."""
+    return machine.built_modules().is_dir()
+
+
 def load_modules() -> None:
     """With them comes the keyring .nvme."""
     machine.load_modules("configfs")

@@ -4,6 +4,7 @@ A client asks for TLS by an RPC NULL call with the flavor AUTH_TLS; the server
 agrees with the eight bytes "STARTTLS" as verifier (RFC 9289 section 4.1).
 """
 
+import selectors
 import socket
 import struct
 import threading
@@ -35,19 +36,42 @@ def _receive(sock: socket.socket, length: int) -> bytes:
     return data
 
 
+def _ask_for_tls() -> bytes:
+    return _record(struct.pack(">10I", 1, _CALL, 2, _NFS_PROGRAM, _NFS_VERSION,
+                               0, _AUTH_TLS, 0, _AUTH_NONE, 0))
+
+
+def _agree_to_tls(connection: socket.socket) -> bytes:
+    """What a server does; returns what the client asked with."""
+    call = _receive_record(connection)
+    xid = struct.unpack_from(">I", call)[0]
+    accepted, success = 0, 0
+    connection.sendall(_record(
+        struct.pack(">5I", xid, _REPLY, accepted, _AUTH_NONE, 8)
+        + b"STARTTLS" + struct.pack(">I", success)))
+    return call
+
+
 class SilentClient:
     """Asks nfsd for TLS, then never sends its ClientHello."""
 
     def __init__(self):
         self._socket = socket.create_connection(("127.0.0.1", nfs.PORT), 10)
-        call = struct.pack(">10I", 1, _CALL, 2, _NFS_PROGRAM, _NFS_VERSION, 0,
-                           _AUTH_TLS, 0, _AUTH_NONE, 0)
-        self._socket.sendall(_record(call))
+        self._socket.sendall(_ask_for_tls())
         assert b"STARTTLS" in _receive_record(self._socket), \
             "nfsd does not offer TLS"
 
     def send(self, data: bytes) -> None:
         self._socket.sendall(data)
+
+    def wait_closed(self, deadline_s: float = 60) -> None:
+        """Until nfsd has hung up; an alert may come before."""
+        self._socket.settimeout(deadline_s)
+        try:
+            while self._socket.recv(4096):
+                pass
+        except ConnectionResetError:
+            pass
 
     def close(self) -> None:
         self._socket.close()
@@ -88,12 +112,7 @@ class StallingServer:
                              daemon=True).start()
 
     def _stall(self, connection: socket.socket) -> None:
-        call = _receive_record(connection)
-        xid = struct.unpack_from(">I", call)[0]
-        accepted, success = 0, 0
-        connection.sendall(_record(
-            struct.pack(">5I", xid, _REPLY, accepted, _AUTH_NONE, 8)
-            + b"STARTTLS" + struct.pack(">I", success)))
+        _agree_to_tls(connection)
         connection.recv(1)
         self._got_hello.set()
 
@@ -102,6 +121,108 @@ class StallingServer:
         threading.Thread(target=_pump, args=(server, connection),
                          daemon=True).start()
         _pump(connection, server)
+
+
+class Gate:
+    """Between NFS clients and nfsd: agrees to TLS, and holds what is said then
+    until it is opened.
+
+    Each client has a port of its own: with one, the kernel would use the
+    connection of the first for all.
+    """
+
+    _next_port = 2100
+
+    def __init__(self, clients: int = 1):
+        self.ports = range(Gate._next_port, Gate._next_port + clients)
+        Gate._next_port += clients
+        self._open = threading.Event()
+        self._lock = threading.Lock()
+        self._held = 0
+        self._connections: list[socket.socket] = []
+        for port in self.ports:
+            listener = socket.create_server(("127.0.0.1", port))
+            threading.Thread(target=self._accept, args=(listener,),
+                             daemon=True).start()
+
+    def held(self) -> int:
+        """How many clients have sent a ClientHello to the closed gate."""
+        with self._lock:
+            return self._held
+
+    def open(self) -> None:
+        self._open.set()
+
+    def close(self) -> None:
+        self._open.clear()
+
+    def cut(self) -> None:
+        """Ends every connection; the clients connect anew."""
+        with self._lock:
+            connections, self._connections = self._connections, []
+        for connection in connections:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # it has ended by itself
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            connection, _ = listener.accept()
+            threading.Thread(target=self._serve, args=(connection,),
+                             daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            call = _agree_to_tls(connection)
+            if not self._open.is_set():
+                if not connection.recv(1, socket.MSG_PEEK):
+                    return
+                with self._lock:
+                    self._held += 1
+                self._open.wait()
+            server = socket.create_connection(("127.0.0.1", nfs.PORT))
+            server.sendall(_record(call))
+            _receive_record(server)
+        except OSError:
+            connection.close()
+            return
+        with self._lock:
+            self._connections += [connection, server]
+        threading.Thread(target=_pump, args=(server, connection),
+                         daemon=True).start()
+        _pump(connection, server)
+
+
+class HalfOpenClients:
+    """Very many SilentClients at once; who is turned away stays away."""
+
+    def __init__(self, count: int):
+        self.asked = 0
+        self._selector = selectors.DefaultSelector()
+        self._sockets = [self._connect() for _ in range(count)]
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def close(self) -> None:
+        for sock in self._sockets:
+            sock.close()
+
+    def _connect(self) -> socket.socket:
+        sock = socket.socket()
+        sock.setblocking(False)
+        sock.connect_ex(("127.0.0.1", nfs.PORT))
+        self._selector.register(sock, selectors.EVENT_WRITE)
+        return sock
+
+    def _run(self) -> None:
+        while self._selector.get_map():
+            for key, _ in self._selector.select():
+                self._selector.unregister(key.fileobj)
+                try:
+                    key.fileobj.send(_ask_for_tls())
+                    self.asked += 1
+                except OSError:
+                    key.fileobj.close()
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:

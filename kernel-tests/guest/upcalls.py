@@ -185,6 +185,10 @@ class Observer(Record):
         self._socket.bind(("nlmon0", 0))
         threading.Thread(target=self._watch, daemon=True).start()
 
+    def now(self) -> float:
+        """On the clock of `accepted_at` and `answered_at`."""
+        return time.monotonic() - self.started
+
     def upcalls(self, side: str | None = None) -> list[Upcall]:
         self._catch_up()
         return super().upcalls(side)
@@ -229,7 +233,7 @@ class Observer(Record):
             # The protocol of an nlmon frame is the netlink family.
             if address[1] != genl.NETLINK_GENERIC:
                 continue
-            now = time.monotonic() - self.started
+            now = self.now()
             for message in genl.parse_messages(data):
                 if message.kind == self._family.number:
                     self.note(message, now)
@@ -259,5 +263,9 @@ def _s32(value: bytes) -> int:
 
 
 def explain(statuses: list[int]) -> str:
-    return ", ".join("0" if s == 0 else f"{s} ({os.strerror(s)})"
-                     for s in statuses) or "none"
+    """Each status in words; how often it comes in a row, where it does."""
+    rows = [(s, len(list(same))) for s, same in itertools.groupby(statuses)]
+    return ", ".join(
+        ("0" if s == 0 else f"{s} ({os.strerror(s)})")
+        + (f" {count} times" if count > 1 else "")
+        for s, count in rows) or "none"

@@ -61,6 +61,15 @@ def by_role(agent: agents.Agent) -> dict[str, Usage]:
     return found
 
 
+def compare(before: dict[str, Usage], now: dict[str, Usage]) -> str:
+    nothing = Usage(0, 0, 0)
+    pairs = [(role, before.get(role, nothing), now.get(role, nothing))
+             for role in sorted(before.keys() | now.keys())]
+    return ", ".join(
+        f"{role} {a.descriptors}, {b.descriptors} descriptors, "
+        f"{a.anonymous_kib}, {b.anonymous_kib} KiB" for role, a, b in pairs)
+
+
 def sockets(pid: int) -> int:
     """How many sockets a process has open."""
     return len(agents.socket_inodes(pid))
