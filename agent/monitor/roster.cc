@@ -10,7 +10,8 @@ constexpr std::size_t kMaxEnded = 1024;
 }  // namespace
 
 void Roster::Add(WorkerId id, Pool pool, Link link) {
-  workers_.emplace(id, Worker{id, pool, std::move(link), {}, {}, 0, {}, {}});
+  workers_.emplace(id,
+                   Worker{id, pool, std::move(link), {}, {}, 0, false, {}, {}});
 }
 
 std::set<JobId> Roster::Remove(WorkerId id) {

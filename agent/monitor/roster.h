@@ -28,9 +28,10 @@ enum class Pool : uint8_t { kServer, kClient, kPsk };
 class Roster {
  public:
   // What one worker may hold at once.
-  static constexpr std::size_t kMaxJobsPerWorker = 512;
-  // After so many jobs a worker is replaced, as soon as it has none; until
-  // then it takes more only when nobody else can, and at most as many again.
+  static constexpr std::size_t kMaxJobsPerWorker = 2048;
+  // After so many jobs, or when it has aged, a worker is replaced as soon as it
+  // has none; until then it takes more only when nobody else can, and at most
+  // as many again.
   static constexpr std::size_t kJobsPerLife = 20'000;
 
   struct Worker {
@@ -41,10 +42,14 @@ class Roster {
     // Ended by the monitor; a report may still be under way. The newest ones.
     std::deque<JobId> ended;
     std::size_t taken = 0;
+    bool aged = false;  // it was started long ago
     MonotonicTime last_report{};
     std::optional<LoopChosen> loop{};  // once it has said so
 
-    bool retiring() const { return taken >= kJobsPerLife; }
+    // One without any job yet holds nothing of anybody.
+    bool retiring() const {
+      return taken >= kJobsPerLife || (aged && taken > 0);
+    }
     bool has_room() const {
       return running.size() < kMaxJobsPerWorker && taken < 2 * kJobsPerLife;
     }

@@ -17,6 +17,8 @@ constexpr milliseconds kFirstPause{100};
 constexpr milliseconds kLongestPause{5000};
 // A process that lived so long did not die of its start.
 constexpr milliseconds kSoundLife{10'000};
+// What took a worker over is gone with it then, and does not hold what comes.
+constexpr std::chrono::hours kLongestLife{1};
 
 }  // namespace
 
@@ -218,6 +220,10 @@ void Supervisor::OnTime() {
     }
   }
   for (const auto& seat : seats_) {
+    if (seat->role == ProcessRole::kWorker && !seat->lost &&
+        clock_.Now() - seat->started >= kLongestLife) {
+      switchboard_.Age(seat->worker);
+    }
     if (!closed_ && seat->pid == 0 && seat->start_at <= clock_.Now()) {
       Fill(*seat);
     }
