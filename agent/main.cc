@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,13 +29,12 @@
 #include "agent/service/role_start.h"
 #include "agent/socket_ops_source.h"
 #include "agent/verifier/verifier_main.h"
+#include "agent/version.h"
 #include "agent/worker/worker_main.h"
 #include "base/owned_fd.h"
 
 namespace ktlsd::agent {
 namespace {
-
-constexpr char kVersion[] = "0.1.0";
 
 constexpr char kUsage[] =
     "usage: ktlsd [options]\n"
@@ -107,6 +107,8 @@ Status BecomeRole(const std::string& role) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::prctl(PR_SET_NAME, ("ktlsd-" + role).c_str());
   ::setpriority(PRIO_PROCESS, 0, 0);
+  // When memory is short the monitor may be spared: it can replace a role.
+  std::ofstream("/proc/self/oom_score_adj") << 0;
   return LeaveKeyrings();
 }
 
@@ -115,9 +117,11 @@ struct RoleEntry {
   int (*run)(OwnedFd monitor_link, const LockDownCall& lock_down);
 };
 
-constexpr std::array kRoles = {RoleEntry{ProcessRole::kKeeper, RunKeeper},
-                               RoleEntry{ProcessRole::kVerifier, RunVerifier},
-                               RoleEntry{ProcessRole::kWorker, RunWorker}};
+constexpr std::array kRoles = {
+    RoleEntry{ProcessRole::kKeeper, RunKeeper},
+    RoleEntry{ProcessRole::kTokenKeeper, RunTokenKeeper},
+    RoleEntry{ProcessRole::kVerifier, RunVerifier},
+    RoleEntry{ProcessRole::kWorker, RunWorker}};
 
 int RunRole(const std::string& role, const RoleUser& user) {
   OwnedFd link(kLinkDescriptor);

@@ -65,6 +65,8 @@ class Link {
   ~Link();
 
   BorrowedFd socket() const { return socket_.borrow(); }
+  // How much memory what was sent here and not yet received takes, in bytes.
+  std::size_t unread() const;
 
   // Sends `message` and `payload` as one packet; fills in the header. Never
   // blocks.

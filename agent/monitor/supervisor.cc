@@ -15,6 +15,10 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kFirstPause{100};
 constexpr milliseconds kLongestPause{5000};
+bool IsKeeper(ProcessRole role) {
+  return role == ProcessRole::kKeeper || role == ProcessRole::kTokenKeeper;
+}
+
 // A process that lived so long did not die of its start.
 constexpr milliseconds kSoundLife{10'000};
 // What took a worker over is gone with it then, and does not hold what comes.
@@ -48,6 +52,9 @@ void Supervisor::Start(unsigned workers_per_pool) {
 
 void Supervisor::Fill(Seat& seat) {
   const MonotonicTime now = clock_.Now();
+  if (IsKeeper(seat.role)) {
+    seat.role = switchboard_.keeper_role();
+  }
   Result<Spawned> spawned = Spawn(seat.role, cell_);
   const Status occupied = spawned.ok()
                               ? Occupy(seat, std::move(spawned).value())
@@ -83,6 +90,7 @@ Status Supervisor::Occupy(Seat& seat, Spawned spawned) {
 void Supervisor::Connect(Seat& seat, Link link) {
   switch (seat.role) {
     case ProcessRole::kKeeper:
+    case ProcessRole::kTokenKeeper:
       return switchboard_.AddKeeper(std::move(link));
     case ProcessRole::kVerifier:
       return switchboard_.AddVerifier(std::move(link));
@@ -95,6 +103,7 @@ void Supervisor::Connect(Seat& seat, Link link) {
 Status Supervisor::Read(const Seat& seat) {
   switch (seat.role) {
     case ProcessRole::kKeeper:
+    case ProcessRole::kTokenKeeper:
       return switchboard_.ReadKeeper();
     case ProcessRole::kVerifier:
       return switchboard_.ReadVerifier();
@@ -147,6 +156,7 @@ void Supervisor::Lose(Seat& seat, Code code, const std::string& reason) {
   finished_.push_back(std::move(seat.link_watch));
   switch (seat.role) {
     case ProcessRole::kKeeper:
+    case ProcessRole::kTokenKeeper:
       return switchboard_.LoseKeeper();
     case ProcessRole::kVerifier:
       return switchboard_.LoseVerifier();
@@ -219,6 +229,7 @@ void Supervisor::OnTime() {
       Dismiss(*seat, Code::kWorkerDied, dismissal.reason);
     }
   }
+  ReplaceOutdatedKeeper();
   for (const auto& seat : seats_) {
     if (seat->role == ProcessRole::kWorker && !seat->lost &&
         clock_.Now() - seat->started >= kLongestLife) {
@@ -226,6 +237,20 @@ void Supervisor::OnTime() {
     }
     if (!closed_ && seat->pid == 0 && seat->start_at <= clock_.Now()) {
       Fill(*seat);
+    }
+  }
+}
+
+// Other keys in tokens are configured than it opened, which it can do only as
+// it starts.
+void Supervisor::ReplaceOutdatedKeeper() {
+  for (const auto& seat : seats_) {
+    if (IsKeeper(seat->role) && !seat->lost && switchboard_.keeper_outdated()) {
+      constexpr char kReason[] = "other keys in tokens are configured";
+      seat->retired = true;
+      LogDismissal(*seat, EventKind::kProcessReplaced, LogLevel::kInfo,
+                   kReason);
+      Dismiss(*seat, Code::kWorkerDied, kReason);
     }
   }
 }
@@ -238,6 +263,15 @@ std::optional<MonotonicTime> Supervisor::NextWake() const {
     }
   }
   return first;
+}
+
+std::vector<Supervisor::Process> Supervisor::Processes() const {
+  std::vector<Process> all;
+  for (const auto& seat : seats_) {
+    all.push_back(
+        {seat->role, seat->pool, seat->worker, seat->pid, seat->started});
+  }
+  return all;
 }
 
 void Supervisor::Close() {

@@ -65,6 +65,10 @@ Status Switchboard::ReadWorker(WorkerId id) {
     if (!received.has_value()) {
       return Ok{};
     }
+    if (worker->pulse.behind()) {
+      more_room_ = true;
+    }
+    worker->pulse.Heard();
     RETURN_IF_ERROR(std::visit(
         [&](const auto& message) {
           return Take(id, message, received->payload);
@@ -204,9 +208,8 @@ void Switchboard::OnTime() {
       dismissed_.push_back({id, std::string(read.error().what)});
     }
   }
-  for (const WorkerId id : desk_.EndOverdue()) {
-    dismissed_.push_back({id, "it does not answer"});
-  }
+  desk_.EndOverdue();
+  LookAfterTheLate();
   // Here, as its last job may have been ended without a report.
   for (const WorkerId id : roster_.Ids()) {
     const Roster::Worker& worker = *roster_.Find(id);
@@ -230,6 +233,23 @@ void Switchboard::OnTime() {
 void Switchboard::Age(WorkerId id) {
   if (Roster::Worker* worker = roster_.Find(id)) {
     worker->aged = true;
+  }
+}
+
+// Who was late gets more to do once it has read what it was told.
+void Switchboard::LookAfterTheLate() {
+  for (const WorkerId id : roster_.Ids()) {
+    Roster::Worker& worker = *roster_.Find(id);
+    const bool behind = worker.pulse.behind();
+    worker.pulse.Look(desk_.now(), behind ? worker.link.unread() : 0);
+    const auto fault = worker.pulse.Fault(desk_.now());
+    if (fault.has_value() && !std::exchange(worker.given_up, true)) {
+      dismissed_.push_back({id, std::string(*fault)});
+    }
+    more_room_ = more_room_ || (behind && !worker.pulse.behind());
+  }
+  if (std::exchange(more_room_, false)) {
+    desk_.Dispatch();
   }
 }
 

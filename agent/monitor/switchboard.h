@@ -17,6 +17,7 @@
 #include "agent/monitor/job_desk.h"
 #include "agent/monitor/resources.h"
 #include "agent/monitor/roster.h"
+#include "agent/sandbox/process_role.h"
 #include "base/result.h"
 
 namespace ktlsd::agent {
@@ -42,6 +43,10 @@ class Switchboard {
   void LoseWorker(WorkerId id, Code code, const std::string& reason);
   void LoseKeeper();
   void LoseVerifier();
+
+  // What the settings ask of the keeper: resources.h.
+  ProcessRole keeper_role() const { return resources_.keeper_role(); }
+  bool keeper_outdated() const { return resources_.keeper_outdated(); }
 
   // To be called after each event and at the desk's NextWake.
   void OnTime();
@@ -76,11 +81,13 @@ class Switchboard {
   template <typename PskRequest>
   Status Take(WorkerId id, const PskRequest& request, ByteView payload);
   void Connect(Roster::Worker& worker, LinkTo to);
+  void LookAfterTheLate();
 
   JobDesk& desk_;
   Resources& resources_;
   Roster& roster_;
   std::vector<Dismissal> dismissed_;
+  bool more_room_ = false;  // a worker that was behind is not any more
   std::optional<LoopChosen> loop_;
   bool new_loop_ = false;
   // What reading found, for whoever asks next.

@@ -31,6 +31,7 @@ constexpr Limits LimitsOf(ProcessRole role) {
   switch (role) {
     case ProcessRole::kKeeper:
       return {512 * kMebi, 512};
+    case ProcessRole::kTokenKeeper:
     case ProcessRole::kVerifier:
       return {1024 * kMebi, 512};
     case ProcessRole::kWorker:

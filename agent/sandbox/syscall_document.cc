@@ -23,12 +23,13 @@ What the libraries below us call on their way (glibc, libstdc++, libcrypto) is
 in the list too. A call that an architecture does not have is left out there.
 Builds with a sanitizer allow more, from a list of their own.
 
+`keeper-token` is the keeper where a key is in a token ([tokens.md](tokens.md)).
 A worker waits with an io_uring or with epoll
 ([design/event-loop.md](design/event-loop.md)), and may make only the calls of
 its kind.
 
-| call | only | keeper | verifier | worker, io_uring | worker, epoll | why |
-|---|---|---|---|---|---|---|
+| call | only | keeper | keeper-token | verifier | worker, io_uring | worker, epoll | why |
+|---|---|---|---|---|---|---|---|
 )";
 
 std::string Mark(const AllowedSyscall& call, SyscallList list) {
@@ -50,11 +51,13 @@ std::string Conditions(const AllowedSyscall& call) {
 std::string SyscallDocument() {
   std::string page(kHead);
   for (const AllowedSyscall& call : AllowedSyscalls()) {
-    page += fmt::format("| `{}` | {} | {} | {} | {} | {} | {} |\n", call.name,
-                        Conditions(call), Mark(call, SyscallList::kKeeper),
-                        Mark(call, SyscallList::kVerifier),
-                        Mark(call, SyscallList::kRingWorker),
-                        Mark(call, SyscallList::kEpollWorker), call.why);
+    page +=
+        fmt::format("| `{}` | {} | {} | {} | {} | {} | {} | {} |\n", call.name,
+                    Conditions(call), Mark(call, SyscallList::kKeeper),
+                    Mark(call, SyscallList::kTokenKeeper),
+                    Mark(call, SyscallList::kVerifier),
+                    Mark(call, SyscallList::kRingWorker),
+                    Mark(call, SyscallList::kEpollWorker), call.why);
   }
   return page;
 }

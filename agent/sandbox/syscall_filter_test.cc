@@ -81,6 +81,32 @@ constexpr Attempt kForNobodyButSanitizers[] = {
 #endif
 };
 
+// What modules of tokens do with their files.
+constexpr Attempt kForTokenKeepers[] = {
+    {"openat", [] { return ::syscall(SYS_openat, AT_FDCWD, "/", O_RDONLY); }},
+    {"read", [] { return ::syscall(SYS_read, 0, nullptr, 0); }},
+    {"write", [] { return ::syscall(SYS_write, -1, nullptr, 0); }},
+    {"fcntl", [] { return ::syscall(SYS_fcntl, 0, F_GETFL, 0); }},
+    {"recvfrom",
+     [] {
+       return ::syscall(SYS_recvfrom, -1, nullptr, 0, 0, nullptr, nullptr);
+     }},
+};
+
+constexpr Attempt kNotForTokenKeepers[] = {
+    {"openat for writing",
+     [] { return ::syscall(SYS_openat, AT_FDCWD, "/", O_WRONLY); }},
+    {"openat for both",
+     [] { return ::syscall(SYS_openat, AT_FDCWD, "/", O_RDWR); }},
+    {"a new file",
+     [] { return ::syscall(SYS_openat, AT_FDCWD, "/x", O_CREAT, 0600); }},
+    {"fcntl F_SETFL", [] { return ::syscall(SYS_fcntl, 0, F_SETFL, 0); }},
+    {"fcntl F_DUPFD", [] { return ::syscall(SYS_fcntl, 0, F_DUPFD, 0); }},
+    {"ioctl", [] { return ::syscall(SYS_ioctl, 0, 0x5401, 0); }},
+    {"prctl", [] { return ::syscall(SYS_prctl, 1, 0, 0, 0, 0); }},
+    {"epoll_create1", [] { return ::syscall(SYS_epoll_create1, 0); }},
+};
+
 constexpr Attempt kForNobody[] = {
     {"socket", [] { return ::syscall(SYS_socket, AF_INET, SOCK_STREAM, 0); }},
     {"socketpair",
@@ -153,6 +179,14 @@ constexpr Attempt kForNobody[] = {
      [] { return ::syscall(0x40000000 | SYS_getpid); }},
 #endif
 };
+
+TEST(FilterSyscalls, LetsATokenKeeperReadFiles) {
+  Allow(ProcessRole::kTokenKeeper, kForTokenKeepers);
+  Refuse(ProcessRole::kTokenKeeper, kForNobody);
+  if (!kMayBeInspected) {
+    Refuse(ProcessRole::kTokenKeeper, kNotForTokenKeepers);
+  }
+}
 
 TEST(FilterSyscalls, KillsWhatNoRoleMayDo) {
   for (const ProcessRole role : kRoles) {

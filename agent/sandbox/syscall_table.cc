@@ -1,5 +1,6 @@
 #include "agent/sandbox/syscall_table.h"
 
+#include <fcntl.h>
 #include <linux/io_uring.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -19,8 +20,9 @@ constexpr uint8_t Only(SyscallList list) {
 constexpr uint8_t kEpollWorker = Only(SyscallList::kEpollWorker);
 constexpr uint8_t kRingWorker = Only(SyscallList::kRingWorker);
 constexpr uint8_t kWorker = kEpollWorker | kRingWorker;
+constexpr uint8_t kTokens = Only(SyscallList::kTokenKeeper);
 constexpr uint8_t kServices =
-    Only(SyscallList::kKeeper) | Only(SyscallList::kVerifier);
+    Only(SyscallList::kKeeper) | Only(SyscallList::kVerifier) | kTokens;
 constexpr uint8_t kAll = kWorker | kServices;
 
 // The kernel takes an int from the lower half of a register only.
@@ -88,6 +90,23 @@ constexpr AllowedSyscall kCalls[] = {
      "the same in older C libraries",
      {{{3, kInt, 0x1000, "AT_EMPTY_PATH"}}}},
     {"pread64", kServices, "certificates, keys, trust anchors, CRLs"},
+    // Tokens: the descriptors that were opened before, and files in the root
+    // directory of this role, for modules that read theirs anew.
+    {"read", kTokens, "answers of a token; files of a module"},
+    {"write", kTokens, "commands to a token"},
+    {"recvfrom", kTokens, "answers of a token's daemon"},
+    {"openat",
+     kTokens,
+     "files of a module, as softhsm2's",
+     {{{2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY, "for reading"}}}},
+    {"newfstatat", kTokens, "the same"},
+    {"access", kTokens, "the same"},
+    {"faccessat", kTokens, "the same"},
+    {"getdents64", kTokens, "the same"},
+    {"lseek", kTokens, "the same"},
+    {"fcntl", kTokens, "the same: flags", {{{1, kInt, F_GETFL, "F_GETFL"}}}},
+    {"fcntl", kTokens, "the same: locks", {{{1, kInt, F_SETLK, "F_SETLK"}}}},
+    {"fcntl", kTokens, "the same: locks", {{{1, kInt, F_SETLKW, "F_SETLKW"}}}},
     // Memory.
     {"brk", kAll, "memory"},
     {"mmap", kAll, "memory", {{kNeverExecutable}}},

@@ -21,7 +21,8 @@ enum class SyscallList : uint8_t {
   kKeeper,
   kVerifier,
   kEpollWorker,
-  kRingWorker
+  kRingWorker,
+  kTokenKeeper,
 };
 
 constexpr SyscallList ListOf(ProcessRole role, LoopKind loop) {
@@ -30,6 +31,8 @@ constexpr SyscallList ListOf(ProcessRole role, LoopKind loop) {
       return SyscallList::kKeeper;
     case ProcessRole::kVerifier:
       return SyscallList::kVerifier;
+    case ProcessRole::kTokenKeeper:
+      return SyscallList::kTokenKeeper;
     case ProcessRole::kWorker:
       break;
   }
