@@ -32,13 +32,14 @@ enum class Pool : uint8_t { kServer, kClient, kPsk };
 class Roster {
  public:
   // What one worker may hold at once.
-  static constexpr std::size_t kMaxJobsPerWorker = 512;
+  static constexpr std::size_t kMaxJobsPerWorker = 2048;
   // A worker of which a job was late may hold half as many as it had, not less
   // than this, and one more for each that it ends: so many at once that none
   // gets done in time help nobody.
   static constexpr std::size_t kLeastAllowance = 64;
-  // After so many jobs a worker is replaced, as soon as it has none; until
-  // then it takes more only when nobody else can, and at most as many again.
+  // After so many jobs, or when it has aged, a worker is replaced as soon as it
+  // has none; until then it takes more only when nobody else can, and at most
+  // as many again.
   static constexpr std::size_t kJobsPerLife = 20'000;
 
   struct Worker {
@@ -50,12 +51,16 @@ class Roster {
     // Ended by the monitor; a report may still be under way. The newest ones.
     std::deque<JobId> ended;
     std::size_t taken = 0;
+    bool aged = false;  // it was started long ago
     std::size_t allowance = kMaxJobsPerWorker;
     Pulse pulse{};
     bool given_up = false;             // it is about to be ended
     std::optional<LoopChosen> loop{};  // once it has said so
 
-    bool retiring() const { return taken >= kJobsPerLife; }
+    // One without any job yet holds nothing of anybody.
+    bool retiring() const {
+      return taken >= kJobsPerLife || (aged && taken > 0);
+    }
     bool has_room() const {
       return !given_up && !pulse.behind() && running.size() < allowance &&
              taken < 2 * kJobsPerLife;

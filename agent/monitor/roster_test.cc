@@ -45,6 +45,14 @@ TEST_F(RosterTest, LetsRetiringWorkersServeWhenAllRetire) {
   EXPECT_EQ(Picked(Pool::kServer), 0U);
 }
 
+TEST_F(RosterTest, RetiresWithAgeWhoHasHadAJob) {
+  Roster::Worker& worker = Add(1, Pool::kServer);
+  worker.aged = true;
+  EXPECT_FALSE(worker.retiring());
+  Roster::Begin(worker, 7);
+  EXPECT_TRUE(worker.retiring());
+}
+
 TEST_F(RosterTest, GivesNoWorkerMoreThanItCanHold) {
   Roster::Worker& worker = Add(1, Pool::kServer);
   for (JobId job = 1; job <= Roster::kMaxJobsPerWorker; ++job) {

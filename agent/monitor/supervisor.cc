@@ -21,6 +21,8 @@ bool IsKeeper(ProcessRole role) {
 
 // A process that lived so long did not die of its start.
 constexpr milliseconds kSoundLife{10'000};
+// What took a worker over is gone with it then, and does not hold what comes.
+constexpr std::chrono::hours kLongestLife{1};
 
 }  // namespace
 
@@ -256,6 +258,10 @@ void Supervisor::OnTime() {
   }
   ReplaceOutdatedKeeper();
   for (const auto& seat : seats_) {
+    if (seat->role == ProcessRole::kWorker && !seat->lost &&
+        clock_.Now() - seat->started >= kLongestLife) {
+      switchboard_.Age(seat->worker);
+    }
     if (!closed_ && seat->wanted && seat->pid == 0 &&
         seat->start_at <= clock_.Now()) {
       Fill(*seat);

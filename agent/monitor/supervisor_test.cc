@@ -145,6 +145,24 @@ TEST_F(SupervisorTest, ReplacesQuietlyWhatHadItsShare) {
   EXPECT_EQ(log_.Count("role=worker"), 3) << log_.All();
 }
 
+TEST_F(SupervisorTest, ReplacesAWorkerThatIsOldButNotOneThatHadNothingToDo) {
+  supervisor_.Start(1);
+  const std::vector<WorkerId> ids = roster_.Ids();
+  ASSERT_EQ(ids.size(), 3U);
+  roster_.Find(ids[0])->taken = 1;
+  clock_.Advance(std::chrono::minutes(59));
+  supervisor_.OnTime();
+  switchboard_.OnTime();
+  supervisor_.OnTime();
+  EXPECT_EQ(log_.Count("event=process_replaced"), 0);
+  clock_.Advance(std::chrono::minutes(1));
+  supervisor_.OnTime();
+  switchboard_.OnTime();
+  supervisor_.OnTime();
+  EXPECT_EQ(log_.Count("event=process_replaced", "served long enough"), 1);
+  EXPECT_EQ(log_.Count("event=process_replaced"), 1);
+}
+
 TEST_F(SupervisorTest, IsToldOfInTheStatus) {
   supervisor_.Start(1);
   Ask(NfsTls());  // waits: nothing is loaded yet

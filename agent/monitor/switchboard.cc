@@ -215,7 +215,11 @@ void Switchboard::OnTime() {
   for (const WorkerId id : roster_.Ids()) {
     const Roster::Worker& worker = *roster_.Find(id);
     if (worker.retiring() && worker.running.empty()) {
-      dismissed_.push_back({id, "it has had its share of jobs", Why::kRetired});
+      dismissed_.push_back({id,
+                            worker.taken >= Roster::kJobsPerLife
+                                ? "it has had its share of jobs"
+                                : "it has served long enough",
+                            Why::kRetired});
     }
   }
   for (const CredentialId credential : resources_.TakeForgotten()) {
@@ -224,6 +228,12 @@ void Switchboard::OnTime() {
     for (const WorkerId id : roster_.Ids()) {
       static_cast<void>(roster_.Find(id)->link.Send(forget));
     }
+  }
+}
+
+void Switchboard::Age(WorkerId id) {
+  if (Roster::Worker* worker = roster_.Find(id)) {
+    worker->aged = true;
   }
 }
 

@@ -51,6 +51,9 @@ class Switchboard {
   // To be called after each event and at the desk's NextWake.
   void OnTime();
 
+  // The worker was started long ago: it is to be replaced once it has no job.
+  void Age(WorkerId id);
+
   enum class Why : uint8_t { kMisbehaved, kRetired };
   struct Dismissal {
     WorkerId worker;

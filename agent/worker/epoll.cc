@@ -43,7 +43,9 @@ class Epoll final : public Readiness {
       return Error{Code::kSystemFailed, "epoll_wait", errno};
     }
     for (int i = 0; i < count; ++i) {
-      ready.push_back(events[static_cast<std::size_t>(i)].data.u64);
+      // A copy: the kernel's structure is packed.
+      const Token token = events[static_cast<std::size_t>(i)].data.u64;
+      ready.push_back(token);
     }
     return Ok{};
   }
