@@ -52,12 +52,15 @@ bool IsKnown(std::string_view group, std::string_view key) {
 }
 
 // As tlshd does, keys without a meaning are not refused; of a key that is there
-// twice the last one counts.
-std::vector<std::string> Ignored(const KeyFile& file) {
+// twice the last one counts. But a misspelt list of who may come would let
+// everybody in.
+std::vector<std::string> Ignored(KeyFile& file) {
   std::vector<std::string> ignored;
   for (const std::string& group : file.Groups()) {
     for (const std::string& key : file.Keys(group)) {
-      if (!IsKnown(group, key)) {
+      if (!IsKnown(group, key) && key.starts_with("allow.")) {
+        file.Complain(group, key, "there is no such key");
+      } else if (!IsKnown(group, key)) {
         ignored.push_back(file.Place(group, key));
       }
     }
@@ -80,13 +83,13 @@ std::variant<Config, Problem> ParseConfig(std::string_view text) {
   config.keyrings =
       file.List(kAuthenticate, "keyrings").value_or(std::vector<std::string>());
   config.psk_hash = ReadHash(file, "psk.hash");
-  config.client = ReadSide(file, kClient);
-  config.server = ReadSide(file, kServer);
+  config.client = ReadSide(file, kClient, Part::kClient);
+  config.server = ReadSide(file, kServer, Part::kServer);
   config.sections = ReadSections(file, config.client, config.server);
+  config.ignored = Ignored(file);
   if (file.problem().has_value()) {
     return *file.problem();
   }
-  config.ignored = Ignored(file);
   return config;
 }
 

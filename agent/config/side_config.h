@@ -5,10 +5,13 @@
 // Threads:   value type.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "agent/config/allowed_peers.h"
 #include "agent/config/key_file.h"
 
 namespace ktlsd::agent {
@@ -20,17 +23,26 @@ struct SideConfig {
   std::optional<std::string> crl;
   std::optional<std::string> certificate;
   std::optional<std::string> private_key;
+  // Of clients: who may come. Nothing: everybody with a valid certificate.
+  std::optional<std::vector<AllowedPeer>> allowed;
+  // Whether the peer's certificate must be one for RPC with TLS (RFC 9289
+  // section 5.2.1).
+  std::optional<bool> rpc_certificates;
 
   bool operator==(const SideConfig&) const = default;
 };
 
-// Reads the keys of `group`; malformed ones are noted in `file`.
-SideConfig ReadSide(KeyFile& file, const std::string& group);
+// Whose handshakes a group is about: clients' (of ours), or servers'.
+enum class Part : uint8_t { kClient, kServer };
+
+// Reads the keys of `group`; malformed ones, and those that the part cannot
+// have, are noted in `file`.
+SideConfig ReadSide(KeyFile& file, const std::string& group, Part part);
 // Is `key` one that ReadSide reads?
 bool IsSideKey(std::string_view key);
 
 // `own`, and what it does not set as `base` has it. A certificate and its
-// private key are one thing.
+// private key are one thing, and so are the keys `allow.`.
 SideConfig Inherit(SideConfig own, const SideConfig& base);
 
 }  // namespace ktlsd::agent

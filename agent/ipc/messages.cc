@@ -26,7 +26,7 @@ static_assert(kFixedLayout<SigningTerms, 32>);
 static_assert(kFixedLayout<OpenTokens, 16>);
 static_assert(kFixedLayout<LoadCredential, 24>);
 static_assert(kFixedLayout<VerdictTerms, 288>);
-static_assert(kFixedLayout<LoadTrust, 16>);
+static_assert(kFixedLayout<LoadTrust, 24>);
 static_assert(kFixedLayout<JobReport, 176>);
 static_assert(kFixedLayout<CredentialLoaded, 152>);
 static_assert(kFixedLayout<Signed, 16>);
@@ -119,6 +119,10 @@ bool JobReport::Check() const {
 
 bool CredentialLoaded::Check() const {
   return id != 0 && outcome.valid() && text.valid();
+}
+
+bool LoadTrust::Check() const {
+  return id != 0 && allowed <= kMaxAllowed && AreFlags({rpc_certificates});
 }
 
 bool TrustLoaded::Check() const {

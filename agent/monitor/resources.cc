@@ -7,8 +7,10 @@
 #include <span>
 #include <utility>
 
+#include "agent/ipc/identities.h"
 #include "agent/keeper/token_url.h"
 #include "agent/monitor/token_urls.h"
+#include "base/bytes.h"
 
 namespace ktlsd::agent {
 namespace {
@@ -19,6 +21,19 @@ constexpr char kServerGroup[] = "authenticate.server";
 // What a link's error means to what was to be loaded over it.
 Problem Unloadable(Code code, const std::string& file) {
   return {code, file, "the process that loads it does not answer"};
+}
+
+static_assert(kMaxAllowedPeers <= kMaxAllowed &&
+              kMaxAllowedPeersBytes <= kMaxAllowedBytes);
+
+Bytes Entries(const std::vector<AllowedPeer>& allowed) {
+  Bytes entries;
+  for (const AllowedPeer& peer : allowed) {
+    Bytes entry = {static_cast<uint8_t>(peer.by)};
+    entry.insert(entry.end(), peer.value.begin(), peer.value.end());
+    AppendIdentity(entry, entries);
+  }
+  return entries;
 }
 
 uint64_t IdOf(const Slot& slot) {
@@ -40,10 +55,25 @@ Problem FromLoader(Outcome outcome, std::string_view text) {
 
 }  // namespace
 
+// What of a SideConfig each kind is made of, and what became of it.
 struct Resources::Shared {
-  using Names = std::array<std::optional<std::string>, 2>;  // of the files
-  std::map<Names, Slot> trusts;
-  std::map<Names, Slot> credentials;
+  std::vector<std::pair<SideConfig, Slot>> trusts;
+  std::vector<std::pair<SideConfig, Slot>> credentials;
+
+  static SideConfig TrustPart(const SideConfig& config) {
+    SideConfig part;
+    part.truststore = config.truststore;
+    part.crl = config.crl;
+    part.allowed = config.allowed;
+    part.rpc_certificates = config.rpc_certificates;
+    return part;
+  }
+  static SideConfig CredentialPart(const SideConfig& config) {
+    SideConfig part;
+    part.certificate = config.certificate;
+    part.private_key = config.private_key;
+    return part;
+  }
 };
 
 std::vector<Profile> Resources::GeneralProfiles() {
@@ -173,17 +203,20 @@ void Resources::Begin(const Config& config) {
 Profile Resources::MakeProfile(Shared& shared, std::string name, Side side,
                                const SideConfig& config) {
   Profile profile{std::move(name), side, std::nullopt, {}, {}};
-  const auto [trust, new_trust] =
-      shared.trusts.try_emplace({config.truststore, config.crl});
-  if (new_trust) {
-    trust->second = LoadTrust(config);
-  }
-  const auto [credential, new_credential] =
-      shared.credentials.try_emplace({config.certificate, config.private_key});
-  if (new_credential) {
-    credential->second = LoadCredential(config);
-  }
-  profile.settings = {trust->second, credential->second};
+  const auto once = [](auto& all, const SideConfig& part, auto load) {
+    auto known = std::ranges::find(
+        all, part, [](const auto& p) -> auto& { return p.first; });
+    if (known == all.end()) {
+      known = all.emplace(known, part, load(part));
+    }
+    return known->second;
+  };
+  profile.settings.trust =
+      once(shared.trusts, Shared::TrustPart(config),
+           [this](const SideConfig& part) { return LoadTrust(part); });
+  profile.settings.credential =
+      once(shared.credentials, Shared::CredentialPart(config),
+           [this](const SideConfig& part) { return LoadCredential(part); });
   return profile;
 }
 
@@ -228,7 +261,12 @@ Slot Resources::LoadTrust(const SideConfig& config) {
   }
   agent::LoadTrust load;
   load.id = NewId(Kind::kTrust);
-  if (!verifier_.has_value() || !verifier_->Send(load, {}, borrowed).ok()) {
+  load.rpc_certificates = config.rpc_certificates.value_or(false) ? 1 : 0;
+  const std::vector<AllowedPeer> allowed =
+      config.allowed.value_or(std::vector<AllowedPeer>());
+  load.allowed = static_cast<uint16_t>(allowed.size());
+  if (!verifier_.has_value() ||
+      !verifier_->Send(load, Entries(allowed), borrowed).ok()) {
     return Unloadable(Code::kVerifierUnavailable, *store);
   }
   return Loading{load.id, *store};

@@ -278,6 +278,25 @@ TEST_F(ResourcesTest, LetsABrokenSectionRefuse) {
       << log_.All();
 }
 
+// The list is the verifier's; it makes a trust of its own.
+TEST_F(ResourcesTest, SendsTheListOfClients) {
+  Config config = GoodConfig();
+  config.server.allowed = {{handshake::AllowedBy::kDns, "a"},
+                           {handshake::AllowedBy::kSubject, "CN=b"}};
+  config.server.rpc_certificates = true;
+  resources_.Reload(config);
+  const auto client = Next<LoadTrust, ToVerifier>(*verifier_);
+  ASSERT_TRUE(client.has_value());
+  EXPECT_EQ(client->allowed, 0U);
+  EXPECT_EQ(client->rpc_certificates, 0U);
+  EXPECT_TRUE(payload_.empty());
+  const auto server = Next<LoadTrust, ToVerifier>(*verifier_);
+  ASSERT_TRUE(server.has_value());
+  EXPECT_EQ(server->allowed, 2U);
+  EXPECT_EQ(server->rpc_certificates, 1U);
+  EXPECT_EQ(payload_, (Bytes{0, 2, 1, 'a', 0, 5, 5, 'C', 'N', '=', 'b'}));
+}
+
 TEST_F(ResourcesTest, SwapsAllSettingsAtOnce) {
   resources_.Reload(WithSections());
   EXPECT_EQ(ChosenFor(NfsTls()).name, "authenticate.client");
