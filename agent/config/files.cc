@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -20,6 +21,12 @@ constexpr std::size_t kMaxText = 1U << 20;  // bytes
 
 Problem FromErrno(Code code, const std::string& path, int os_error) {
   return {code, path, std::generic_category().message(os_error)};
+}
+
+std::string Octal(mode_t mode) {
+  std::array<char, 8> text{};
+  std::snprintf(text.data(), text.size(), "%04o", mode & 07777U);
+  return text.data();
 }
 
 std::string DirectoryOf(const std::string& path) {
@@ -51,6 +58,33 @@ std::variant<OwnedFd, Problem> OpenFile(const std::string& path, Code code) {
     return Problem{code, path, "not a regular file"};
   }
   return file;
+}
+
+std::variant<OwnedFd, Problem> OpenPrivateKey(const std::string& path,
+                                              uid_t owner) {
+  std::variant<OwnedFd, Problem> opened =
+      OpenFile(path, Code::kPrivateKeyUnusable);
+  const OwnedFd* const file = std::get_if<OwnedFd>(&opened);
+  if (file == nullptr) {
+    return opened;
+  }
+  struct stat about{};
+  if (::fstat(file->raw(), &about) != 0) {
+    return FromErrno(Code::kPrivateKeyUnusable, path, errno);
+  }
+  if ((about.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    return Problem{Code::kPrivateKeyUnusable, path,
+                   "a private key that its group or others may access (mode " +
+                       Octal(about.st_mode) + "): make it 0400 or 0600"};
+  }
+  if (about.st_uid != 0 && about.st_uid != owner &&
+      about.st_uid != ::geteuid()) {
+    return Problem{Code::kPrivateKeyUnusable, path,
+                   "a private key of the user with the number " +
+                       std::to_string(about.st_uid) +
+                       ": it must be root's, or of the user of KTLSD_USER"};
+  }
+  return opened;
 }
 
 std::variant<std::string, Problem> ReadText(const std::string& path,

@@ -14,7 +14,8 @@
 #include <variant>
 #include <vector>
 
-#include "agent/config/config.h"
+#include "agent/config/problem.h"
+#include "base/error_codes.h"
 #include "base/owned_fd.h"
 
 namespace ktlsd::agent {
@@ -22,7 +23,13 @@ namespace ktlsd::agent {
 // Opens the regular file `path` for reading; `code` is the problem's.
 std::variant<OwnedFd, Problem> OpenFile(const std::string& path, Code code);
 
-// The same, and reads it: at most 1 MiB.
+// Opens the file of a private key, which nobody but its owner may access (0400
+// or 0600), and whose owner must be root, `owner` or who we are.
+// Errors: kPrivateKeyUnusable.
+std::variant<OwnedFd, Problem> OpenPrivateKey(const std::string& path,
+                                              uid_t owner);
+
+// Like OpenFile, and reads it: at most 1 MiB.
 std::variant<std::string, Problem> ReadText(const std::string& path, Code code);
 
 // The trust store of the system, where there is one.

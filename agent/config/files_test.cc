@@ -44,6 +44,43 @@ TEST(OpenFile, SaysWhichFileAndWhy) {
   EXPECT_NE(ProblemOf(OpenFile("", Code::kTrustStoreUnusable)), nullptr);
 }
 
+TEST(OpenPrivateKey, TakesWhatOnlyTheOwnerMayAccess) {
+  const std::string path = InTemp("key");
+  Write(path, "text");
+  for (const mode_t mode : {0400, 0600}) {
+    ASSERT_EQ(::chmod(path.c_str(), mode), 0);
+    EXPECT_EQ(ProblemOf(OpenPrivateKey(path, 0)), nullptr) << std::oct << mode;
+  }
+  for (const mode_t mode : {0640, 0440, 0604, 0404, 0620, 0602, 0610, 0601}) {
+    ASSERT_EQ(::chmod(path.c_str(), mode), 0);
+    const auto opened = OpenPrivateKey(path, 0);
+    ASSERT_NE(ProblemOf(opened), nullptr) << std::oct << mode;
+    EXPECT_EQ(ProblemOf(opened)->code, Code::kPrivateKeyUnusable);
+    EXPECT_EQ(ProblemOf(opened)->file, path);
+  }
+  ASSERT_EQ(::chmod(path.c_str(), 0640), 0);
+  EXPECT_EQ(ProblemOf(OpenPrivateKey(path, 0))->reason,
+            "a private key that its group or others may access (mode 0640): "
+            "make it 0400 or 0600");
+  EXPECT_NE(ProblemOf(OpenPrivateKey("/no/such/file", 0)), nullptr);
+}
+
+TEST(OpenPrivateKey, TakesAKeyOfTheUserThatIsNamed) {
+  const std::string path = InTemp("foreign_key");
+  constexpr uid_t kForeign = 54321;
+  Write(path, "text");
+  ASSERT_EQ(::chmod(path.c_str(), 0600), 0);
+  if (::chown(path.c_str(), kForeign, kForeign) != 0) {
+    GTEST_SKIP() << "only root can give a file away";
+  }
+  EXPECT_EQ(ProblemOf(OpenPrivateKey(path, kForeign)), nullptr);
+  const auto opened = OpenPrivateKey(path, kForeign + 1);
+  ASSERT_NE(ProblemOf(opened), nullptr);
+  EXPECT_EQ(ProblemOf(opened)->reason,
+            "a private key of the user with the number 54321: it must be "
+            "root's, or of the user of KTLSD_USER");
+}
+
 TEST(FileStamps, SeesEveryKindOfChange) {
   const std::string path = InTemp("stamped");
   const std::string other = InTemp("other");

@@ -25,7 +25,7 @@ static_assert(kFixedLayout<RemoveWorker, 16>);
 static_assert(kFixedLayout<SigningTerms, 32>);
 static_assert(kFixedLayout<LoadCredential, 24>);
 static_assert(kFixedLayout<VerdictTerms, 288>);
-static_assert(kFixedLayout<LoadTrust, 16>);
+static_assert(kFixedLayout<LoadTrust, 24>);
 static_assert(kFixedLayout<JobReport, 176>);
 static_assert(kFixedLayout<CredentialLoaded, 152>);
 static_assert(kFixedLayout<Signed, 16>);
@@ -120,13 +120,17 @@ bool CredentialLoaded::Check() const {
   return id != 0 && outcome.valid() && text.valid();
 }
 
+bool LoadTrust::Check() const {
+  return id != 0 && allowed <= kMaxAllowed && AreFlags({rpc_certificates});
+}
+
 bool TrustLoaded::Check() const {
   return id != 0 && outcome.valid() && text.valid();
 }
 
 bool Verdict::Check() const {
   return job != 0 && transcript_hash.valid() && outcome.valid() &&
-         subject.valid() && detail.valid();
+         AreFlags({remembered}) && subject.valid() && detail.valid();
 }
 
 bool Misbehaved::Check() const { return worker != 0 && what.valid(); }

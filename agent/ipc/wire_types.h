@@ -166,6 +166,8 @@ inline constexpr std::size_t kMaxSchemes = 8;
 inline constexpr std::size_t kMaxCertificates = 10;  // in one chain
 inline constexpr std::size_t kMaxChainBytes = 1U << 16;
 inline constexpr std::size_t kMaxSignatureBytes = 1U << 13;
+inline constexpr std::size_t kMaxAllowed = 1024;  // peers of one trust
+inline constexpr std::size_t kMaxAllowedBytes = 40U << 10;
 inline constexpr std::size_t kMaxJobPsks = 8;       // that a client offers
 inline constexpr std::size_t kMaxOfferedPsks = 32;  // that a server looks at
 // No key of the kernel has a longer description.

@@ -21,9 +21,9 @@ using KeyFile = Secret<kMaxKeyFile>;
 Result<KeyFile> ReadKeyFile(const KeyAccess& access, BorrowedFd file) {
   ASSIGN_OR_RETURN(const FileFacts facts,
                    InspectFile(file, kMaxKeyFile, Code::kPrivateKeyUnusable));
-  if ((facts.mode & S_IRWXO) != 0) {
+  if ((facts.mode & (S_IRWXG | S_IRWXO)) != 0) {
     return Error{Code::kPrivateKeyUnusable,
-                 "the private key's file is accessible to everybody"};
+                 "the private key's file is accessible to its group or others"};
   }
   KeyFile key = KeyFile::Filled(
       access, facts.size,

@@ -14,10 +14,9 @@
 
 namespace ktlsd::agent {
 
-// Two PEM files. The key's must not be accessible to others than its owner and
-// group (0400 and 0600 are usual; a group that may read it is the operator's
-// choice).
-// Errors: kCertificateUnusable, kPrivateKeyUnusable with the reason.
+// Two PEM files. The key's must not be accessible to others than its owner:
+// 0400 or 0600. Errors: kCertificateUnusable, kPrivateKeyUnusable with the
+// reason.
 Result<handshake::Credential> LoadFiles(BorrowedFd certificate, BorrowedFd key);
 
 // DER: `certificate_size` bytes of certificates, then a private key. The

@@ -21,8 +21,9 @@ using std::chrono::milliseconds;
 constexpr milliseconds kLeastTime{100};
 constexpr milliseconds kAcceptComplaintEvery{10'000};
 
-Account Because(std::string reason) {
+Account Because(std::string reason, std::string settings) {
   Account account;
+  account.settings = std::move(settings);
   account.reason = std::move(reason);
   return account;
 }
@@ -110,17 +111,18 @@ void JobDesk::Dispatch() {
 }
 
 JobDesk::Next JobDesk::Consider(Ticket& ticket) {
-  Planning planning =
-      MakePlan(ticket.upcall.request(), ticket.upcall.consumer(), ticket.facts,
-               around_.resources.side(Side::kClient),
-               around_.resources.side(Side::kServer));
+  const Profile& profile = around_.resources.Choose(
+      ticket.upcall.request(), ticket.upcall.consumer(), ticket.facts);
+  Planning planning = MakePlan(ticket.upcall.request(),
+                               ticket.upcall.consumer(), ticket.facts, profile);
   if (const Refused* refused = std::get_if<Refused>(&planning)) {
-    answers_.Fail(std::move(ticket), refused->code, Because(refused->reason));
+    answers_.Fail(std::move(ticket), refused->code,
+                  Because(refused->reason, profile.name));
     return Next::kDone;
   }
   if (TimeLeft(ticket) < kLeastTime) {
     answers_.Fail(std::move(ticket), Code::kTooBusy,
-                  Because("no time was left to begin it"));
+                  Because("no time was left to begin it", profile.name));
     return Next::kDone;
   }
   Plan* plan = std::get_if<Plan>(&planning);
@@ -300,6 +302,7 @@ Account JobDesk::AccountOf(const Running& job) {
   Account account;
   account.verdict = job.evidence.verdict;
   account.dispatched = job.dispatched;
+  account.settings = job.plan.settings;
   account.identity = job.evidence.psk.identity;
   account.key = job.evidence.psk.serial;
   return account;

@@ -77,6 +77,12 @@ void BlockSignals() {
   ::signal(SIGPIPE, SIG_IGN);
 }
 
+// Whose private keys' files may be beside root's. The default user of the roles
+// may be anybody's.
+uid_t KeyOwner(const RoleUser& user) {
+  return user == RoleUser() ? 0 : user.uid;
+}
+
 class Monitor {
  public:
   Monitor(std::string config_path, Config config, RecordingSink& log,
@@ -262,7 +268,7 @@ class Monitor {
   MonitorLoop loop_;
   const std::vector<CipherSuite> suites_;
   const Cell cell_;
-  Resources resources_{log_};
+  Resources resources_{log_, KeyOwner(cell_.user)};
   Roster roster_;
   JobDesk desk_{{kernel_, keyrings_, socket_ops_, clock_, log_, resources_,
                  roster_, suites_},
