@@ -88,7 +88,8 @@ Json Processes(const StatusReport& report) {
 Json Settings(const StatusReport& report) {
   Json list = Json::array();
   for (const StatusReport::Setting& setting : report.settings) {
-    Json one{{"side", setting.side},
+    Json one{{"group", setting.group},
+             {"side", setting.side},
              {"setting", setting.name},
              {"state", StateName(setting.state)}};
     if (!setting.file.empty()) {

@@ -89,7 +89,9 @@ Json Settings(const StatusReport& report) {
   for (const StatusReport::Setting& setting : report.settings) {
     if (setting.state != StatusReport::State::kAbsent) {
       samples.push_back(
-          Sample({{"side", setting.side}, {"setting", setting.name}},
+          Sample({{"group", setting.group},
+                  {"side", setting.side},
+                  {"setting", setting.name}},
                  setting.state == StatusReport::State::kLoaded ? 1 : 0));
     }
   }

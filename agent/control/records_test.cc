@@ -201,7 +201,7 @@ TEST_F(RecordsTest, TellsTheStatus) {
   report_.running = 3;
   report_.processes = {{"keeper", "", 10, 0, 0, std::chrono::seconds(7)},
                        {"worker", "psk", 11, 4, 9, std::chrono::seconds(8)}};
-  report_.settings = {{"client", "trust", StatusReport::State::kUnusable,
+  report_.settings = {{"g", "client", "trust", StatusReport::State::kUnusable,
                        "/ca.pem", "No such file or directory"}};
   const Json status =
       Json::parse(AnswerControl(ControlQuestion::kStatus, records(), report_));
@@ -226,9 +226,9 @@ TEST_F(RecordsTest, MeasuresTheMoment) {
                        {"worker", "psk", 12, 0, 0, {}},
                        {"worker", "psk", 0, 0, 0, {}}};
   report_.settings = {
-      {"client", "trust", StatusReport::State::kLoaded, "", ""},
-      {"server", "trust", StatusReport::State::kUnusable, "", ""},
-      {"server", "credential", StatusReport::State::kAbsent, "", ""}};
+      {"g", "client", "trust", StatusReport::State::kLoaded, "", ""},
+      {"peer.x", "server", "trust", StatusReport::State::kUnusable, "", ""},
+      {"peer.x", "server", "credential", StatusReport::State::kAbsent, "", ""}};
   EXPECT_EQ(Samples("ktlsd_requests_queued")[0]["value"], 2);
   EXPECT_EQ(Samples("ktlsd_handshakes_in_flight")[0]["value"], 3);
   EXPECT_EQ(Samples("ktlsd_answers_waiting")[0]["value"], 4);
@@ -239,6 +239,7 @@ TEST_F(RecordsTest, MeasuresTheMoment) {
   ASSERT_EQ(settings.size(), 2U);
   EXPECT_EQ(settings[0]["value"], 1);
   EXPECT_EQ(settings[1]["value"], 0);
+  EXPECT_EQ(settings[1]["labels"]["group"], "peer.x");
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ struct StatusReport {
   enum class State : uint8_t { kAbsent, kLoading, kLoaded, kUnusable };
   // Trust or a credential.
   struct Setting {
+    std::string group;  // of the configuration
     std::string side;
     std::string name;
     State state{};

@@ -46,9 +46,14 @@ StatusReport::Process Describe(const Supervisor::Process& process,
   return described;
 }
 
-StatusReport::Setting Describe(Side side, std::string name, const Slot& slot) {
-  StatusReport::Setting setting{
-      std::string(SideName(side)), std::move(name), {}, "", ""};
+StatusReport::Setting Describe(const Profile& profile, std::string name,
+                               const Slot& slot) {
+  StatusReport::Setting setting{profile.name,
+                                std::string(SideName(profile.side)),
+                                std::move(name),
+                                {},
+                                "",
+                                ""};
   if (std::holds_alternative<Absent>(slot)) {
     setting.state = StatusReport::State::kAbsent;
   } else if (const auto* loading = std::get_if<Loading>(&slot)) {
@@ -81,11 +86,11 @@ StatusReport StatusOf(const JobDesk& desk, const Supervisor& supervisor,
   for (const Supervisor::Process& process : supervisor.Processes()) {
     report.processes.push_back(Describe(process, roster, now));
   }
-  for (const Side side : {Side::kClient, Side::kServer}) {
-    const SideSettings& settings = resources.side(side);
-    report.settings.push_back(Describe(side, "trust", settings.trust));
+  for (const Profile& profile : resources.profiles()) {
     report.settings.push_back(
-        Describe(side, "credential", settings.credential));
+        Describe(profile, "trust", profile.settings.trust));
+    report.settings.push_back(
+        Describe(profile, "credential", profile.settings.credential));
   }
   return report;
 }

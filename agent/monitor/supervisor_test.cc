@@ -200,7 +200,8 @@ TEST_F(World, SaysInTheStatusWhatIsUnusable) {
       StatusOf(desk_, supervisor, roster_, resources_, clock_);
   ASSERT_EQ(report.settings.size(), 4U);
   const StatusReport::Setting& trust = report.settings[0];
-  EXPECT_EQ(trust.side + " " + trust.name, "client trust");
+  EXPECT_EQ(trust.group + " " + trust.name, "authenticate.client trust");
+  EXPECT_EQ(trust.side, "client");
   EXPECT_EQ(trust.state, StatusReport::State::kUnusable);
   EXPECT_EQ(trust.file, "/no/such/file");
   EXPECT_FALSE(trust.reason.empty());

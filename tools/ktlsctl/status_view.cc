@@ -76,11 +76,11 @@ std::string Processes(const Json& status) {
 }
 
 std::string Settings(const Json& status) {
-  Table table({"SIDE", "SETTING", "STATE", "FILE", "REASON"});
+  Table table({"SETTINGS", "SIDE", "WHAT", "STATE", "FILE", "REASON"});
   for (const Json& setting : status.at("settings")) {
-    table.Add({Member(setting, "side"), Member(setting, "setting"),
-               Member(setting, "state"), Member(setting, "file"),
-               Member(setting, "reason")});
+    table.Add({Member(setting, "group"), Member(setting, "side"),
+               Member(setting, "setting"), Member(setting, "state"),
+               Member(setting, "file"), Member(setting, "reason")});
   }
   return table.Text();
 }

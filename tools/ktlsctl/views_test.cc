@@ -138,12 +138,16 @@ TEST_F(ViewsTest, TheStatusIsTold) {
 }
 
 TEST_F(ViewsTest, TheStatusSaysWhatIsWrong) {
-  report_.settings = {{"client", "trust", agent::StatusReport::State::kUnusable,
-                       "/ca.pem", "No such file or directory"}};
+  report_.settings = {{"authenticate.client", "client", "trust",
+                       agent::StatusReport::State::kUnusable, "/ca.pem",
+                       "No such file or directory"}};
   LogEvent trouble{EventKind::kConfigProblem, LogLevel::kError, {}};
   sink_.Write(trouble.Add("file", "/ca.pem").Add("os_error", 2));
   const std::string text = StatusText(Status());
-  EXPECT_THAT(text, HasSubstr("client  trust    unusable  /ca.pem  No such"));
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          "authenticate.client  client  trust  unusable  /ca.pem  No such"));
   EXPECT_THAT(text, HasSubstr("config_problem  file=/ca.pem os_error=2\n"));
   EXPECT_FALSE(IsWell(Status()));
   report_.settings.front().state = agent::StatusReport::State::kAbsent;
