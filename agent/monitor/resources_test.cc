@@ -281,8 +281,8 @@ TEST_F(ResourcesTest, LetsABrokenSectionRefuse) {
 // The list is the verifier's; it makes a trust of its own.
 TEST_F(ResourcesTest, SendsTheListOfClients) {
   Config config = GoodConfig();
-  config.server.allowed = {{handshake::AllowedBy::kDns, "a"},
-                           {handshake::AllowedBy::kSubject, "CN=b"}};
+  config.server.allowed = {{AllowedBy::kDns, "a"},
+                           {AllowedBy::kSubject, "CN=b"}};
   config.server.rpc_certificates = true;
   resources_.Reload(config);
   const auto client = Next<LoadTrust, ToVerifier>(*verifier_);

@@ -20,10 +20,10 @@
 #include "agent/ipc/wire_types.h"
 #include "agent/service/loaded.h"
 #include "agent/service/role_output.h"
+#include "agent/verifier/allow_list.h"
 #include "agent/verifier/chain_memory.h"
 #include "base/clock.h"
 #include "base/result.h"
-#include "handshake/allow_list.h"
 #include "handshake/peer_proof.h"
 #include "handshake/peer_verifier.h"
 
@@ -76,7 +76,7 @@ class Verifier {
 
   struct Trust {
     handshake::TrustStore store;
-    handshake::AllowList allowed;  // empty: nobody is left out
+    AllowList allowed;  // empty: nobody is left out
     handshake::CertificateProfile profile;
   };
 
