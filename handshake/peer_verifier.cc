@@ -178,6 +178,10 @@ std::variant<VerifiedPeer, Refusal> VerifiedChain::Check(
   return VerifiedPeer{state_->subject, IssuerText(sk_X509_value(path, 0))};
 }
 
+Status VerifiedChain::CheckName(const PeerPolicy& policy) const {
+  return CheckNames(policy, sk_X509_value(state_->path.certificates.get(), 0));
+}
+
 struct TrustStore::State {
   Anchors anchors;
 };

@@ -91,6 +91,10 @@ class VerifiedChain {
   std::variant<VerifiedPeer, Refusal> Check(const PeerPolicy& policy,
                                             const PeerProof& proof) const;
 
+  // The part of it that needs no handshake.
+  // Errors: kCertificateNameMismatch.
+  Status CheckName(const PeerPolicy& policy) const;
+
  private:
   friend class TrustStore;
   struct State;

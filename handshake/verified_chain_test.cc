@@ -133,6 +133,15 @@ TEST(VerifiedChain, ChecksTheNameOfEachHandshake) {
             "no_peer_name");
 }
 
+TEST(VerifiedChain, ChecksANameWithoutAHandshake) {
+  const VerifiedChain chain = Chain(Store(), ServerProof());
+
+  EXPECT_TRUE(chain.CheckName(Server()).ok());
+  const Status other = chain.CheckName(Server("other.example"));
+  ASSERT_FALSE(other.ok());
+  EXPECT_EQ(other.error().code, Code::kCertificateNameMismatch);
+}
+
 TEST(VerifiedChain, ChecksTheSignatureOfEachHandshake) {
   const VerifiedChain chain = Chain(Store(), ServerProof());
   PeerProof proof = ServerProof();

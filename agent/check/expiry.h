@@ -18,12 +18,14 @@ inline constexpr std::chrono::days kListEndsSoon{1};
 
 enum class Expiry : uint8_t { kNotSoon, kSoon, kOver };
 
-constexpr Expiry ExpiryOf(CalendarTime end, CalendarTime now,
+// `end` is the last second.
+constexpr Expiry ExpiryOf(std::chrono::sys_seconds end, CalendarTime now,
                           std::chrono::days soon) {
-  if (end < now) {
+  const auto second = std::chrono::floor<std::chrono::seconds>(now);
+  if (end < second) {
     return Expiry::kOver;
   }
-  return end - now < soon ? Expiry::kSoon : Expiry::kNotSoon;
+  return end - second < soon ? Expiry::kSoon : Expiry::kNotSoon;
 }
 
 }  // namespace ktlsd::agent

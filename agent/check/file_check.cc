@@ -10,6 +10,7 @@
 
 #include "agent/check/own_certificate.h"
 #include "agent/check/trust_check.h"
+#include "agent/check/trust_files.h"
 #include "agent/config/files.h"
 #include "agent/config/sections.h"
 #include "agent/ipc/wire_types.h"

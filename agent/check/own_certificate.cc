@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <array>
-#include <span>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -13,7 +12,6 @@
 #include "agent/config/config.h"
 #include "agent/config/files.h"
 #include "agent/keeper/credential_loader.h"
-#include "agent/verifier/trust_loader.h"
 #include "base/owned_fd.h"
 #include "base/result.h"
 #include "handshake/credential.h"
@@ -48,19 +46,6 @@ Result<Credential> Load(const OwnFiles& files) {
     return Error{Code::kCertificateUnusable, "a file went away meanwhile"};
   }
   return LoadFiles(certificate->borrow(), key->borrow());
-}
-
-Result<TrustStore> Load(const TrustFiles& files) {
-  std::vector<OwnedFd> opened;
-  for (const auto& path : {std::optional(files.store), files.crl}) {
-    auto file = path.has_value() ? Open(*path) : std::nullopt;
-    if (file.has_value()) {
-      opened.push_back(*std::move(file));
-    } else if (path.has_value()) {
-      return Error{Code::kTrustStoreUnusable, "a file went away meanwhile"};
-    }
-  }
-  return LoadTrustStore(opened);
 }
 
 // A name by which a client may have asked for this server.
@@ -188,9 +173,9 @@ void CheckOwnCertificate(Side side, std::string_view settings,
   if (!trust.has_value()) {
     return;
   }
-  const Result<TrustStore> store = Load(*trust);
-  if (store.ok()) {
-    Judge(files, *credential, RoleOf(side), own, *store, now, report);
+  const auto store = OpenTrust(*trust);
+  if (const TrustStore* opened = std::get_if<TrustStore>(&store)) {
+    Judge(files, *credential, RoleOf(side), own, *opened, now, report);
   }
 }
 

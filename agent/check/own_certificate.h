@@ -12,7 +12,7 @@
 #include <string_view>
 
 #include "agent/check/report.h"
-#include "agent/check/trust_check.h"
+#include "agent/check/trust_files.h"
 #include "agent/ipc/wire_types.h"
 #include "base/clock.h"
 

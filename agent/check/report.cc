@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "agent/log/log_event.h"
@@ -22,16 +21,6 @@ std::string_view Word(Severity severity) {
       return "error";
   }
   return "error";
-}
-
-// As a log has it, but for the characters that only a log's quotes need
-// escaped.
-std::string Visible(std::string_view text) {
-  std::string visible;
-  for (const char c : text) {
-    visible += c == '"' || c == '\\' ? std::string(1, c) : Escaped({&c, 1});
-  }
-  return visible;
 }
 
 std::string Counted(std::size_t count, std::string_view what) {
@@ -68,6 +57,16 @@ std::size_t Report::Count(Severity severity) const {
       std::ranges::count(findings_, severity, &Finding::severity));
 }
 
+// As a log has it, but for the characters that only a log's quotes need
+// escaped.
+std::string Visible(std::string_view text) {
+  std::string visible;
+  for (const char c : text) {
+    visible += c == '"' || c == '\\' ? std::string(1, c) : Escaped({&c, 1});
+  }
+  return visible;
+}
+
 std::string Line(const Finding& finding) {
   return fmt::format("{:8} {}: {}", Word(finding.severity),
                      Visible(finding.about), Visible(finding.text));
@@ -78,7 +77,7 @@ std::string Summary(const Report& report) {
          Counted(report.Count(Severity::kWarning), "warning");
 }
 
-std::string DateText(CalendarTime time) {
+std::string DateText(std::chrono::sys_seconds time) {
   const std::chrono::year_month_day date(
       std::chrono::floor<std::chrono::days>(time));
   return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()),

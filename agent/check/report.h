@@ -4,6 +4,7 @@
 // Threads:   value types.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -11,7 +12,6 @@
 #include <vector>
 
 #include "agent/config/config.h"
-#include "base/clock.h"
 
 namespace ktlsd::agent {
 
@@ -43,13 +43,15 @@ class Report {
   std::vector<Finding> findings_;
 };
 
-// "warning  ABOUT: TEXT", without an end of line. Bytes that a terminal would
-// obey are escaped.
+// `text` without a byte that a terminal would obey.
+std::string Visible(std::string_view text);
+
+// "warning  ABOUT: TEXT", visible, without an end of line.
 std::string Line(const Finding& finding);
 // "2 errors, 1 warning".
 std::string Summary(const Report& report);
 
 // "2026-06-01", in UTC.
-std::string DateText(CalendarTime time);
+std::string DateText(std::chrono::sys_seconds time);
 
 }  // namespace ktlsd::agent

@@ -60,7 +60,7 @@ void CheckList(const std::string& path, const CrlFacts& list, CalendarTime now,
         path, fmt::format("{} is not valid before {}: its peers are refused",
                           what, DateText(list.this_update)));
   }
-  const CalendarTime end = list.next_update.value_or(CalendarTime::max());
+  const auto end = list.next_update.value_or(std::chrono::sys_seconds::max());
   switch (ExpiryOf(end, now, kListEndsSoon)) {
     case Expiry::kNotSoon:
       return;

@@ -23,13 +23,13 @@ namespace {
 
 using Names = std::unique_ptr<GENERAL_NAMES, FnDeleter<GENERAL_NAMES_free>>;
 
-std::optional<CalendarTime> TimeOf(const ASN1_TIME* time) {
+std::optional<std::chrono::sys_seconds> TimeOf(const ASN1_TIME* time) {
   std::tm parts{};
   if (time == nullptr || ASN1_TIME_to_tm(time, &parts) != 1) {
     ERR_clear_error();
     return std::nullopt;
   }
-  return std::chrono::system_clock::from_time_t(::timegm(&parts));
+  return std::chrono::sys_seconds(std::chrono::seconds(::timegm(&parts)));
 }
 
 ByteView ViewOf(const ASN1_STRING* string) {

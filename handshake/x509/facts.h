@@ -6,13 +6,13 @@
 // Threads:   pure functions.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/bytes.h"
-#include "base/clock.h"
 #include "base/result.h"
 
 namespace ktlsd::handshake {
@@ -24,8 +24,9 @@ struct CertificateFacts {
   std::string subject;  // as RFC 2253 has it
   std::string issuer;
   Bytes subject_der;  // to be compared
-  CalendarTime not_before;
-  CalendarTime not_after;
+  // In a type that goes beyond 2262: "no end" is the year 9999.
+  std::chrono::sys_seconds not_before;
+  std::chrono::sys_seconds not_after;
   // The DNS names and IP addresses of subjectAltName, the first kMaxNamesShown.
   std::vector<std::string> names;
   bool self_signed = false;  // its issuer's name is its own
@@ -34,8 +35,8 @@ struct CertificateFacts {
 struct CrlFacts {
   std::string issuer;
   Bytes issuer_der;
-  CalendarTime this_update;
-  std::optional<CalendarTime> next_update;
+  std::chrono::sys_seconds this_update;
+  std::optional<std::chrono::sys_seconds> next_update;
 };
 
 // Errors: kCertificateMalformed.

@@ -1,6 +1,10 @@
 #include "handshake/x509/facts.h"
 
 #include <gtest/gtest.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include <chrono>
 
 #include "base/error_codes.h"
 #include "handshake/testing/test_pki.h"
@@ -43,6 +47,18 @@ TEST(DescribeCertificate, ShowsSoManyNamesAndNoMore) {
   spec.dns.assign(kMaxNamesShown + 1, "name.example");
   EXPECT_EQ(FactsOf(TestCertificate::SelfSigned(spec)).names.size(),
             kMaxNamesShown);
+}
+
+// RFC 5280 section 4.1.2.5.
+TEST(DescribeCertificate, KnowsTheEndOfWhatHasNone) {
+  const TestCertificate certificate = TestCertificate::SelfSigned({});
+  X509* const x509 = certificate.x509();
+  ASSERT_EQ(ASN1_TIME_set_string(X509_getm_notAfter(x509), "99991231235959Z"),
+            1);
+  ASSERT_GT(X509_sign(x509, certificate.key(), EVP_sha256()), 0);
+  EXPECT_EQ(FactsOf(certificate).not_after,
+            std::chrono::sys_days(std::chrono::year(10000) / 1 / 1) -
+                std::chrono::seconds(1));
 }
 
 TEST(DescribeCertificate, RefusesWhatIsNone) {

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "handshake/testing/test_pki.h"
+
 namespace ktlsd::ktlsctl {
 namespace {
 
@@ -63,6 +65,33 @@ TEST_F(LocalCommandsTest, CheckRefusesQuestionsThatAreNone) {
             Exit::kMisuse);
   EXPECT_EQ(Run({"check", "-c", config.c_str(), "--peer", "a"}), Exit::kMisuse);
   EXPECT_EQ(output_, "");
+}
+
+TEST_F(LocalCommandsTest, VerifyJudgesAChain) {
+  const handshake::TestPki pki = handshake::MakeTestPki();
+  const std::string chain = Write("chain", pki.ChainPemOf(pki.server));
+  const std::string trust = Write("trust", pki.root.pem());
+  std::vector<const char*> arguments = {
+      "verify", "--chain", chain.c_str(), "--trust", trust.c_str(),   "--role",
+      "server", "--time",  "2026-06-01",  "--name",  "server.example"};
+  EXPECT_EQ(Run(arguments), Exit::kFine);
+  EXPECT_TRUE(Says("accepted: CN=Test Server")) << output_;
+  arguments.back() = "other.example";
+  EXPECT_EQ(Run(arguments), Exit::kNegative);
+  EXPECT_TRUE(Says("(certificate_name_mismatch, fault: peer)")) << output_;
+  EXPECT_TRUE(Says("  do:   mount by a name")) << output_;
+}
+
+TEST_F(LocalCommandsTest, VerifyRefusesWhatIsNoQuestion) {
+  EXPECT_EQ(Run({"verify", "--chain", "a", "--trust", "b"}), Exit::kMisuse);
+  EXPECT_EQ(Run({"verify", "--chain", "a", "--trust", "b", "--role", "x"}),
+            Exit::kMisuse);
+  EXPECT_EQ(Run({"verify", "--chain", "a", "--trust", "b", "--role", "client",
+                 "--time", "noon"}),
+            Exit::kMisuse);
+  EXPECT_EQ(Run({"verify", "--chain", "a", "--trust", "b", "--role", "server",
+                 "--name", "a b"}),
+            Exit::kMisuse);
 }
 
 }  // namespace
