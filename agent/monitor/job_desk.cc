@@ -116,7 +116,10 @@ void JobDesk::TakeFrom(Source& source, Age age) {
 }
 
 void JobDesk::Admit(Source& source, Request request, Age age) {
-  const MonotonicTime now = around_.clock.Now();
+  const MonotonicTime taken = request.taken_at.value_or(around_.clock.Now());
+  if (request.taken_at.has_value()) {
+    age = request.waited ? Age::kOld : Age::kFresh;
+  }
   const SocketFacts facts = ReadSocketFacts(request.socket.borrow());
   Upcall upcall(source.kernel, std::move(request));
   milliseconds within = AnswerWithin(upcall.request(), upcall.consumer());
@@ -125,8 +128,8 @@ void JobDesk::Admit(Source& source, Request request, Age age) {
   }
   KeyringUses::Use keyring = keyring_uses_.Begin(upcall.request().keyring);
   queue_.push_back(
-      Queued{Ticket{++last_job_, std::move(upcall), facts, now, now + within,
-                    std::move(keyring), source.netns}});
+      Queued{Ticket{++last_job_, std::move(upcall), facts, taken,
+                    taken + within, std::move(keyring), source.netns}});
 }
 
 // --- To the roles ---

@@ -31,6 +31,7 @@
 #include "agent/monitor/status_of.h"
 #include "agent/monitor/supervisor.h"
 #include "agent/monitor/switchboard.h"
+#include "agent/netlink/eager_kernel.h"
 #include "agent/netlink/listeners.h"
 #include "agent/netlink/netlink_kernel.h"
 #include "agent/netlink/policy.h"
@@ -50,7 +51,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kLookForRequestsEvery{1000};
 constexpr milliseconds kLongestEnd{5000};
 constexpr std::size_t kMostRequests = 4096;
-constexpr std::size_t kSpareDescriptors = 256;
+constexpr std::size_t kSpareDescriptors = 256 + EagerKernel::kMostTaken;
 constexpr unsigned kMostWorkers = 16;  // of one pool
 constexpr int kPriority = -10;         // ACCEPT comes first
 
@@ -100,9 +101,9 @@ class Monitor {
   using Why = ServiceDuties::Why;
 
   Monitor(std::string config_path, Config config, RecordingSink& log,
-          ktls::SocketOps& socket_ops, NetlinkKernel kernel, MonitorLoop loop,
-          std::vector<CipherSuite> suites, Withdrawal withdrawal,
-          ServiceDuties duties)
+          ktls::SocketOps& socket_ops, std::unique_ptr<EagerKernel> kernel,
+          MonitorLoop loop, std::vector<CipherSuite> suites,
+          Withdrawal withdrawal, ServiceDuties duties)
       : config_path_(std::move(config_path)),
         config_(std::move(config)),
         log_(log),
@@ -156,18 +157,18 @@ class Monitor {
 
   Status WatchKernel() {
     return Watch(loop_.OnReadable(
-        kernel_.ready_socket(), [this] { OnReady(); },
+        kernel_->ready_socket(), [this] { OnReady(); },
         MonitorLoop::Urgency::kFirst));
   }
 
   void OnReady() {
-    const unsigned overruns = kernel_.DrainReady();
+    const unsigned overruns = kernel_->DrainReady();
     if (overruns > 0) {
       LogEvent event{EventKind::kKernelTrouble, LogLevel::kWarning, {}};
       log_.Write(event.Add("reason", "READY messages were lost, ignoring")
                      .Add("overruns", overruns));
     }
-    desk_.TakeRequests(JobDesk::Age::kFresh, kernel_);
+    desk_.TakeRequests(JobDesk::Age::kFresh, *kernel_);
     look_at_ = clock_.Now() + kLookForRequestsEvery;
   }
 
@@ -274,6 +275,8 @@ class Monitor {
 
   Status Stop() {
     duties_.Stopping(stopping_.value_or(Why::kStop));
+    kernel_->StopTaking();
+    desk_.TakeRequests(JobDesk::Age::kOld);
     desk_.Close();
     supervisor_.Close();
     const MonotonicTime end = clock_.Now() + kLongestEnd;
@@ -298,7 +301,7 @@ class Monitor {
   ktls::SocketOps& socket_ops_;
   const SystemClock clock_;
   KernelKeyrings keyrings_;
-  NetlinkKernel kernel_;
+  const std::unique_ptr<EagerKernel> kernel_;
   MonitorLoop loop_;
   const std::vector<CipherSuite> suites_;
   const Cell cell_;
@@ -306,7 +309,7 @@ class Monitor {
   ServiceDuties duties_;
   Resources resources_{log_, KeyOwner(cell_.user)};
   Roster roster_;
-  JobDesk desk_{{kernel_, keyrings_, socket_ops_, clock_, log_, resources_,
+  JobDesk desk_{{*kernel_, keyrings_, socket_ops_, clock_, log_, resources_,
                  roster_, suites_},
                 MakeRoom()};
   Switchboard switchboard_{desk_, resources_, roster_};
@@ -412,6 +415,9 @@ int Complain(LogSink& log, EventKind kind, const Error& error) {
 void PrepareThisProcess(LogSink& log) {
   BlockSignals();
   ::setpriority(PRIO_PROCESS, 0, kPriority);
+  // For the thread that ACCEPTs, once there is no privilege for it.
+  constexpr rlimit kRealTime{1, 1};
+  ::setrlimit(RLIMIT_RTPRIO, &kRealTime);
   if (const Status prepared = KernelKeyrings::Prepare(); !prepared.ok()) {
     // Only requests with keys of their own will fail for it.
     Complain(log, EventKind::kKernelTrouble, prepared.error());
@@ -447,11 +453,17 @@ int RunMonitor(const std::string& config_path, LogSink& sink,
   if (!withdrawal.ok()) {
     return Complain(log, EventKind::kKernelTrouble, withdrawal.error());
   }
+  // Its thread begins with what is left of the privileges.
+  Result<std::unique_ptr<EagerKernel>> eager = EagerKernel::Start(
+      std::make_unique<NetlinkKernel>(std::move(kernel).value()));
+  if (!eager.ok()) {
+    return Complain(log, EventKind::kKernelTrouble, eager.error());
+  }
   // Whatever ends this, the destructors have answered every request by then.
   Status run = Ok{};
   try {
     Monitor monitor(config_path, std::move(std::get<Config>(config)), log,
-                    socket_ops, std::move(kernel).value(),
+                    socket_ops, std::move(eager).value(),
                     std::move(loop).value(), std::move(suites),
                     std::move(withdrawal).value(), std::move(duties));
     run = monitor.Run();

@@ -13,6 +13,7 @@
 
 #include "agent/netlink/handshake_uapi.h"
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/owned_fd.h"
 
 namespace ktlsd::agent {
@@ -37,6 +38,11 @@ struct Request {
   std::vector<KeySerial> peer_identities;
   std::optional<CertificateSerials> certificate;
   std::optional<KeySerial> keyring;
+
+  // Of one that was taken before it is asked for (eager_kernel.h): when, and
+  // whether it had waited for nobody knows how long.
+  std::optional<MonotonicTime> taken_at{};
+  bool waited = false;
 };
 
 // Reads the attributes of a reply to ACCEPT. Attributes that are not known are

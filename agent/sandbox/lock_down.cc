@@ -100,11 +100,12 @@ int Lower(__rlimit_resource resource, rlim_t value) {
 int LimitProcess(ProcessRole role) {
   const Limits limits = LimitsOf(role);
   // Shadow memory, reports and the leak check's thread need more.
-  const std::array<std::pair<__rlimit_resource, rlim_t>, 4> wanted = {
+  const std::array<std::pair<__rlimit_resource, rlim_t>, 5> wanted = {
       std::pair{RLIMIT_AS, kMayBeInspected ? kUnchanged : limits.address_space},
       {RLIMIT_NPROC, kMayBeInspected ? kUnchanged : 0},
       {RLIMIT_FSIZE, kMayBeInspected ? kUnchanged : 0},
-      {RLIMIT_NOFILE, limits.descriptors}};
+      {RLIMIT_NOFILE, limits.descriptors},
+      {RLIMIT_RTPRIO, 0}};
   for (const auto& [resource, value] : wanted) {
     if (const int error = Lower(resource, value); error != 0) {
       return error;

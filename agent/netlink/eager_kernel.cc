@@ -1,0 +1,194 @@
+#include "agent/netlink/eager_kernel.h"
+
+#include <poll.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <exception>
+#include <mutex>
+#include <system_error>
+#include <utility>
+
+#include "base/clock.h"
+
+namespace ktlsd::agent {
+namespace {
+
+using std::chrono::milliseconds;
+using Lock = std::lock_guard<InheritingMutex>;
+
+constexpr milliseconds kLongestPause{1000};
+
+void Ring(BorrowedFd bell) { ::eventfd_write(bell.raw(), 1); }
+
+void Silence(BorrowedFd bell) {
+  eventfd_t rings = 0;
+  ::eventfd_read(bell.raw(), &rings);
+}
+
+// Its work is short and bounded: it never keeps others waiting for long. Where
+// that is forbidden it is as urgent as the rest of the process.
+void BeUrgent() {
+  sched_param first{};
+  first.sched_priority = ::sched_get_priority_min(SCHED_RR);
+  ::sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &first);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<EagerKernel>> EagerKernel::Start(
+    std::unique_ptr<ReadyKernel> kernel) {
+  OwnedFd bell(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  OwnedFd poke(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!bell.valid() || !poke.valid()) {
+    return Error{Code::kNoDescriptors, "cannot make an eventfd", errno};
+  }
+  std::unique_ptr<EagerKernel> eager(
+      new EagerKernel(std::move(kernel), std::move(bell), std::move(poke)));
+  try {
+    eager->thread_ = std::thread([raw = eager.get()] { raw->Run(); });
+  } catch (const std::system_error& failed) {
+    return Error{Code::kSystemFailed, "cannot start a thread",
+                 failed.code().value()};
+  }
+  return eager;
+}
+
+EagerKernel::EagerKernel(std::unique_ptr<ReadyKernel> kernel, OwnedFd bell,
+                         OwnedFd poke)
+    : kernel_(std::move(kernel)),
+      bell_(std::move(bell)),
+      poke_(std::move(poke)) {}
+
+EagerKernel::~EagerKernel() {
+  StopTaking();
+  for (const Request& request : taken_) {
+    static_cast<void>(
+        kernel_->Done(request.socket.borrow(), ETIMEDOUT, std::nullopt));
+  }
+}
+
+void EagerKernel::StopTaking() {
+  if (thread_.joinable()) {
+    stopping_ = true;
+    Ring(poke_.borrow());
+    thread_.join();
+  }
+}
+
+Result<std::optional<Request>> EagerKernel::Accept() {
+  const Lock lock(mutex_);
+  if (!taken_.empty()) {
+    std::optional<Request> oldest = std::move(taken_.front());
+    taken_.pop_front();
+    if (std::exchange(full_, false)) {
+      Ring(poke_.borrow());
+    }
+    return oldest;
+  }
+  if (error_.has_value()) {
+    return *std::exchange(error_, std::nullopt);
+  }
+  return std::optional<Request>();
+}
+
+Status EagerKernel::Done(BorrowedFd socket, uint32_t status,
+                         std::optional<KeySerial> remote_auth) {
+  const Lock lock(kernel_mutex_);
+  return kernel_->Done(socket, status, remote_auth);
+}
+
+unsigned EagerKernel::DrainReady() {
+  Silence(bell_.borrow());
+  return overruns_.exchange(0);
+}
+
+void EagerKernel::Run() noexcept {
+  BeUrgent();
+  bool waited = true;  // what is there at the start
+  while (!stopping_) {
+    TakeAll(waited);
+    waited = Wait();
+  }
+}
+
+// `waited`: nobody knows for how long.
+void EagerKernel::TakeAll(bool waited) {
+  for (;;) {
+    {
+      const Lock lock(mutex_);
+      full_ = taken_.size() >= kMostTaken;
+      if (full_ || stopping_) {
+        return;
+      }
+    }
+    Result<std::optional<Request>> taken = TakeOne();
+    if (taken.ok() && !taken->has_value()) {
+      pause_ = milliseconds(0);
+      return;
+    }
+    {
+      const Lock lock(mutex_);
+      if (taken.ok()) {
+        Request& request = **taken;
+        request.taken_at = SystemClock().Now();
+        request.waited = waited;
+        taken_.push_back(std::move(request));
+      } else {
+        error_ = taken.error();
+      }
+    }
+    Ring(bell_.borrow());
+    if (!taken.ok()) {
+      pause_ = std::clamp(pause_ * 2, kFirstPause, kLongestPause);
+      return;
+    }
+  }
+}
+
+Result<std::optional<Request>> EagerKernel::TakeOne() {
+  try {
+    const Lock lock(kernel_mutex_);
+    return kernel_->Accept();
+  } catch (const std::exception&) {
+    return Error{Code::kNoMemory, "no memory for a request"};
+  }
+}
+
+milliseconds EagerKernel::NextPause() const {
+  return pause_ > milliseconds(0) ? pause_ : kLookEvery;
+}
+
+// Until it is worth to look again; returns whether something may have waited.
+bool EagerKernel::Wait() {
+  bool full = false;
+  {
+    const Lock lock(mutex_);
+    full = full_;
+  }
+  const bool listening = !full && pause_ == milliseconds(0);
+  std::array<pollfd, 2> polled = {
+      pollfd{poke_.raw(), POLLIN, 0},
+      pollfd{kernel_->ready_socket().raw(), POLLIN, 0}};
+  ::poll(polled.data(), listening ? 2 : 1,
+         full ? -1 : static_cast<int>(NextPause().count()));
+  Silence(poke_.borrow());
+  if (!listening || polled[1].revents == 0) {
+    return true;
+  }
+  unsigned lost = 0;
+  {
+    const Lock lock(kernel_mutex_);
+    lost = kernel_->DrainReady();
+  }
+  if (lost > 0) {
+    overruns_ += lost;
+    Ring(bell_.borrow());
+  }
+  return lost > 0;
+}
+
+}  // namespace ktlsd::agent
