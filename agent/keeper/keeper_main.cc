@@ -11,6 +11,8 @@
 #include "agent/keeper/keeper.h"
 #include "agent/keeper/token_keys.h"
 #include "agent/keeper/token_opening.h"
+#include "agent/sandbox/lock_step.h"
+#include "agent/sandbox/loop_kind.h"
 #include "agent/service/service.h"
 
 namespace ktlsd::agent {
@@ -24,7 +26,7 @@ bool HasThreads() {
 
 // What is only possible before the lock-down.
 LockResult OpenAndLock(Link& monitor, TokenKeys& tokens,
-                       const LockDownCall& lock_down) {
+                       const LockDownCall& lock_down, LoopKind loop) {
   const Status opened = ReceiveTokens(monitor, tokens);
   if (!opened.ok()) {
     return LockFailure{LockStep::kPrepare, opened.error().os_error};
@@ -32,7 +34,7 @@ LockResult OpenAndLock(Link& monitor, TokenKeys& tokens,
   if (HasThreads()) {
     return LockFailure{LockStep::kPrepare, EBUSY};
   }
-  return lock_down();
+  return lock_down(loop);
 }
 
 int Run(Link monitor, const TokenKeys& tokens) {
@@ -54,8 +56,9 @@ int RunKeeper(OwnedFd monitor_link, const LockDownCall& lock_down) {
 int RunTokenKeeper(OwnedFd monitor_link, const LockDownCall& lock_down) {
   Link monitor(std::move(monitor_link));
   TokenKeys tokens;
-  if (!StartRole(monitor,
-                 [&] { return OpenAndLock(monitor, tokens, lock_down); })) {
+  if (!StartRole(monitor, [&](LoopKind loop) {
+        return OpenAndLock(monitor, tokens, lock_down, loop);
+      })) {
     return EXIT_FAILURE;
   }
   return Run(std::move(monitor), tokens);
