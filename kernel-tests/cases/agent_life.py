@@ -15,6 +15,9 @@ _NO_AGENT = "No such process"
 # The kernel's own timers, which run from the moment the request is queued.
 _KERNEL_CLIENT_S, _KERNEL_SERVER_S = 10, 5
 
+# Handshakes at once for workers that get no CPU: all at the same time too late.
+_LATE = 8
+
 # What an agent says that ran out of time, and its other half, whose peer is
 # gone then; None is a success.
 _OUT_OF_TIME = ("deadline_total", "too_busy", "peer_closed", None)
@@ -140,6 +143,34 @@ def worker_killed(bed):
 @case("agent/worker-stopped", "a worker stops in the middle of a handshake")
 def worker_stopped(bed):
     _kill_in_handshake(bed, signal.SIGSTOP)
+
+
+@case("agent/worker-late", "workers that come too late, but come, are kept")
+def worker_late(bed):
+    if not bed.profile.answers_for_dead_workers:
+        raise Skip(f"{bed.profile.name} does not answer for a late worker")
+    nfs.serve(("tls",), threads=_LATE + 8)
+    _start_and_use(bed)
+    served = len(bed.upcalls.upcalls("server"))
+    workers = bed.agent.workers()
+    for worker in workers:
+        os.kill(worker, signal.SIGSTOP)
+    clients = [SilentClient() for _ in range(_LATE)]
+    bed.upcalls.wait_for_done("server", served + _LATE)
+    for worker in workers:
+        os.kill(worker, signal.SIGCONT)
+    late = bed.upcalls.upcalls("server")[served:]
+    waited = [u.answered_at - u.accepted_at for u in late]
+    bed.note(f"{len(late)} answered after {min(waited):.1f} to "
+             f"{max(waited):.1f} s")
+    assert max(waited) < _KERNEL_SERVER_S, "the kernel gave up first"
+    for client in clients:
+        client.close()
+    bed.expect_log("too_busy", "server")
+    bed.mount("tls")
+    bed.check_data(4096)
+    nfs.unmount()
+    assert bed.agent.workers() == workers, "a late worker was killed"
 
 
 def _start_and_use(bed) -> None:
