@@ -156,7 +156,6 @@ class Monitor {
       look_at_ = clock_.Now() + kLookForRequestsEvery;
       // Its READY was lost; it may have waited since the last look.
       desk_.TakeRequests(JobDesk::Age::kOld);
-      duties_.LookForOthers();
     }
     if (std::exchange(reload_, false) || files_.Changed()) {
       duties_.Reloading();
