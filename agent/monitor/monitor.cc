@@ -185,7 +185,6 @@ class Monitor {
       // Its READY was lost; it may have waited since the last look.
       desk_.TakeRequests(JobDesk::Age::kOld);
       netns_.Look();
-      duties_.LookForOthers();
     }
     if (std::exchange(reload_, false) || files_.Changed()) {
       duties_.Reloading();

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 namespace ktlsd::agent {
 namespace {
 
+constexpr std::chrono::seconds kLookForOthersEvery{5};
 constexpr char kServing[] = "Serving the kernel's handshake requests";
 
 }  // namespace
@@ -22,7 +24,8 @@ ServiceDuties::ServiceDuties(Notifier notifier, Heartbeat heartbeat,
       looked_(started_),
       notifier_(std::move(notifier)),
       heartbeat_(heartbeat),
-      kept_(std::move(kept)) {}
+      kept_(std::move(kept)),
+      look_at_(started_ + kLookForOthersEvery) {}
 
 ServiceDuties ServiceDuties::FromEnvironment(LogSink& log, const Clock& clock) {
   KeptDescriptors kept = KeptDescriptors::FromEnvironment();
@@ -87,6 +90,7 @@ void ServiceDuties::Stopping(Why why) {
 }
 
 void ServiceDuties::LookForOthers() {
+  look_at_ = clock_->Now() + kLookForOthersEvery;
   const std::vector<Listener> others = listeners_.Newcomers();
   if (others.empty()) {
     return;
@@ -98,7 +102,14 @@ void ServiceDuties::LookForOthers() {
                   .Add("consequence", "it takes requests from this one"));
 }
 
+std::optional<MonotonicTime> ServiceDuties::NextWake() const {
+  return std::min(look_at_, heartbeat_.Next().value_or(look_at_));
+}
+
 void ServiceDuties::OnTime(const Answers::Counts& counts) {
+  if (clock_->Now() >= look_at_) {
+    LookForOthers();
+  }
   if (heartbeat_.Due(clock_->Now())) {
     notifier_.Beat(fmt::format("{}: {} succeeded, {} failed", kServing,
                                counts.succeeded, counts.failed));

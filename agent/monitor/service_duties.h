@@ -53,12 +53,12 @@ class ServiceDuties {
   };
   void Stopping(Why why);
 
-  // Says so when somebody else joined the group since the last look.
-  void LookForOthers();
-  std::optional<MonotonicTime> NextWake() const { return heartbeat_.Next(); }
+  std::optional<MonotonicTime> NextWake() const;
+  // Beats, and says so when somebody else joined the group since the last look.
   void OnTime(const Answers::Counts& counts);
 
  private:
+  void LookForOthers();
   LogEvent Trouble(std::string_view reason) const;
 
   LogSink* log_;
@@ -71,6 +71,7 @@ class ServiceDuties {
   BorrowedFd ready_{-1};
   ReadySocket::Origin origin_ = ReadySocket::Origin::kNew;
   Listeners listeners_;
+  MonotonicTime look_at_;
 };
 
 }  // namespace ktlsd::agent

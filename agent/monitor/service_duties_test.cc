@@ -170,11 +170,14 @@ TEST_F(ServiceDutiesTest, WarnOfAnotherAgentAtTheStart) {
 TEST_F(ServiceDutiesTest, WarnOfOthersOnceAndInOneLine) {
   ServiceDuties duties = Make();
   Join(duties);
-  duties.LookForOthers();
   EXPECT_EQ(log_.Count("another agent"), 0);
   ShowInTable(20);
-  duties.LookForOthers();
-  duties.LookForOthers();
+  duties.OnTime({});
+  EXPECT_EQ(log_.Count("another agent"), 0);  // not in every turn
+  for (int i = 0; i < 2; ++i) {
+    clock_.Advance(milliseconds(5000));
+    duties.OnTime({});
+  }
   EXPECT_EQ(log_.Count("another agent"), 1);
   EXPECT_EQ(log_.Count("listeners=20"), 1);
 }
@@ -186,7 +189,7 @@ TEST_F(ServiceDutiesTest, ServeWithoutAManager) {
   }
   ServiceDuties duties = ServiceDuties::FromEnvironment(log_, clock_);
   EXPECT_FALSE(duties.TakeReadySocket().valid());
-  EXPECT_FALSE(duties.NextWake().has_value());
+  EXPECT_EQ(duties.NextWake(), clock_.Now() + milliseconds(5000));
   Join(duties);
   duties.Serving();
   EXPECT_EQ(log_.Count("event=service_trouble"), 0);
