@@ -33,6 +33,8 @@ struct Config {
   SideConfig server;  // [authenticate.server]
   std::vector<Section> sections;
   std::vector<NetnsConfig> netns;  // other network namespaces
+  // Whether the system's crypto policy narrows what is agreed on.
+  bool system_crypto_policy = false;
   // "[group] key (line 3)", without a meaning here.
   std::vector<std::string> ignored;
 

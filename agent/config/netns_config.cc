@@ -62,7 +62,8 @@ std::optional<SideConfig> ReadOwnSide(KeyFile& file, const std::string& group,
   return side;
 }
 
-NetnsConfig ReadOne(KeyFile& file, const std::string& group) {
+NetnsConfig ReadOne(KeyFile& file, const std::string& group,
+                    const SideConfig& tls) {
   CheckKeys(file, group);
   NetnsConfig config;
   config.name = group;
@@ -71,6 +72,11 @@ NetnsConfig ReadOne(KeyFile& file, const std::string& group) {
       ReadOwnSide(file, group + std::string(kOfClient), Part::kClient);
   config.server =
       ReadOwnSide(file, group + std::string(kOfServer), Part::kServer);
+  for (std::optional<SideConfig>* side : {&config.client, &config.server}) {
+    if (side->has_value()) {
+      **side = Inherit(std::move(**side), tls);
+    }
+  }
   if (!config.client.has_value() && !config.server.has_value()) {
     file.Complain(group, "neither [" + group + ".client] nor [" + group +
                              ".server] is there: it could serve nobody");
@@ -90,7 +96,7 @@ void CheckOwner(KeyFile& file, const std::string& side) {
 
 bool IsNetnsGroup(std::string_view group) { return group.starts_with("netns"); }
 
-std::vector<NetnsConfig> ReadNetns(KeyFile& file) {
+std::vector<NetnsConfig> ReadNetns(KeyFile& file, const SideConfig& tls) {
   std::vector<NetnsConfig> found;
   for (const std::string& group : file.Groups()) {
     if (!IsNetnsGroup(group)) {
@@ -104,7 +110,7 @@ std::vector<NetnsConfig> ReadNetns(KeyFile& file) {
       file.Complain(group, "too many groups of this kind");
       return {};
     } else {
-      found.push_back(ReadOne(file, group));
+      found.push_back(ReadOne(file, group, tls));
     }
   }
   return found;

@@ -37,7 +37,8 @@ struct NetnsConfig {
 bool IsNetnsGroup(std::string_view group);
 
 // In the order of the text, which is the order in which they are asked.
-// Problems are noted in `file`.
-std::vector<NetnsConfig> ReadNetns(KeyFile& file);
+// `tls` is what [tls] says, which holds there too. Problems are noted in
+// `file`.
+std::vector<NetnsConfig> ReadNetns(KeyFile& file, const SideConfig& tls);
 
 }  // namespace ktlsd::agent

@@ -183,6 +183,7 @@ inline constexpr std::size_t kNameSize = 256;     // of a server, with its end
 inline constexpr std::size_t kSubjectSize = 256;  // of a certificate
 inline constexpr std::size_t kDetailSize = 128;
 inline constexpr std::size_t kMaxSuites = 4;
+inline constexpr std::size_t kMaxGroups = 8;
 inline constexpr std::size_t kMaxSchemes = 8;
 inline constexpr std::size_t kMaxCertificates = 10;  // in one chain
 inline constexpr std::size_t kMaxChainBytes = 1U << 16;

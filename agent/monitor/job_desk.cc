@@ -156,8 +156,9 @@ JobDesk::Next JobDesk::Consider(Queued& queued, Pools& busy) {
   const Profile& profile = around_.resources.Choose(ticket.upcall.request(),
                                                     ticket.upcall.consumer(),
                                                     ticket.facts, ticket.netns);
-  Planning planning = MakePlan(ticket.upcall.request(),
-                               ticket.upcall.consumer(), ticket.facts, profile);
+  Planning planning =
+      MakePlan(ticket.upcall.request(), ticket.upcall.consumer(), ticket.facts,
+               profile, around_.suites);
   if (const Refused* refused = std::get_if<Refused>(&planning)) {
     answers_.Fail(std::move(ticket), refused->code,
                   Because(refused->reason, profile.name));
@@ -177,7 +178,6 @@ JobDesk::Next JobDesk::Consider(Queued& queued, Pools& busy) {
     busy.emplace(pool, ticket.netns);
     return Next::kWait;
   }
-  plan->suites = around_.suites;
   HandOut(std::move(ticket), std::move(*plan), *worker);
   return Next::kDone;
 }

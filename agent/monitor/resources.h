@@ -17,9 +17,11 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "agent/config/config.h"
+#include "agent/config/crypto_policy.h"
 #include "agent/config/files.h"
 #include "agent/ipc/link.h"
 #include "agent/keyring/keyrings.h"
@@ -99,8 +101,10 @@ class Resources {
   std::vector<std::string> TokenUrls() const;
   void OpenTokens();
   void Begin(const Config& config);
-  Profile MakeProfile(Shared& shared, std::string name, Side side,
-                      const SideConfig& config);
+  std::variant<CryptoPolicy, Problem> ReadPolicy(const Config& config);
+  void Choose(const SideConfig& config, Profile& profile,
+              const std::variant<CryptoPolicy, Problem>& policy);
+  void Load(Shared& shared, const SideConfig& config, SideSettings& settings);
   Profile MakeProfile(Shared& shared, const Section& section);
   Profile MakeProfile(Shared& shared, const NetnsConfig& netns, Side side);
   void DropUses(Kind kind);
