@@ -17,6 +17,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/config/config.h"
@@ -26,6 +27,7 @@
 #include "agent/log/log_event.h"
 #include "agent/monitor/settings.h"
 #include "agent/monitor/socket_facts.h"
+#include "agent/monitor/tag_files.h"
 #include "agent/netlink/request.h"
 #include "agent/sandbox/process_role.h"
 #include "agent/upcall/consumer.h"
@@ -59,6 +61,11 @@ class Resources {
   void Reload(const Config& config);
   void Handle(const CredentialLoaded& loaded);
   void Handle(const TrustLoaded& loaded);
+  void Handle(const TagsLoaded& loaded);
+  // Of session tags; read anew with each Reload.
+  void set_tags_directory(std::string path) {
+    tags_directory_ = std::move(path);
+  }
 
   // What serves this handshake now.
   const Profile& Choose(const Request& request, Consumer consumer,
@@ -96,6 +103,7 @@ class Resources {
   Slot LoadTokenCredential(const SideConfig& config, BorrowedFd chain);
   std::vector<std::string> TokenUrls() const;
   void OpenTokens();
+  void LoadTags();
   void Begin(const Config& config);
   Profile MakeProfile(Shared& shared, std::string name, Side side,
                       const SideConfig& config);
@@ -120,6 +128,8 @@ class Resources {
   std::map<uint64_t, Use> uses_;
   std::vector<CredentialId> forgotten_;
   uint64_t last_id_ = 0;
+  std::string tags_directory_ = kTagsDirectory;
+  std::vector<std::string> tag_files_;  // that the verifier was sent last
 };
 
 }  // namespace ktlsd::agent
