@@ -9,8 +9,6 @@
 namespace ktlsd::agent {
 namespace {
 
-using handshake::AllowedBy;
-
 constexpr char kSan[] = "allow.san";
 constexpr char kSubject[] = "allow.subject";
 constexpr char kFingerprint[] = "allow.fingerprint";
@@ -30,7 +28,7 @@ std::optional<AllowedPeer> OfHost(std::string_view text, bool ip) {
 }
 
 std::optional<AllowedPeer> OfText(AllowedBy by, std::string_view text) {
-  return text.empty() || text.size() > handshake::kMaxAllowedValue
+  return text.empty() || text.size() > kMaxAllowedValue
              ? std::nullopt
              : std::optional(AllowedPeer{by, std::string(text)});
 }

@@ -14,13 +14,13 @@
 #include <vector>
 
 #include "agent/config/key_file.h"
-#include "handshake/allow_list.h"
+#include "agent/ipc/wire_types.h"
 
 namespace ktlsd::agent {
 
 struct AllowedPeer {
-  handshake::AllowedBy by{};
-  std::string value;  // as handshake::AllowedBy says
+  AllowedBy by{};
+  std::string value;  // as AllowedBy says
 
   bool operator==(const AllowedPeer&) const = default;
 };

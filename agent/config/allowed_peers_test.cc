@@ -10,7 +10,7 @@
 namespace ktlsd::agent {
 namespace {
 
-using enum handshake::AllowedBy;
+using enum AllowedBy;
 
 // What `lines` below [consumer.nfsd] make, or why they are refused.
 std::variant<Config, Problem> Parse(const std::string& lines) {

@@ -79,8 +79,9 @@ SideConfig ReadOwn(KeyFile& file, const std::string& group, Consumer consumer) {
   }
   if (UsesPsks(consumer)) {
     for (const std::string& key : file.Keys(group)) {
-      if (key.starts_with("x509.") || key == "eku" || IsAllowKey(key)) {
-        file.Complain(group, key, "NVMe/TCP has pre-shared keys only");
+      if (IsSideKey(key) && key != "ciphers" && key != "groups") {
+        file.Complain(group, key,
+                      "NVMe/TCP has pre-shared keys only, and no ALPN");
       }
     }
   }

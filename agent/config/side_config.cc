@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "agent/config/tls_choices.h"
+
 namespace ktlsd::agent {
 namespace {
 
@@ -12,9 +14,11 @@ constexpr char kCertificate[] = "x509.certificate";
 constexpr char kPrivateKey[] = "x509.private_key";
 
 constexpr char kEku[] = "eku";
+constexpr char kAlpnRequired[] = "alpn.required";
 
-constexpr std::array<std::string_view, 5> kKeys = {
-    kTrustStore, kCrl, kCertificate, kPrivateKey, kEku};
+constexpr std::array<std::string_view, 8> kKeys = {
+    kTrustStore, kCrl,          kCertificate, kPrivateKey,
+    kEku,        kAlpnRequired, "ciphers",    "groups"};
 
 template <typename T>
 void InheritOne(std::optional<T>& own, const std::optional<T>& base) {
@@ -30,6 +34,15 @@ std::optional<bool> ReadEku(KeyFile& file, const std::string& group) {
     file.Complain(group, kEku, "neither any nor rpc");
   }
   return eku.has_value() ? std::optional(*eku == "rpc") : std::nullopt;
+}
+
+std::optional<bool> ReadFlag(KeyFile& file, const std::string& group,
+                             const std::string& key) {
+  const std::optional<std::string> flag = file.Text(group, key);
+  if (flag.has_value() && *flag != "true" && *flag != "false") {
+    file.Complain(group, key, "neither true nor false");
+  }
+  return flag.has_value() ? std::optional(*flag == "true") : std::nullopt;
 }
 
 // Its clients' certificates are what a server lets in, or not.
@@ -50,6 +63,9 @@ SideConfig ReadSide(KeyFile& file, const std::string& group, Part part) {
   side.certificate = file.Text(group, kCertificate);
   side.private_key = file.Text(group, kPrivateKey);
   side.rpc_certificates = ReadEku(file, group);
+  side.alpn_required = ReadFlag(file, group, kAlpnRequired);
+  side.suites = ReadSuites(file, group);
+  side.groups = ReadGroups(file, group);
   if (part == Part::kClient) {
     RefuseAllowKeys(file, group);
   } else {
@@ -67,6 +83,9 @@ SideConfig Inherit(SideConfig own, const SideConfig& base) {
   InheritOne(own.crl, base.crl);
   InheritOne(own.allowed, base.allowed);
   InheritOne(own.rpc_certificates, base.rpc_certificates);
+  InheritOne(own.alpn_required, base.alpn_required);
+  InheritOne(own.suites, base.suites);
+  InheritOne(own.groups, base.groups);
   if (!own.certificate.has_value() && !own.private_key.has_value()) {
     own.certificate = base.certificate;
     own.private_key = base.private_key;

@@ -13,6 +13,8 @@
 
 #include "agent/config/allowed_peers.h"
 #include "agent/config/key_file.h"
+#include "base/session_keys.h"
+#include "handshake/wire.h"
 
 namespace ktlsd::agent {
 
@@ -28,6 +30,12 @@ struct SideConfig {
   // Whether the peer's certificate must be one for RPC with TLS (RFC 9289
   // section 5.2.1).
   std::optional<bool> rpc_certificates;
+  // Whether NFS's peer must speak ALPN (RFC 9289 section 4.2).
+  std::optional<bool> alpn_required;
+  // Best first, and nothing else; the running kernel and libcrypto may lack
+  // some of them.
+  std::optional<std::vector<CipherSuite>> suites;
+  std::optional<std::vector<handshake::NamedGroup>> groups;
 
   bool operator==(const SideConfig&) const = default;
 };

@@ -303,6 +303,14 @@ Job SomePskJob(Side side) {
   return job;
 }
 
+TEST(JobMessage, RequiresNoProtocolThatItDoesNotOffer) {
+  Job job = SomePskJob(Side::kServer);
+  job.flags = kOfferSunrpc | kRequireSunrpc;
+  EXPECT_TRUE(job.Check());
+  job.flags = kRequireSunrpc;
+  EXPECT_FALSE(job.Check());
+}
+
 TEST(PskJob, HasIdentitiesOfAClientAndNoCertificates) {
   EXPECT_TRUE(SomePskJob(Side::kClient).Check());
   EXPECT_EQ(SomePskJob(Side::kClient).psks(), 2U);

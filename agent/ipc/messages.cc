@@ -16,7 +16,7 @@ constexpr bool kFixedLayout =
     std::has_unique_object_representations_v<M> && sizeof(M) == Size &&
     alignof(M) <= 8 && sizeof(M) + M::kCarries.payload <= kMaxMessageBytes;
 
-static_assert(kFixedLayout<Job, 312>);
+static_assert(kFixedLayout<Job, 328>);
 static_assert(kFixedLayout<TakeLink, 16>);
 static_assert(kFixedLayout<EndJob, 16>);
 static_assert(kFixedLayout<Forget, 16>);
@@ -85,6 +85,7 @@ bool IsPskJob(const Job& job) {
 bool Job::Check() const {
   return job != 0 && first_byte_ms > 0 && progress_ms > 0 && total_ms > 0 &&
          Valid(side) && (flags & ~kAllJobFlags) == 0 &&
+         ((flags & kRequireSunrpc) == 0 || (flags & kOfferSunrpc) != 0) &&
          AreFlags({tcp_nodelay}) && suites[0] != 0 && server_name.valid() &&
          AreHashes(psk_hashes) &&
          ((flags & kUsePsk) != 0 ? IsPskJob(*this) : IsCertificateJob(*this));

@@ -29,7 +29,7 @@ struct VerdictTerms {
 };
 
 // With one descriptor: a PEM file of anchors; a second one: of CRLs. Payload:
-// `allowed` entries as in identities.h, each a byte of handshake::AllowedBy and
+// `allowed` entries as in identities.h, each a byte of AllowedBy and
 // a value. With any, a peer's certificate must be one of them.
 struct LoadTrust {
   static constexpr MessageType kType = MessageType::kLoadTrust;

@@ -158,6 +158,24 @@ constexpr bool Valid(WirePskHash hash) {
   return hash == WirePskHash::kSha256 || hash == WirePskHash::kSha384;
 }
 
+// What of a certificate an entry of the list names.
+enum class AllowedBy : uint8_t {
+  kDns = 1,      // a dNSName: lower case, and no wildcard stands for anything
+  kUri = 2,      // a uniformResourceIdentifier, byte for byte
+  kEmail = 3,    // an rfc822Name, byte for byte
+  kIp = 4,       // an iPAddress: its 4 or 16 bytes
+  kSubject = 5,  // the subject as in RFC 2253, as logs have it
+  kFingerprint = 6,  // SHA-256 of the certificate in DER: 32 bytes
+};
+
+constexpr bool Valid(AllowedBy by) {
+  return by >= AllowedBy::kDns && by <= AllowedBy::kFingerprint;
+}
+
+// Of an entry, in bytes: what is longer matches nothing. A subject that is as
+// long may have been cut.
+inline constexpr std::size_t kMaxAllowedValue = 254;
+
 // An alert description, or none: 0 is an alert (close_notify).
 inline constexpr uint8_t kNoAlert = 0xff;
 
@@ -167,6 +185,7 @@ inline constexpr std::size_t kDetailSize = 128;
 inline constexpr std::size_t kTagListSize = 1024;
 inline constexpr std::size_t kMaxTagFiles = 64;
 inline constexpr std::size_t kMaxSuites = 4;
+inline constexpr std::size_t kMaxGroups = 8;
 inline constexpr std::size_t kMaxSchemes = 8;
 inline constexpr std::size_t kMaxCertificates = 10;  // in one chain
 inline constexpr std::size_t kMaxChainBytes = 1U << 16;

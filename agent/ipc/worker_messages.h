@@ -32,6 +32,7 @@ struct Job {
   uint8_t tcp_nodelay = 0;  // its value when the kernel handed the socket over
   uint8_t reserved = 0;
   std::array<uint16_t, kMaxSuites> suites{};  // best first; 0: no more
+  std::array<uint16_t, kMaxGroups> groups{};  // the same; none: all there are
   // Of the PSKs that a client offers, best first; kNone: no more.
   std::array<WirePskHash, kMaxJobPsks> psk_hashes{};
   // Of a client: empty only with PSKs. Of a server: empty.
@@ -45,8 +46,9 @@ enum JobFlag : uint8_t {
   kRequestClientCertificate = 0x02,  // a server's; the client may have none
   kOfferSunrpc = 0x04,               // ALPN "sunrpc"
   kCertificateJobFlags = 0x07,
-  kUsePsk = 0x08,  // with a PSK only: no certificate on either side
-  kAllJobFlags = 0x0f,
+  kUsePsk = 0x08,         // with a PSK only: no certificate on either side
+  kRequireSunrpc = 0x10,  // with kOfferSunrpc: a peer without it is refused
+  kAllJobFlags = 0x1f,
 };
 
 // The worker's link to the keeper or the verifier, replacing an earlier one.

@@ -113,8 +113,9 @@ void JobDesk::Dispatch() {
 JobDesk::Next JobDesk::Consider(Ticket& ticket) {
   const Profile& profile = around_.resources.Choose(
       ticket.upcall.request(), ticket.upcall.consumer(), ticket.facts);
-  Planning planning = MakePlan(ticket.upcall.request(),
-                               ticket.upcall.consumer(), ticket.facts, profile);
+  Planning planning =
+      MakePlan(ticket.upcall.request(), ticket.upcall.consumer(), ticket.facts,
+               profile, around_.suites);
   if (const Refused* refused = std::get_if<Refused>(&planning)) {
     answers_.Fail(std::move(ticket), refused->code,
                   Because(refused->reason, profile.name));
@@ -131,7 +132,6 @@ JobDesk::Next JobDesk::Consider(Ticket& ticket) {
   if (worker == nullptr) {
     return Next::kWait;
   }
-  plan->suites = around_.suites;
   HandOut(std::move(ticket), std::move(*plan), *worker);
   return Next::kDone;
 }

@@ -9,6 +9,7 @@
 
 #include "agent/ipc/identities.h"
 #include "agent/keeper/token_url.h"
+#include "agent/monitor/choices.h"
 #include "agent/monitor/token_urls.h"
 #include "base/bytes.h"
 
@@ -202,21 +203,65 @@ void Resources::Begin(const Config& config) {
   LoadTags();
   DropNext();
   Shared shared;
-  std::vector<Profile> next;
-  next.push_back(
-      MakeProfile(shared, kClientGroup, Side::kClient, config.client));
-  next.push_back(
-      MakeProfile(shared, kServerGroup, Side::kServer, config.server));
+  std::vector<Profile> next = GeneralProfiles();
+  Load(shared, config.client, next[0].settings);
+  Load(shared, config.server, next[1].settings);
   for (const Section& section : config.sections) {
     next.push_back(MakeProfile(shared, section));
+  }
+  const std::variant<CryptoPolicy, Problem> policy = ReadPolicy(config);
+  Choose(config.client, next[0], policy);
+  Choose(config.server, next[1], policy);
+  for (std::size_t i = 0; i < config.sections.size(); ++i) {
+    Choose(config.sections[i].config, next[2 + i], policy);
   }
   next_ = std::move(next);
   SwapWhenSettled();
 }
 
-Profile Resources::MakeProfile(Shared& shared, std::string name, Side side,
-                               const SideConfig& config) {
-  Profile profile{std::move(name), side, std::nullopt, {}, {}};
+std::variant<CryptoPolicy, Problem> Resources::ReadPolicy(
+    const Config& config) {
+  if (!config.system_crypto_policy) {
+    return CryptoPolicy();
+  }
+  const std::string path = CryptoPolicyPath();
+  std::variant<CryptoPolicy, Problem> policy = LoadCryptoPolicy(path);
+  if (const CryptoPolicy* read = std::get_if<CryptoPolicy>(&policy)) {
+    for (const std::string& name : read->ignored) {
+      LogEvent event{EventKind::kConfigProblem, LogLevel::kNotice, {}};
+      log_.Write(
+          event.Add("file", path)
+              .Add("key", name)
+              .Add("reason",
+                   "no part of the crypto policy has it here, ignoring"));
+    }
+  }
+  return policy;
+}
+
+void Resources::Choose(const SideConfig& config, Profile& profile,
+                       const std::variant<CryptoPolicy, Problem>& policy) {
+  SideSettings& settings = profile.settings;
+  settings.require_alpn = config.alpn_required.value_or(false);
+  if (const Problem* problem = std::get_if<Problem>(&policy)) {
+    settings.problem = *problem;
+    return;
+  }
+  Choices choices = MakeChoices(config, std::get<CryptoPolicy>(policy));
+  settings.suites = std::move(choices.suites);
+  settings.groups = std::move(choices.groups);
+  settings.problem = std::move(choices.problem);
+  for (const std::string& group : choices.lacking) {
+    LogEvent event{EventKind::kConfigProblem, LogLevel::kNotice, {}};
+    log_.Write(
+        event.Add("settings", profile.name)
+            .Add("key", group)
+            .Add("reason", "this libcrypto has no such group, ignoring"));
+  }
+}
+
+void Resources::Load(Shared& shared, const SideConfig& config,
+                     SideSettings& settings) {
   const auto once = [](auto& all, const SideConfig& part, auto load) {
     auto known = std::ranges::find(
         all, part, [](const auto& p) -> auto& { return p.first; });
@@ -225,23 +270,23 @@ Profile Resources::MakeProfile(Shared& shared, std::string name, Side side,
     }
     return known->second;
   };
-  profile.settings.trust =
+  settings.trust =
       once(shared.trusts, Shared::TrustPart(config),
            [this](const SideConfig& part) { return LoadTrust(part); });
-  profile.settings.credential =
+  settings.credential =
       once(shared.credentials, Shared::CredentialPart(config),
            [this](const SideConfig& part) { return LoadCredential(part); });
-  return profile;
 }
 
 Profile Resources::MakeProfile(Shared& shared, const Section& section) {
   const Side side = IsClient(section.consumer) ? Side::kClient : Side::kServer;
-  Profile profile =
-      UsesPsks(section.consumer)
-          ? Profile{section.name, side, {}, {}, {Absent(), Absent()}}
-          : MakeProfile(shared, section.name, side, section.config);
-  profile.consumer = section.consumer;
-  profile.match = section.match;
+  Profile profile{section.name, side, section.consumer, section.match, {}};
+  if (UsesPsks(section.consumer)) {
+    profile.settings.trust = Absent();
+    profile.settings.credential = Absent();
+  } else {
+    Load(shared, section.config, profile.settings);
+  }
   return profile;
 }
 
@@ -404,9 +449,11 @@ void Resources::SwapWhenSettled() {
 }
 
 void Resources::LogProblems(const Profile& profile, bool kept) {
-  for (const Slot* slot :
-       {&profile.settings.trust, &profile.settings.credential}) {
-    const Problem* problem = std::get_if<Problem>(slot);
+  const SideSettings& settings = profile.settings;
+  for (const Problem* problem :
+       {std::get_if<Problem>(&settings.trust),
+        std::get_if<Problem>(&settings.credential),
+        settings.problem.has_value() ? &*settings.problem : nullptr}) {
     if (problem == nullptr) {
       continue;
     }
@@ -430,6 +477,9 @@ std::vector<std::string> Resources::FilesOf(const Config& config) {
     }
   }
   std::vector<std::string> files;
+  if (config.system_crypto_policy) {
+    files.push_back(CryptoPolicyPath());
+  }
   for (const SideConfig* side : sides) {
     const std::optional<std::string> store =
         side->truststore.has_value() ? side->truststore : SystemTrustStore();

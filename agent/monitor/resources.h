@@ -18,9 +18,11 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "agent/config/config.h"
+#include "agent/config/crypto_policy.h"
 #include "agent/config/files.h"
 #include "agent/ipc/link.h"
 #include "agent/keyring/keyrings.h"
@@ -105,8 +107,10 @@ class Resources {
   void OpenTokens();
   void LoadTags();
   void Begin(const Config& config);
-  Profile MakeProfile(Shared& shared, std::string name, Side side,
-                      const SideConfig& config);
+  std::variant<CryptoPolicy, Problem> ReadPolicy(const Config& config);
+  void Choose(const SideConfig& config, Profile& profile,
+              const std::variant<CryptoPolicy, Problem>& policy);
+  void Load(Shared& shared, const SideConfig& config, SideSettings& settings);
   Profile MakeProfile(Shared& shared, const Section& section);
   void DropUses(Kind kind);
   void DropNext();

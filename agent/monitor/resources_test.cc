@@ -335,8 +335,8 @@ TEST_F(ResourcesTest, LetsABrokenSectionRefuse) {
 // The list is the verifier's; it makes a trust of its own.
 TEST_F(ResourcesTest, SendsTheListOfClients) {
   Config config = GoodConfig();
-  config.server.allowed = {{handshake::AllowedBy::kDns, "a"},
-                           {handshake::AllowedBy::kSubject, "CN=b"}};
+  config.server.allowed = {{AllowedBy::kDns, "a"},
+                           {AllowedBy::kSubject, "CN=b"}};
   config.server.rpc_certificates = true;
   resources_.Reload(config);
   const auto client = Next<LoadTrust, ToVerifier>(*verifier_);
@@ -349,6 +349,52 @@ TEST_F(ResourcesTest, SendsTheListOfClients) {
   EXPECT_EQ(server->allowed, 2U);
   EXPECT_EQ(server->rpc_certificates, 1U);
   EXPECT_EQ(payload_, (Bytes{0, 2, 1, 'a', 0, 5, 5, 'C', 'N', '=', 'b'}));
+}
+
+TEST_F(ResourcesTest, HasTheChoicesOfEachSection) {
+  Config config = WithSections();
+  config.client.suites = {CipherSuite::kAes128GcmSha256};
+  config.sections[0].config.suites = {CipherSuite::kChaCha20Poly1305Sha256};
+  config.sections[0].config.groups = {handshake::NamedGroup::kX25519};
+  config.sections[0].config.alpn_required = true;
+  resources_.Reload(config);
+  LoadAll();
+  const SideSettings& named = ChosenFor(NfsTls()).settings;
+  EXPECT_EQ(named.suites, config.sections[0].config.suites);
+  EXPECT_EQ(named.groups, *config.sections[0].config.groups);
+  EXPECT_TRUE(named.require_alpn);
+  EXPECT_EQ(client().suites, config.client.suites);
+  EXPECT_TRUE(client().groups.empty());
+  EXPECT_FALSE(client().require_alpn);
+}
+
+// With the option on, no policy means no handshakes.
+TEST_F(ResourcesTest, RefusesWithoutTheCryptoPolicyThatItWasToRead) {
+  Config config = WithSections();
+  const std::string path = ::testing::TempDir() + "/policy.cnf";
+  ASSERT_EQ(::setenv("OPENSSL_CONF", path.c_str(), 1), 0);
+  std::ofstream(path) << "openssl_conf=a\n[a]\nssl_conf=b\n[b]\n"
+                         "system_default=c\n[c]\n"
+                         "Ciphersuites=TLS_AES_256_GCM_SHA384\nOptions=d\n";
+  resources_.Reload(config);  // the option is off
+  LoadAll();
+  EXPECT_FALSE(client().suites.has_value());
+  config.system_crypto_policy = true;
+  EXPECT_EQ(std::ranges::count(Resources::FilesOf(config), path), 1);
+  resources_.Reload(config);
+  LoadAll();
+  EXPECT_EQ(client().suites, std::vector{CipherSuite::kAes256GcmSha384});
+  EXPECT_EQ(log_.Count("policy.cnf", "key=Options", "ignoring"), 1);
+  ::unlink(path.c_str());
+  resources_.Reload(config);
+  LoadAll();
+  EXPECT_TRUE(client().sound());  // the old one stays
+  EXPECT_EQ(log_.Count("policy.cnf", "the old settings stay in use"), 4);
+  config.sections[0].match.push_back(*PeerPattern::Parse("other"));
+  resources_.Reload(config);
+  LoadAll();
+  EXPECT_TRUE(ChosenFor(NfsTls()).settings.problem.has_value());
+  ::unsetenv("OPENSSL_CONF");
 }
 
 TEST_F(ResourcesTest, SwapsAllSettingsAtOnce) {

@@ -30,14 +30,14 @@ Result<handshake::TrustStore> LoadTrustStore(std::span<const OwnedFd> files) {
   return handshake::TrustStore::FromPem(anchors, crls);
 }
 
-Result<handshake::AllowList> ParseAllowed(ByteView payload, std::size_t count) {
+Result<AllowList> ParseAllowed(ByteView payload, std::size_t count) {
   ASSIGN_OR_RETURN(const std::vector<Bytes> entries,
                    ParseIdentities(payload, count));
-  handshake::AllowList allowed;
+  AllowList allowed;
   for (const Bytes& entry : entries) {
-    const auto by = static_cast<handshake::AllowedBy>(
-        entry.empty() ? uint8_t{0} : entry.front());
-    if (!handshake::IsValid(by)) {
+    const auto by =
+        static_cast<AllowedBy>(entry.empty() ? uint8_t{0} : entry.front());
+    if (!Valid(by)) {
       return Error{Code::kApiMisuse, "a malformed list of peers"};
     }
     allowed.Add(by, std::string(entry.begin() + 1, entry.end()));

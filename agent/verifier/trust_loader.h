@@ -8,10 +8,10 @@
 #include <cstddef>
 #include <span>
 
+#include "agent/verifier/allow_list.h"
 #include "base/bytes.h"
 #include "base/owned_fd.h"
 #include "base/result.h"
-#include "handshake/allow_list.h"
 #include "handshake/peer_verifier.h"
 
 namespace ktlsd::agent {
@@ -23,6 +23,6 @@ Result<handshake::TrustStore> LoadTrustStore(std::span<const OwnedFd> files);
 
 // `count` entries as LoadTrust carries them.
 // Errors: kApiMisuse.
-Result<handshake::AllowList> ParseAllowed(ByteView payload, std::size_t count);
+Result<AllowList> ParseAllowed(ByteView payload, std::size_t count);
 
 }  // namespace ktlsd::agent

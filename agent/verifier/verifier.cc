@@ -54,8 +54,8 @@ std::string Hex(std::string_view bytes) {
 }
 
 // Refuses a peer that is verified and not in the list.
-void Restrict(const handshake::AllowList& allowed,
-              const handshake::PeerProof& proof, ChainMemory::Judged& judged) {
+void Restrict(const AllowList& allowed, const handshake::PeerProof& proof,
+              ChainMemory::Judged& judged) {
   const auto* const peer = std::get_if<handshake::VerifiedPeer>(&judged.result);
   if (peer == nullptr || allowed.empty()) {
     return;
@@ -65,7 +65,7 @@ void Restrict(const handshake::AllowList& allowed,
     return;
   }
   std::string detail(listed.error().what);
-  if (const auto hash = handshake::CertificateFingerprint(proof.chain.front());
+  if (const auto hash = CertificateFingerprint(proof.chain.front());
       hash.ok()) {
     detail += " (" + Hex(*hash) + ")";
   }
@@ -152,7 +152,7 @@ Result<Verifier::Trust> Verifier::Load(const LoadTrust& load,
                                        const Received<FromMonitor>& received) {
   ASSIGN_OR_RETURN(handshake::TrustStore store,
                    LoadTrustStore(received.descriptors));
-  ASSIGN_OR_RETURN(handshake::AllowList allowed,
+  ASSIGN_OR_RETURN(AllowList allowed,
                    ParseAllowed(received.payload, load.allowed));
   return Trust{std::move(store), std::move(allowed),
                load.rpc_certificates != 0

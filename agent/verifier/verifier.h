@@ -20,11 +20,11 @@
 #include "agent/ipc/wire_types.h"
 #include "agent/service/loaded.h"
 #include "agent/service/role_output.h"
+#include "agent/verifier/allow_list.h"
 #include "agent/verifier/chain_memory.h"
 #include "agent/verifier/session_tags.h"
 #include "base/clock.h"
 #include "base/result.h"
-#include "handshake/allow_list.h"
 #include "handshake/peer_proof.h"
 #include "handshake/peer_verifier.h"
 
@@ -77,7 +77,7 @@ class Verifier {
 
   struct Trust {
     handshake::TrustStore store;
-    handshake::AllowList allowed;  // empty: nobody is left out
+    AllowList allowed;  // empty: nobody is left out
     handshake::CertificateProfile profile;
   };
 

@@ -98,6 +98,16 @@ std::vector<CipherSuite> Connection::Suites(const Job& job) {
   return suites;
 }
 
+std::vector<handshake::NamedGroup> Connection::Groups(const Job& job) {
+  std::vector<handshake::NamedGroup> groups;
+  for (const uint16_t group : job.groups) {
+    if (group != 0) {
+      groups.push_back(static_cast<handshake::NamedGroup>(group));
+    }
+  }
+  return groups.empty() ? handshake::DefaultGroups() : groups;
+}
+
 handshake::Engine Connection::MakeEngine(OurSide ours) {
   if (job_.side == Side::kServer) {
     certificate_ = std::move(ours.certificate);
@@ -106,7 +116,10 @@ handshake::Engine Connection::MakeEngine(OurSide ours) {
   handshake::ClientConfig config;
   config.server_name = ServerNameIndication(job_.server_name.view());
   config.suites = Suites(job_);
+  config.groups = Groups(job_);
+  config.share_groups = handshake::DefaultShares(config.groups);
   config.alpn_protocols = Protocols(job_);
+  config.require_alpn = (job_.flags & kRequireSunrpc) != 0;
   if (ours.certificate) {
     config.certificates = {*std::move(ours.certificate)};
   }
@@ -199,7 +212,9 @@ Connection::Step Connection::Configure() {
   handshake::ServerConfig config;
   config.certificates = {*std::move(certificate_)};
   config.suites = Suites(job_);
+  config.groups = Groups(job_);
   config.alpn_protocols = Protocols(job_);
+  config.require_alpn = (job_.flags & kRequireSunrpc) != 0;
   if ((job_.flags & kRequestClientCertificate) != 0) {
     config.client_auth = handshake::ClientAuth::kRequest;
   }

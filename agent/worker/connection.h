@@ -98,6 +98,7 @@ class Connection {
   enum class Asked : uint8_t { kNothing, kSignature, kVerdict, kPsk };
 
   static std::vector<CipherSuite> Suites(const Job& job);
+  static std::vector<handshake::NamedGroup> Groups(const Job& job);
   handshake::Engine MakeEngine(OurSide ours);
   handshake::ServerConfig PskServerConfig() const;
   Step Advance();

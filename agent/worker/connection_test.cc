@@ -565,6 +565,15 @@ TEST_F(ConnectionTest, OffersSunrpcWhereTheJobSaysSo) {
   EXPECT_NE(hello.find("server.example"), std::string::npos);
 }
 
+// supported_groups and the shares follow the job.
+TEST_F(ConnectionTest, OffersTheGroupsOfTheJob) {
+  Job job = JobOf(Side::kClient);
+  job.groups = {0x0018, 0x0017};
+  const std::string hello = HelloOf(job);
+  const std::string groups("\x00\x0a\x00\x06\x00\x04\x00\x18\x00\x17", 10);
+  EXPECT_NE(hello.find(groups), std::string::npos);
+}
+
 TEST_F(ConnectionTest, TriesAgainWhenALinkWasFull) {
   services_.answer = Error{Code::kTooBusy, "full"};
   Start(Side::kServer);

@@ -1,17 +1,18 @@
-#include "handshake/allow_list.h"
+#include "agent/verifier/allow_list.h"
 
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
 
 #include <array>
 #include <memory>
+#include <optional>
 
 #include "base/libcrypto.h"
 #include "handshake/x509/certificate.h"
 #include "handshake/x509/extension_values.h"
 #include "handshake/x509/handles.h"
 
-namespace ktlsd::handshake {
+namespace ktlsd::agent {
 namespace {
 
 using NamesPtr = std::unique_ptr<GENERAL_NAMES, FnDeleter<GENERAL_NAMES_free>>;
@@ -61,17 +62,18 @@ Status AllowList::Check(ByteView der) const {
   if (entries_.contains({AllowedBy::kFingerprint, std::move(fingerprint)})) {
     return Ok{};
   }
-  ASSIGN_OR_RETURN(const X509Ptr certificate, ParseDerCertificate(der));
-  std::string subject = SubjectText(certificate.get());
+  ASSIGN_OR_RETURN(const handshake::X509Ptr certificate,
+                   handshake::ParseDerCertificate(der));
+  std::string subject = handshake::SubjectText(certificate.get());
   if (subject.size() <= kMaxAllowedValue &&
       entries_.contains({AllowedBy::kSubject, std::move(subject)})) {
     return Ok{};
   }
-  ASSIGN_OR_RETURN(
-      const NamesPtr names,
-      ReadExtension<NamesPtr>(certificate.get(), NID_subject_alt_name,
-                              {Code::kCertificateMalformed,
-                               "a subjectAltName that does not parse"}));
+  ASSIGN_OR_RETURN(const NamesPtr names,
+                   handshake::ReadExtension<NamesPtr>(
+                       certificate.get(), NID_subject_alt_name,
+                       {Code::kCertificateMalformed,
+                        "a subjectAltName that does not parse"}));
   for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
     const auto entry = EntryOf(sk_GENERAL_NAME_value(names.get(), i));
     if (entry.has_value() && entries_.contains(*entry)) {
@@ -92,4 +94,4 @@ Result<std::string> CertificateFingerprint(ByteView der) {
                      digest.begin() + static_cast<std::ptrdiff_t>(size));
 }
 
-}  // namespace ktlsd::handshake
+}  // namespace ktlsd::agent

@@ -1,14 +1,15 @@
-#include "handshake/allow_list.h"
+#include "agent/verifier/allow_list.h"
 
 #include <gtest/gtest.h>
 
 #include "handshake/testing/test_pki.h"
 #include "handshake/x509/certificate.h"
 
-namespace ktlsd::handshake {
+namespace ktlsd::agent {
 namespace {
 
 using enum AllowedBy;
+using handshake::TestCertificate;
 
 const TestCertificate& Client() {
   static const TestCertificate client =
@@ -27,20 +28,20 @@ std::string Ask(AllowedBy by, std::string value,
   return status.ok() ? "ok" : std::string(Describe(status.error().code).label);
 }
 
-constexpr char kNo[] = "client_not_allowed";
+constexpr char kRefused[] = "client_not_allowed";
 
 TEST(AllowList, KnowsADnsName) {
   EXPECT_EQ(Ask(kDns, "one.example"), "ok");
-  EXPECT_EQ(Ask(kDns, "two.example"), kNo);
-  EXPECT_EQ(Ask(kDns, "example"), kNo);
-  EXPECT_EQ(Ask(kDns, "a.wild.example"), kNo);
-  EXPECT_EQ(Ask(kUri, "one.example"), kNo);
+  EXPECT_EQ(Ask(kDns, "two.example"), kRefused);
+  EXPECT_EQ(Ask(kDns, "example"), kRefused);
+  EXPECT_EQ(Ask(kDns, "a.wild.example"), kRefused);
+  EXPECT_EQ(Ask(kUri, "one.example"), kRefused);
 }
 
 TEST(AllowList, KnowsAnAddress) {
   EXPECT_EQ(Ask(kIp, std::string("\xc0\x00\x02\x01", 4)), "ok");
-  EXPECT_EQ(Ask(kIp, std::string("\xc0\x00\x02\x02", 4)), kNo);
-  EXPECT_EQ(Ask(kIp, std::string("\xc0\x00\x02", 3)), kNo);
+  EXPECT_EQ(Ask(kIp, std::string("\xc0\x00\x02\x02", 4)), kRefused);
+  EXPECT_EQ(Ask(kIp, std::string("\xc0\x00\x02", 3)), kRefused);
 }
 
 TEST(AllowList, KnowsAUriAndAnEmailAddress) {
@@ -49,16 +50,16 @@ TEST(AllowList, KnowsAUriAndAnEmailAddress) {
                        "URI:spiffe://example.org/Backup,email:a@Example.org,"
                        "RID:1.2.3.4"}}});
   EXPECT_EQ(Ask(kUri, "spiffe://example.org/Backup", client), "ok");
-  EXPECT_EQ(Ask(kUri, "spiffe://example.org/backup", client), kNo);
-  EXPECT_EQ(Ask(kUri, "spiffe://example.org/", client), kNo);
+  EXPECT_EQ(Ask(kUri, "spiffe://example.org/backup", client), kRefused);
+  EXPECT_EQ(Ask(kUri, "spiffe://example.org/", client), kRefused);
   EXPECT_EQ(Ask(kEmail, "a@Example.org", client), "ok");
-  EXPECT_EQ(Ask(kEmail, "b@Example.org", client), kNo);
+  EXPECT_EQ(Ask(kEmail, "b@Example.org", client), kRefused);
 }
 
 TEST(AllowList, KnowsTheWholeSubject) {
   EXPECT_EQ(Ask(kSubject, "CN=Client\\, of O"), "ok");
-  EXPECT_EQ(Ask(kSubject, "CN=Client"), kNo);
-  EXPECT_EQ(Ask(kSubject, "Client\\, of O"), kNo);
+  EXPECT_EQ(Ask(kSubject, "CN=Client"), kRefused);
+  EXPECT_EQ(Ask(kSubject, "Client\\, of O"), kRefused);
 }
 
 // What a log cuts is not the whole of it.
@@ -71,19 +72,19 @@ TEST(AllowList, TakesNoSubjectThatMayBeCut) {
   }
   const TestCertificate client =
       TestCertificate::SelfSigned({.common_name = name});
-  ASSERT_EQ(SubjectText(client.x509()), text.substr(0, 255));
-  EXPECT_EQ(Ask(kSubject, text.substr(0, 255), client), kNo);
-  EXPECT_EQ(Ask(kSubject, text, client), kNo);
+  ASSERT_EQ(handshake::SubjectText(client.x509()), text.substr(0, 255));
+  EXPECT_EQ(Ask(kSubject, text.substr(0, 255), client), kRefused);
+  EXPECT_EQ(Ask(kSubject, text, client), kRefused);
 }
 
 TEST(AllowList, KnowsTheFingerprint) {
   const std::string fingerprint = *CertificateFingerprint(Client().der());
   ASSERT_EQ(fingerprint.size(), 32U);
   EXPECT_EQ(Ask(kFingerprint, fingerprint), "ok");
-  EXPECT_EQ(Ask(kFingerprint, fingerprint.substr(1)), kNo);
+  EXPECT_EQ(Ask(kFingerprint, fingerprint.substr(1)), kRefused);
   EXPECT_EQ(Ask(kFingerprint, fingerprint,
                 TestCertificate::SelfSigned({.common_name = "Client, of O"})),
-            kNo);
+            kRefused);
 }
 
 // One entry is enough; none is nobody.
@@ -106,4 +107,4 @@ TEST(AllowList, RefusesWhatDoesNotParse) {
 }
 
 }  // namespace
-}  // namespace ktlsd::handshake
+}  // namespace ktlsd::agent
