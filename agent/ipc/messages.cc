@@ -32,7 +32,9 @@ static_assert(kFixedLayout<JobReport, 176>);
 static_assert(kFixedLayout<CredentialLoaded, 152>);
 static_assert(kFixedLayout<Signed, 16>);
 static_assert(kFixedLayout<TrustLoaded, 152>);
-static_assert(kFixedLayout<Verdict, 456>);
+static_assert(kFixedLayout<Verdict, 456 + kTagListSize>);
+static_assert(kFixedLayout<LoadTags, 16>);
+static_assert(kFixedLayout<TagsLoaded, 152>);
 static_assert(kFixedLayout<Misbehaved, 144>);
 static_assert(kFixedLayout<NotConfined, 16>);
 static_assert(kFixedLayout<ChainRequest, 24>);
@@ -131,13 +133,22 @@ bool LoadTrust::Check() const {
   return id != 0 && allowed <= kMaxAllowed && AreFlags({rpc_certificates});
 }
 
+bool LoadTags::Check() const {
+  return files <= kMaxTagFiles && (files == 0 ? file == 0 : file < files);
+}
+
+bool TagsLoaded::Check() const {
+  return outcome.valid() && text.valid() && file <= kMaxTagFiles;
+}
+
 bool TrustLoaded::Check() const {
   return id != 0 && outcome.valid() && text.valid();
 }
 
 bool Verdict::Check() const {
   return job != 0 && transcript_hash.valid() && outcome.valid() &&
-         AreFlags({remembered}) && subject.valid() && detail.valid();
+         AreFlags({remembered}) && subject.valid() && detail.valid() &&
+         tags.valid() && (tags.empty() || outcome.ok());
 }
 
 bool Misbehaved::Check() const { return worker != 0 && what.valid(); }

@@ -42,6 +42,31 @@ struct LoadTrust {
   bool Check() const;
 };
 
+// One of `files` files with rules for session tags: payload is its text. Number
+// 0 begins a new set, which counts when the last one is there. No files: no
+// tags.
+struct LoadTags {
+  static constexpr MessageType kType = MessageType::kLoadTags;
+  static constexpr Carries kCarries{kMaxChainBytes, 0, 0};
+  Header header;
+  uint32_t file = 0;
+  uint32_t files = 0;
+  bool Check() const;
+};
+
+// What came of a set of files; of a failure, which one it is of.
+struct TagsLoaded {
+  static constexpr MessageType kType = MessageType::kTagsLoaded;
+  static constexpr Carries kCarries{};
+  Header header;
+  uint32_t file = 0;
+  uint32_t tags = 0;
+  Outcome outcome;
+  std::array<uint8_t, 6> reserved{};
+  Text<kDetailSize> text;
+  bool Check() const;
+};
+
 struct TrustLoaded {
   static constexpr MessageType kType = MessageType::kTrustLoaded;
   static constexpr Carries kCarries{};
@@ -66,6 +91,7 @@ struct Verdict {
   std::array<uint8_t, 3> reserved{};
   Text<kSubjectSize> subject;
   Text<kDetailSize> detail;
+  Text<kTagListSize> tags;  // of a verified peer, joined by commas
   bool Check() const;
 };
 

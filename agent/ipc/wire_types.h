@@ -42,6 +42,7 @@ enum class MessageType : uint16_t {
   kVerdictTerms = 0x0303,
   kLoadTrust = 0x0304,
   kOpenTokens = 0x0305,
+  kLoadTags = 0x0306,
   // worker -> monitor
   kJobReport = 0x0401,
   // keeper, verifier -> monitor
@@ -50,6 +51,7 @@ enum class MessageType : uint16_t {
   kTrustLoaded = 0x0503,
   kVerdict = 0x0504,
   kMisbehaved = 0x0505,
+  kTagsLoaded = 0x0506,
   // worker <-> keeper, verifier
   kChainRequest = 0x0601,
   kChainReply = 0x0602,
@@ -182,6 +184,8 @@ inline constexpr uint8_t kNoAlert = 0xff;
 inline constexpr std::size_t kNameSize = 256;     // of a server, with its end
 inline constexpr std::size_t kSubjectSize = 256;  // of a certificate
 inline constexpr std::size_t kDetailSize = 128;
+inline constexpr std::size_t kTagListSize = 1024;
+inline constexpr std::size_t kMaxTagFiles = 64;
 inline constexpr std::size_t kMaxSuites = 4;
 inline constexpr std::size_t kMaxGroups = 8;
 inline constexpr std::size_t kMaxSchemes = 8;

@@ -130,6 +130,9 @@ LogEvent DescribeHandshake(const Ticket& ticket, std::optional<Code> code,
     if (account.verdict->remembered != 0) {
       event.Add("remembered", "yes");
     }
+    if (!account.verdict->tags.empty()) {
+      event.Add("tags", account.verdict->tags.view());
+    }
   }
   event.Add("status", code.has_value() ? ticket.upcall.os_error(*code) : 0);
   if (code.has_value()) {

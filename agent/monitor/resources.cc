@@ -197,7 +197,21 @@ void Resources::Reload(const Config& config) {
   }
 }
 
+// A verifier without tags need not be told that there are none.
+void Resources::LoadTags() {
+  std::vector<std::string> files = TagFilesIn(tags_directory_);
+  if (!files.empty() || !tag_files_.empty()) {
+    tag_files_ = std::move(files);
+    SendTags(tag_files_, *verifier_, log_);
+  }
+}
+
+void Resources::Handle(const TagsLoaded& loaded) {
+  LogTags(tag_files_, loaded, log_);
+}
+
 void Resources::Begin(const Config& config) {
+  LoadTags();
   DropNext();
   Shared shared;
   std::vector<Profile> next = GeneralProfiles();
@@ -504,6 +518,9 @@ std::vector<std::string> Resources::FilesOf(const Config& config) {
         files.push_back(*file);
       }
     }
+  }
+  for (const std::string& file : TagFilesIn(kTagsDirectory)) {
+    files.push_back(file);
   }
   std::ranges::sort(files);
   const auto repeated = std::ranges::unique(files);

@@ -17,6 +17,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -28,6 +29,7 @@
 #include "agent/log/log_event.h"
 #include "agent/monitor/settings.h"
 #include "agent/monitor/socket_facts.h"
+#include "agent/monitor/tag_files.h"
 #include "agent/netlink/request.h"
 #include "agent/sandbox/process_role.h"
 #include "agent/upcall/consumer.h"
@@ -61,6 +63,11 @@ class Resources {
   void Reload(const Config& config);
   void Handle(const CredentialLoaded& loaded);
   void Handle(const TrustLoaded& loaded);
+  void Handle(const TagsLoaded& loaded);
+  // Of session tags; read anew with each Reload.
+  void set_tags_directory(std::string path) {
+    tags_directory_ = std::move(path);
+  }
 
   // What serves this handshake now.
   // `netns`: the name of another network namespace.
@@ -100,6 +107,7 @@ class Resources {
   Slot LoadTokenCredential(const SideConfig& config, BorrowedFd chain);
   std::vector<std::string> TokenUrls() const;
   void OpenTokens();
+  void LoadTags();
   void Begin(const Config& config);
   std::variant<CryptoPolicy, Problem> ReadPolicy(const Config& config);
   void Choose(const SideConfig& config, Profile& profile,
@@ -127,6 +135,8 @@ class Resources {
   std::map<uint64_t, Use> uses_;
   std::vector<CredentialId> forgotten_;
   uint64_t last_id_ = 0;
+  std::string tags_directory_ = kTagsDirectory;
+  std::vector<std::string> tag_files_;  // that the verifier was sent last
 };
 
 }  // namespace ktlsd::agent

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <variant>
 #include <vector>
@@ -73,6 +75,58 @@ TEST_F(ResourcesTest, RefusesHalfACredential) {
   resources_.Reload(config);
   LoadAll();
   ExpectProblem(client().credential, Code::kConfigUnusable);
+}
+
+// --- session tags ---
+
+TEST_F(ResourcesTest, SendsTheFilesOfTags) {
+  const std::string directory = ::testing::TempDir() + "/tags.d";
+  std::filesystem::remove_all(directory);
+  std::filesystem::create_directory(directory);
+  resources_.set_tags_directory(directory);
+  for (const char* name : {"/b.yml", "/a.yaml", "/c.example"}) {
+    std::ofstream(directory + name) << name;
+  }
+
+  resources_.Reload(GoodConfig());
+
+  for (const char* name : {"/a.yaml", "/b.yml"}) {
+    const auto load = Next<LoadTags, ToVerifier>(*verifier_);
+    ASSERT_TRUE(load.has_value());
+    EXPECT_EQ(load->files, 2U);
+    EXPECT_EQ(std::string(payload_.begin(), payload_.end()), name);
+  }
+  TagsLoaded failed;
+  failed.outcome = Outcome::Failure(Code::kConfigUnusable);
+  failed.file = 1;
+  failed.text = decltype(failed.text)::Of("line 1: words");
+  ASSERT_TRUE(verifier_->Send(failed).ok());
+  LoadAll();
+  EXPECT_EQ(log_.Count("event=config_problem", "/b.yml", "line 1: words",
+                       "the old tags stay in use"),
+            1)
+      << log_.All();
+
+  // None any more: that is told, once.
+  std::filesystem::remove_all(directory);
+  resources_.Reload(GoodConfig());
+  const auto none = Next<LoadTags, ToVerifier>(*verifier_);
+  ASSERT_TRUE(none.has_value());
+  EXPECT_EQ(none->files, 0U);
+  resources_.Reload(GoodConfig());
+  EXPECT_FALSE((Next<LoadTags, ToVerifier>(*verifier_).has_value()));
+}
+
+TEST_F(ResourcesTest, SendsNoTagsWhenOneFileCannotBeRead) {
+  const std::string directory = ::testing::TempDir() + "/unreadable.d";
+  std::filesystem::create_directories(directory + "/b.yml");
+  resources_.set_tags_directory(directory);
+  std::ofstream(directory + "/a.yml") << "a";
+
+  resources_.Reload(GoodConfig());
+
+  EXPECT_FALSE((Next<LoadTags, ToVerifier>(*verifier_).has_value()));
+  EXPECT_EQ(log_.Count("b.yml", "not a regular file"), 1) << log_.All();
 }
 
 // --- keys in tokens ---

@@ -157,6 +157,11 @@ Status Switchboard::Handle(const TrustLoaded& loaded) {
   return Ok{};
 }
 
+Status Switchboard::Handle(const TagsLoaded& loaded) {
+  resources_.Handle(loaded);
+  return Ok{};
+}
+
 Status Switchboard::Handle(const Signed& notice) {
   desk_.OnSigned(notice.job);
   return Ok{};

@@ -68,6 +68,7 @@ class Switchboard {
  private:
   Status Handle(const CredentialLoaded& loaded);
   Status Handle(const TrustLoaded& loaded);
+  Status Handle(const TagsLoaded& loaded);
   Status Handle(const Signed& notice);
   Status Handle(const Verdict& verdict);
   Status Handle(const Misbehaved& notice);

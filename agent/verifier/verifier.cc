@@ -160,6 +160,14 @@ Result<Verifier::Trust> Verifier::Load(const LoadTrust& load,
                    : handshake::CertificateProfile::kTls};
 }
 
+void Verifier::Handle(const LoadTags& load,
+                      const Received<FromMonitor>& received) {
+  if (const auto loaded = tags_.Take(load, received.payload)) {
+    // A failure ends the service.
+    static_cast<void>(output_.Notify(*loaded));
+  }
+}
+
 void Verifier::Handle(const EndJob& end, const Received<FromMonitor>&) {
   if (const auto job = jobs_.find(end.job); job != jobs_.end()) {
     End(job);
@@ -189,7 +197,7 @@ Status Verifier::Handle(WorkerId worker, const ProofRequest& request,
   ASSIGN_OR_RETURN(const handshake::PeerProof proof,
                    ParseProof(request, payload));
   job->second.judgement = Judgement::kGiven;
-  return Tell(worker, request, Judge(job->second, proof));
+  return Tell(worker, request, Judge(job->second, proof), proof.chain.front());
 }
 
 Verifier::Judged Verifier::Judge(const Job& job,
@@ -217,10 +225,13 @@ Verifier::Judged Verifier::Judge(const Job& job,
 }
 
 Status Verifier::Tell(WorkerId worker, const ProofRequest& request,
-                      const Judged& judged) {
+                      const Judged& judged, ByteView certificate) {
   Verdict verdict = std::visit(
       [](const auto& result) { return Describe(result); }, judged.result);
   verdict.remembered = judged.source == ChainMemory::Source::kMemory ? 1 : 0;
+  if (verdict.outcome.ok()) {
+    verdict.tags = decltype(verdict.tags)::Of(tags_.Of(certificate));
+  }
   verdict.job = request.job;
   verdict.transcript_hash = request.transcript_hash;
   // The monitor knows before the worker goes on.

@@ -22,6 +22,7 @@
 #include "agent/service/role_output.h"
 #include "agent/verifier/allow_list.h"
 #include "agent/verifier/chain_memory.h"
+#include "agent/verifier/session_tags.h"
 #include "base/clock.h"
 #include "base/result.h"
 #include "handshake/peer_proof.h"
@@ -85,6 +86,7 @@ class Verifier {
               const Received<FromMonitor>& received);
   void Handle(const VerdictTerms& terms, const Received<FromMonitor>& received);
   void Handle(const LoadTrust& load, const Received<FromMonitor>& received);
+  void Handle(const LoadTags& load, const Received<FromMonitor>& received);
   void Handle(const EndJob& end, const Received<FromMonitor>& received);
   void Handle(const Forget& forget, const Received<FromMonitor>& received);
 
@@ -93,7 +95,7 @@ class Verifier {
                             const Received<FromMonitor>& received);
   Judged Judge(const Job& job, const handshake::PeerProof& proof);
   Status Tell(WorkerId worker, const ProofRequest& request,
-              const Judged& judged);
+              const Judged& judged, ByteView certificate);
   Jobs::iterator End(Jobs::iterator job);
   void DropMemoryOf(TrustId trust);
 
@@ -101,6 +103,7 @@ class Verifier {
   const Clock& clock_;
   LoadedTable<Trust> trust_{kMaxTrustStores};
   ChainMemory memory_;
+  SessionTags tags_;
   Jobs jobs_;
 };
 

@@ -376,6 +376,49 @@ TEST_F(VerifierTest, TakesOnlyCertificatesForRpcWhereOnlyTheseAre) {
             Code::kCertificateWrongPurpose);
 }
 
+// --- tags ---
+
+TEST_F(VerifierTest, NamesTheTagsOfAPeer) {
+  const auto load = [&](uint32_t file, uint32_t files, std::string_view text) {
+    LoadTags tags;
+    tags.file = file;
+    tags.files = files;
+    verifier_.HandleMonitorMessage({tags, handshake::BytesOf(text), {}});
+  };
+  const auto tags_of = [&](std::string_view name) {
+    Announce(name);
+    const Verdict verdict = VerdictOn(ProofOf(Pki().server));
+    Ended();
+    return std::string(verdict.tags.view());
+  };
+  LoadRoot();
+  EXPECT_EQ(tags_of("server.example"), "");
+  load(0, 2, "filters: {f: {type: x509.tbs.subject, pattern: 'CN=Test *'}}");
+  EXPECT_TRUE(output_.said.empty());
+  load(1, 2, "tags: {known: {filter: [f]}, other: {not: [f]}}");
+  const auto loaded = output_.TakeNotice<TagsLoaded>();
+  EXPECT_TRUE(loaded.Check());
+  EXPECT_TRUE(loaded.outcome.ok());
+  EXPECT_EQ(loaded.tags, 2U);
+  EXPECT_EQ(tags_of("server.example"), "known");
+  EXPECT_EQ(tags_of("other.example"), "");  // refused: no tag
+
+  // What is wrong changes nothing.
+  load(0, 2, "filters: {f: 1}");
+  const auto failed = output_.TakeNotice<TagsLoaded>();
+  EXPECT_TRUE(failed.Check());
+  EXPECT_EQ(failed.outcome.code(), Code::kConfigUnusable);
+  EXPECT_EQ(failed.file, 0U);
+  EXPECT_FALSE(failed.text.empty());
+  load(1, 2, "tags: {}");
+  EXPECT_TRUE(output_.said.empty());
+  EXPECT_EQ(tags_of("server.example"), "known");
+
+  load(0, 0, "");
+  EXPECT_TRUE(output_.TakeNotice<TagsLoaded>().outcome.ok());
+  EXPECT_EQ(tags_of("server.example"), "");
+}
+
 // --- hostile workers ---
 
 TEST_F(VerifierTest, JudgesAJobOnce) {
