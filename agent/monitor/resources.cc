@@ -52,10 +52,14 @@ bool Awaits(const Slot& slot, uint64_t id) {
 
 // Of a network namespace whose settings went while its request waited.
 const Profile& Nobodys() {
-  static const Problem kNone{Code::kConfigUnusable, "",
-                             "no settings are for this network namespace"};
-  static const Profile kNobodys{"none", Side::kClient,  std::nullopt,
-                                {},     {kNone, kNone}, {}};
+  static const Profile kNobodys = [] {
+    Profile profile;
+    profile.name = "none";
+    profile.settings.trust = profile.settings.credential =
+        Problem{Code::kConfigUnusable, "",
+                "no settings are for this network namespace"};
+    return profile;
+  }();
   return kNobodys;
 }
 
@@ -313,13 +317,16 @@ Profile Resources::MakeProfile(Shared& shared, const Section& section) {
 Profile Resources::MakeProfile(Shared& shared, const NetnsConfig& netns,
                                Side side) {
   const auto& config = side == Side::kClient ? netns.client : netns.server;
-  const std::string name =
-      netns.name + (side == Side::kClient ? ".client" : ".server");
-  // Without settings of its own it has nothing, and refuses.
-  Profile profile =
-      config.has_value()
-          ? MakeProfile(shared, name, side, *config)
-          : Profile{name, side, std::nullopt, {}, {Absent(), Absent()}};
+  Profile profile;
+  profile.name = netns.name + (side == Side::kClient ? ".client" : ".server");
+  profile.side = side;
+  if (config.has_value()) {
+    Load(shared, *config, profile.settings);
+  } else {
+    // Without settings of its own it has nothing, and refuses.
+    profile.settings.trust = Absent();
+    profile.settings.credential = Absent();
+  }
   profile.netns = netns.match;
   profile.netns_group = netns.name;
   return profile;
