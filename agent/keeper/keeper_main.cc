@@ -55,7 +55,7 @@ bool HasThreads() {
 
 // What is only possible before the lock-down.
 LockResult OpenAndLock(Link& monitor, TokenKeys& tokens,
-                       const LockDownCall& lock_down) {
+                       const LockDownCall& lock_down, LoopKind loop) {
   const Status opened = ReceiveTokens(monitor, tokens);
   if (!opened.ok()) {
     return LockFailure{LockStep::kPrepare, opened.error().os_error};
@@ -63,7 +63,7 @@ LockResult OpenAndLock(Link& monitor, TokenKeys& tokens,
   if (HasThreads()) {
     return LockFailure{LockStep::kPrepare, EBUSY};
   }
-  return lock_down();
+  return lock_down(loop);
 }
 
 int Run(Link monitor, const TokenKeys& tokens) {
@@ -85,8 +85,9 @@ int RunKeeper(OwnedFd monitor_link, const LockDownCall& lock_down) {
 int RunTokenKeeper(OwnedFd monitor_link, const LockDownCall& lock_down) {
   Link monitor(std::move(monitor_link));
   TokenKeys tokens;
-  if (!StartRole(monitor,
-                 [&] { return OpenAndLock(monitor, tokens, lock_down); })) {
+  if (!StartRole(monitor, [&](LoopKind loop) {
+        return OpenAndLock(monitor, tokens, lock_down, loop);
+      })) {
     return EXIT_FAILURE;
   }
   return Run(std::move(monitor), tokens);
