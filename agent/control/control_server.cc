@@ -26,9 +26,17 @@ void TurnAway(const OwnedFd& socket, std::string_view why) {
 
 Status ControlServer::Open(const std::string& path) {
   ASSIGN_OR_RETURN(ControlSocket socket, ControlSocket::Listen(path));
-  ASSIGN_OR_RETURN(
-      incoming_, loop_.OnReadable(socket.listener(), [this] { AcceptAll(); }));
   socket_.emplace(std::move(socket));
+  const Status watched = Watch();
+  if (!watched.ok()) {
+    socket_.reset();
+  }
+  return watched;
+}
+
+Status ControlServer::Watch() {
+  ASSIGN_OR_RETURN(incoming_, loop_.OnReadable(socket_->listener(),
+                                               [this] { AcceptAll(); }));
   return Ok{};
 }
 
@@ -36,6 +44,11 @@ void ControlServer::AcceptAll() {
   for (int i = 0; i < kMostAccepts; ++i) {
     OwnedFd socket = socket_->Accept();
     if (!socket.valid()) {
+      if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+        // It stays readable: to be told again and again would help nobody.
+        incoming_->Stop();
+        paused_until_ = clock_.Now() + kPause;
+      }
       return;
     }
     try {
@@ -165,10 +178,13 @@ void ControlServer::OnTime() {
   const MonotonicTime now = clock_.Now();
   clients_.remove_if(
       [now](Client& client) { return client.done || client.deadline <= now; });
+  if (paused_until_.has_value() && *paused_until_ <= now) {
+    paused_until_ = Watch().ok() ? std::nullopt : std::optional(now + kPause);
+  }
 }
 
 std::optional<MonotonicTime> ControlServer::NextWake() const {
-  std::optional<MonotonicTime> first;
+  std::optional<MonotonicTime> first = paused_until_;
   for (const Client& client : clients_) {
     first = std::min(first.value_or(client.deadline), client.deadline);
   }

@@ -28,6 +28,8 @@ class ControlServer {
  public:
   static constexpr std::size_t kMaxClients = 8;
   static constexpr std::chrono::milliseconds kTimePerClient{5000};
+  // Nobody is taken for so long when there was no descriptor for one.
+  static constexpr std::chrono::milliseconds kPause{1000};
   // May throw: the client is told that there is no answer.
   using Answer = std::function<std::string(ControlQuestion)>;
   // Whether the process at the other end may ask.
@@ -64,6 +66,7 @@ class ControlServer {
     MonitorLoop::WatchPtr writable;
   };
 
+  Status Watch();
   void AcceptAll();
   void Admit(OwnedFd socket);
   // Handles what `step` throws: the client goes.
@@ -82,6 +85,7 @@ class ControlServer {
   std::optional<ControlSocket> socket_;
   std::list<Client> clients_;
   MonitorLoop::WatchPtr incoming_;
+  std::optional<MonotonicTime> paused_until_;
 };
 
 }  // namespace ktlsd::agent

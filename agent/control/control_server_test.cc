@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -167,6 +168,20 @@ TEST_F(ControlServerTest, KnowsWhoIsThere) {
   EXPECT_FALSE(IsRoots(BorrowedFd(-1)));
 }
 
+// A pair says who made it.
+TEST_F(ControlServerTest, KnowsWhoIsNotRoot) {
+  if (::seteuid(65534) != 0) {
+    GTEST_SKIP() << "only root can be somebody else";
+  }
+  std::array<int, 2> ends{};
+  const int made = ::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data());
+  ASSERT_EQ(::seteuid(0), 0);
+  ASSERT_EQ(made, 0);
+  const OwnedFd one(ends[0]);
+  const OwnedFd other(ends[1]);
+  EXPECT_FALSE(IsRoots(one.borrow()));
+}
+
 TEST_F(ControlServerTest, ServesSoManyAtOnce) {
   Open();
   std::vector<OwnedFd> idle;
@@ -181,6 +196,25 @@ TEST_F(ControlServerTest, ServesSoManyAtOnce) {
   idle.pop_back();
   Settle();
   EXPECT_EQ(AnswerTo("status\n"), "ok 11\nthe answer\n");
+}
+
+// The listening socket stays readable then: the loop must not spin.
+TEST_F(ControlServerTest, PausesWithoutDescriptors) {
+  Open();
+  const OwnedFd client = Ask("status\n");
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlimit none{0, limit.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  Settle();
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_EQ(server_.NextWake(), clock_.now + ControlServer::kPause);
+  Settle();
+  EXPECT_EQ(All(client), std::nullopt);
+  clock_.now += ControlServer::kPause;
+  Settle();
+  EXPECT_EQ(server_.NextWake(), std::nullopt);
+  EXPECT_EQ(All(client), "ok 11\nthe answer\n");
 }
 
 TEST_F(ControlServerTest, DropsWhoSaysNothing) {
