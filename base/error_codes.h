@@ -120,7 +120,7 @@ enum class LogLevel : uint8_t { kError, kWarning, kNotice, kInfo, kDebug };
 
 struct CodeInfo {
   Code code;
-  std::string_view label;  // in the log and in docs/running.md
+  std::string_view label;  // in the log and in docs/runbook.md
   Fault fault;
   Alert alert;  // told to the peer while alerts can still be sent
   Disposition disposition;

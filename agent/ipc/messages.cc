@@ -23,9 +23,11 @@ static_assert(kFixedLayout<Forget, 16>);
 static_assert(kFixedLayout<AddWorker, 16>);
 static_assert(kFixedLayout<RemoveWorker, 16>);
 static_assert(kFixedLayout<SigningTerms, 32>);
+static_assert(kFixedLayout<OpenTokens, 16>);
 static_assert(kFixedLayout<LoadCredential, 24>);
 static_assert(kFixedLayout<VerdictTerms, 288>);
 static_assert(kFixedLayout<LoadTrust, 24>);
+static_assert(kFixedLayout<LoopChosen, 16>);
 static_assert(kFixedLayout<JobReport, 176>);
 static_assert(kFixedLayout<CredentialLoaded, 152>);
 static_assert(kFixedLayout<Signed, 16>);
@@ -109,6 +111,10 @@ bool LoadCredential::Check() const {
 bool VerdictTerms::Check() const {
   return job != 0 && trust != 0 && worker != 0 && Valid(peer) &&
          server_name.valid() && (peer == Side::kServer) != server_name.empty();
+}
+
+bool LoopChosen::Check() const {
+  return Valid(kind) && os_error >= 0 && os_error <= kMaxErrno;
 }
 
 bool JobReport::Check() const {

@@ -41,6 +41,7 @@ enum class MessageType : uint16_t {
   kLoadCredential = 0x0302,
   kVerdictTerms = 0x0303,
   kLoadTrust = 0x0304,
+  kOpenTokens = 0x0305,
   // worker -> monitor
   kJobReport = 0x0401,
   // keeper, verifier -> monitor
@@ -65,6 +66,8 @@ enum class MessageType : uint16_t {
   kSecretReply = 0x0706,
   // any role -> monitor
   kNotConfined = 0x0801,
+  // worker -> monitor
+  kLoopChosen = 0x0802,
 };
 
 // Stands first in every message, host endian: both ends are one binary on one

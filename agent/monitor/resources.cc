@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "agent/ipc/identities.h"
+#include "agent/keeper/token_url.h"
 #include "agent/monitor/choices.h"
+#include "agent/monitor/token_urls.h"
 #include "base/bytes.h"
 
 namespace ktlsd::agent {
@@ -18,10 +22,6 @@ constexpr char kServerGroup[] = "authenticate.server";
 // What a link's error means to what was to be loaded over it.
 Problem Unloadable(Code code, const std::string& file) {
   return {code, file, "the process that loads it does not answer"};
-}
-
-bool IsUrl(const std::string& key) {
-  return key.starts_with("pkcs11:") || key.starts_with("tpmkey:");
 }
 
 static_assert(kMaxAllowedPeers <= kMaxAllowed &&
@@ -98,8 +98,39 @@ const SideSettings& Resources::side(Side side) const {
   return current_[side == Side::kClient ? 0 : 1].settings;
 }
 
+ProcessRole Resources::keeper_role() const {
+  return TokenUrls().empty() ? ProcessRole::kKeeper : ProcessRole::kTokenKeeper;
+}
+
+bool Resources::keeper_outdated() const {
+  return keeper_.has_value() && opened_ != TokenUrls();
+}
+
+std::vector<std::string> Resources::TokenUrls() const {
+  return config_.has_value() ? TokenUrlsOf(*config_)
+                             : std::vector<std::string>();
+}
+
+// The first message to a keeper with tokens. When it cannot be sent, the keeper
+// ends: its link will tell.
+void Resources::OpenTokens() {
+  opened_ = TokenUrls();
+  if (opened_.empty()) {
+    return;
+  }
+  agent::OpenTokens open;
+  open.count = opened_.size();
+  std::string lines;
+  for (const std::string& url : opened_) {
+    lines += url + '\n';
+  }
+  static_cast<void>(keeper_->Send(
+      open, {reinterpret_cast<const uint8_t*>(lines.data()), lines.size()}));
+}
+
 void Resources::SetKeeper(Link link) {
   keeper_ = std::move(link);
+  OpenTokens();
   if (config_.has_value() && verifier_.has_value()) {
     Reload(*config_);
   }
@@ -150,7 +181,7 @@ void Resources::DropUses(Kind kind) {
 
 void Resources::Reload(const Config& config) {
   config_ = config;
-  if (keeper_.has_value() && verifier_.has_value()) {
+  if (keeper_.has_value() && verifier_.has_value() && !keeper_outdated()) {
     Begin(config);
   }
 }
@@ -294,14 +325,13 @@ Slot Resources::LoadCredential(const SideConfig& config) {
     return Problem{Code::kConfigUnusable, "",
                    "x509.certificate and x509.private_key go together"};
   }
-  if (IsUrl(*config.private_key)) {
-    return Problem{Code::kPrivateKeyUnusable, *config.private_key,
-                   "keys in tokens are not supported yet"};
-  }
   std::variant<OwnedFd, Problem> chain =
       OpenFile(*config.certificate, Code::kCertificateUnusable);
   if (Problem* problem = std::get_if<Problem>(&chain)) {
     return std::move(*problem);
+  }
+  if (IsTokenUrl(*config.private_key)) {
+    return LoadTokenCredential(config, std::get<OwnedFd>(chain).borrow());
   }
   std::variant<OwnedFd, Problem> key =
       OpenPrivateKey(*config.private_key, key_owner_);
@@ -316,6 +346,22 @@ Slot Resources::LoadCredential(const SideConfig& config) {
     return Unloadable(Code::kKeeperUnavailable, *config.certificate);
   }
   return Loading{load.id, *config.certificate};
+}
+
+Slot Resources::LoadTokenCredential(const SideConfig& config,
+                                    BorrowedFd chain) {
+  const std::string& url = *config.private_key;
+  agent::LoadCredential load;
+  load.id = NewId(Kind::kCredential);
+  if (!keeper_.has_value() ||
+      !keeper_
+           ->Send(load,
+                  {reinterpret_cast<const uint8_t*>(url.data()), url.size()},
+                  std::span(&chain, 1))
+           .ok()) {
+    return Unloadable(Code::kKeeperUnavailable, LoggableUrl(url));
+  }
+  return Loading{load.id, LoggableUrl(url)};
 }
 
 Result<CredentialId> Resources::LoadForJob(const Keyrings::Pair& keys) {
@@ -425,7 +471,7 @@ std::vector<std::string> Resources::FilesOf(const Config& config) {
         side->truststore.has_value() ? side->truststore : SystemTrustStore();
     for (const auto& file :
          {store, side->crl, side->certificate, side->private_key}) {
-      if (file.has_value() && !file->empty() && !IsUrl(*file)) {
+      if (file.has_value() && !file->empty() && !IsTokenUrl(*file)) {
         files.push_back(*file);
       }
     }
