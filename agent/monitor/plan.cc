@@ -146,7 +146,7 @@ Planning MakePlan(const Request& request, Consumer consumer,
   plan.settings = profile.name;
   plan.groups = profile.settings.groups;
   plan.suites = Allowed(profile.settings.suites, suites);
-  if (plan.suites.empty()) {
+  if (profile.settings.suites.has_value() && plan.suites.empty()) {
     return Refused{Code::kCipherNotOffloadable,
                    "this kernel takes none of the configured ciphers"};
   }
