@@ -56,6 +56,7 @@ enum class Code : uint16_t {
   kCrlUnavailable,
   kOcspResponseInvalid,
   kOcspResponseMissing,
+  kClientNotAllowed,
   // The peer ended the handshake, or let it hang.
   kAlertReceived,
   kPeerClosed,

@@ -18,6 +18,8 @@ tools/install --built "$here" --prefix /opt/t --libdir "$libdir" "$root/" \
 cat >"$dir/wanted" <<'LIST'
 /opt/t/include/ktlsd.h
 /opt/t/include/ktlsd_codes.h
+/opt/t/lib/systemd/system/ktlsd.service
+/opt/t/lib/sysusers.d/ktlsd.conf
 /opt/t/lib/triplet/libktlsd.so
 /opt/t/lib/triplet/libktlsd.so.0
 /opt/t/lib/triplet/pkgconfig/ktlsd.pc
@@ -32,6 +34,9 @@ LC_ALL=C sort "$dir/list" | diff "$dir/wanted" - || fail "it prints each file"
 [ "$(readlink "$root$libdir/libktlsd.so")" = libktlsd.so.0 ] || fail "symlink"
 [ "$(stat -L -c %a "$root/opt/t/sbin/ktlsd")" = 755 ] || fail "mode of ktlsd"
 [ "$(stat -L -c %a "$root/opt/t/include/ktlsd.h")" = 644 ] || fail "mode"
+
+grep -qx 'ExecStart=/opt/t/sbin/ktlsd' \
+  "$root/opt/t/lib/systemd/system/ktlsd.service" || fail "the unit's program"
 
 for wrong in "" "--prefix relative $dir/x" "--unknown $dir/x" "a b"; do
   # shellcheck disable=SC2086  # the words are the arguments

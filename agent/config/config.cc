@@ -8,12 +8,14 @@
 
 #include "agent/config/files.h"
 #include "agent/config/key_file.h"
+#include "agent/config/tls_choices.h"
 
 namespace ktlsd::agent {
 namespace {
 
 constexpr char kDebug[] = "debug";
 constexpr char kAuthenticate[] = "authenticate";
+constexpr char kTls[] = "tls";
 constexpr char kClient[] = "authenticate.client";
 constexpr char kServer[] = "authenticate.server";
 
@@ -32,6 +34,34 @@ HashAlgorithm ReadHash(KeyFile& file, const char* key) {
   return HashAlgorithm::kSha256;
 }
 
+// [tls] is ours: nothing in it is ignored.
+constexpr char kCryptoPolicy[] = "crypto_policy";
+constexpr std::array<std::string_view, 3> kKnownOfTls = {"ciphers", "groups",
+                                                         kCryptoPolicy};
+
+// What everything else inherits from.
+SideConfig ReadTls(KeyFile& file) {
+  for (const std::string& key : file.Keys(kTls)) {
+    if (std::ranges::find(kKnownOfTls, key) == kKnownOfTls.end()) {
+      file.Complain(kTls, key, "there is no such key");
+    } else if (file.Times(kTls, key) > 1) {
+      file.Complain(kTls, key, "the key is there twice");
+    }
+  }
+  SideConfig base;
+  base.suites = ReadSuites(file, kTls);
+  base.groups = ReadGroups(file, kTls);
+  return base;
+}
+
+bool ReadCryptoPolicy(KeyFile& file) {
+  const std::string policy = file.Text(kTls, kCryptoPolicy).value_or("none");
+  if (policy != "none" && policy != "system") {
+    file.Complain(kTls, kCryptoPolicy, "neither none nor system");
+  }
+  return policy == "system";
+}
+
 constexpr std::array kKnown = {
     std::pair{kDebug, "loglevel"},
     std::pair{kDebug, "tls"},
@@ -43,7 +73,7 @@ bool IsKnown(std::string_view group, std::string_view key) {
   if (group == kClient || group == kServer) {
     return IsSideKey(key);
   }
-  if (IsSectionGroup(group)) {
+  if (group == kTls || IsSectionGroup(group)) {
     return true;  // or it was refused
   }
   return std::ranges::any_of(kKnown, [&](const auto& known) {
@@ -52,12 +82,15 @@ bool IsKnown(std::string_view group, std::string_view key) {
 }
 
 // As tlshd does, keys without a meaning are not refused; of a key that is there
-// twice the last one counts.
-std::vector<std::string> Ignored(const KeyFile& file) {
+// twice the last one counts. But a misspelt list of who may come would let
+// everybody in.
+std::vector<std::string> Ignored(KeyFile& file) {
   std::vector<std::string> ignored;
   for (const std::string& group : file.Groups()) {
     for (const std::string& key : file.Keys(group)) {
-      if (!IsKnown(group, key)) {
+      if (!IsKnown(group, key) && key.starts_with("allow.")) {
+        file.Complain(group, key, "there is no such key");
+      } else if (!IsKnown(group, key)) {
         ignored.push_back(file.Place(group, key));
       }
     }
@@ -80,13 +113,15 @@ std::variant<Config, Problem> ParseConfig(std::string_view text) {
   config.keyrings =
       file.List(kAuthenticate, "keyrings").value_or(std::vector<std::string>());
   config.psk_hash = ReadHash(file, "psk.hash");
-  config.client = ReadSide(file, kClient);
-  config.server = ReadSide(file, kServer);
+  const SideConfig base = ReadTls(file);
+  config.system_crypto_policy = ReadCryptoPolicy(file);
+  config.client = Inherit(ReadSide(file, kClient, Part::kClient), base);
+  config.server = Inherit(ReadSide(file, kServer, Part::kServer), base);
   config.sections = ReadSections(file, config.client, config.server);
+  config.ignored = Ignored(file);
   if (file.problem().has_value()) {
     return *file.problem();
   }
-  config.ignored = Ignored(file);
   return config;
 }
 

@@ -31,6 +31,8 @@ struct Config {
   SideConfig client;  // [authenticate.client]
   SideConfig server;  // [authenticate.server]
   std::vector<Section> sections;
+  // Whether the system's crypto policy narrows what is agreed on.
+  bool system_crypto_policy = false;
   // "[group] key (line 3)", without a meaning here.
   std::vector<std::string> ignored;
 

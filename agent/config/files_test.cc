@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 
 namespace ktlsd::agent {
@@ -79,6 +80,67 @@ TEST(OpenPrivateKey, TakesAKeyOfTheUserThatIsNamed) {
   EXPECT_EQ(ProblemOf(opened)->reason,
             "a private key of the user with the number 54321: it must be "
             "root's, or of the user of KTLSD_USER");
+}
+
+class CredentialTest : public ::testing::Test {
+ protected:
+  CredentialTest() : directory_(InTemp("credentials")) {
+    ::mkdir(directory_.c_str(), 0700);
+    ::setenv("CREDENTIALS_DIRECTORY", directory_.c_str(), 1);
+  }
+  ~CredentialTest() override { ::unsetenv("CREDENTIALS_DIRECTORY"); }
+
+  const std::string directory_;
+};
+
+TEST_F(CredentialTest, IsAFileOfTheDirectory) {
+  Write(directory_ + "/server.key", "text");
+  const auto text = ReadText("credential:server.key", Code::kCrlUnusable);
+  ASSERT_TRUE(std::holds_alternative<std::string>(text));
+  EXPECT_EQ(std::get<std::string>(text), "text");
+}
+
+TEST_F(CredentialTest, IsNoPath) {
+  Write(InTemp("outside"), "text");
+  for (const char* value :
+       {"credential:../outside", "credential:/etc/passwd", "credential:a/b",
+        "credential:", "credential:.", "credential:.."}) {
+    const auto opened = OpenFile(value, Code::kPrivateKeyUnusable);
+    ASSERT_NE(ProblemOf(opened), nullptr) << value;
+    EXPECT_EQ(ProblemOf(opened)->code, Code::kPrivateKeyUnusable);
+    EXPECT_EQ(ProblemOf(opened)->file, value);
+    EXPECT_EQ(ProblemOf(opened)->reason, "not the name of a credential");
+  }
+}
+
+TEST_F(CredentialTest, IsAProblemUnderItsOwnNameWhenAbsent) {
+  const auto absent = OpenFile("credential:none", Code::kPrivateKeyUnusable);
+  ASSERT_NE(ProblemOf(absent), nullptr);
+  EXPECT_EQ(ProblemOf(absent)->file, "credential:none");
+  EXPECT_EQ(ProblemOf(absent)->reason, "No such file or directory");
+}
+
+TEST_F(CredentialTest, NeedsAServiceThatHasSome) {
+  for (const bool empty : {false, true}) {
+    if (empty) {
+      ::setenv("CREDENTIALS_DIRECTORY", "", 1);
+    } else {
+      ::unsetenv("CREDENTIALS_DIRECTORY");
+    }
+    const auto opened = OpenFile("credential:key", Code::kPrivateKeyUnusable);
+    ASSERT_NE(ProblemOf(opened), nullptr);
+    EXPECT_EQ(ProblemOf(opened)->file, "credential:key");
+    EXPECT_EQ(ProblemOf(opened)->reason,
+              "the service has no credentials: LoadCredential= is not set");
+  }
+}
+
+TEST_F(CredentialTest, IsWatched) {
+  const FileStamps stamps({"credential:watched"});
+  EXPECT_EQ(stamps.Directories(), std::vector<std::string>{directory_});
+  EXPECT_FALSE(stamps.Changed());
+  Write(directory_ + "/watched", "text");
+  EXPECT_TRUE(stamps.Changed());
 }
 
 TEST(FileStamps, SeesEveryKindOfChange) {

@@ -72,14 +72,16 @@ std::vector<PeerPattern> ReadMatch(KeyFile& file, const std::string& group,
 }
 
 SideConfig ReadOwn(KeyFile& file, const std::string& group, Consumer consumer) {
-  SideConfig own = ReadSide(file, group);
+  SideConfig own =
+      ReadSide(file, group, IsClient(consumer) ? Part::kClient : Part::kServer);
   if (own.certificate.has_value() != own.private_key.has_value()) {
     file.Complain(group, "x509.certificate and x509.private_key go together");
   }
   if (UsesPsks(consumer)) {
     for (const std::string& key : file.Keys(group)) {
-      if (key.starts_with("x509.")) {
-        file.Complain(group, key, "NVMe/TCP has pre-shared keys only");
+      if (IsSideKey(key) && key != "ciphers" && key != "groups") {
+        file.Complain(group, key,
+                      "NVMe/TCP has pre-shared keys only, and no ALPN");
       }
     }
   }

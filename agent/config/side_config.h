@@ -5,11 +5,16 @@
 // Threads:   value type.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "agent/config/allowed_peers.h"
 #include "agent/config/key_file.h"
+#include "base/session_keys.h"
+#include "handshake/wire.h"
 
 namespace ktlsd::agent {
 
@@ -20,17 +25,32 @@ struct SideConfig {
   std::optional<std::string> crl;
   std::optional<std::string> certificate;
   std::optional<std::string> private_key;
+  // Of clients: who may come. Nothing: everybody with a valid certificate.
+  std::optional<std::vector<AllowedPeer>> allowed;
+  // Whether the peer's certificate must be one for RPC with TLS (RFC 9289
+  // section 5.2.1).
+  std::optional<bool> rpc_certificates;
+  // Whether NFS's peer must speak ALPN (RFC 9289 section 4.2).
+  std::optional<bool> alpn_required;
+  // Best first, and nothing else; the running kernel and libcrypto may lack
+  // some of them.
+  std::optional<std::vector<CipherSuite>> suites;
+  std::optional<std::vector<handshake::NamedGroup>> groups;
 
   bool operator==(const SideConfig&) const = default;
 };
 
-// Reads the keys of `group`; malformed ones are noted in `file`.
-SideConfig ReadSide(KeyFile& file, const std::string& group);
+// Whose handshakes a group is about: clients' (of ours), or servers'.
+enum class Part : uint8_t { kClient, kServer };
+
+// Reads the keys of `group`; malformed ones, and those that the part cannot
+// have, are noted in `file`.
+SideConfig ReadSide(KeyFile& file, const std::string& group, Part part);
 // Is `key` one that ReadSide reads?
 bool IsSideKey(std::string_view key);
 
 // `own`, and what it does not set as `base` has it. A certificate and its
-// private key are one thing.
+// private key are one thing, and so are the keys `allow.`.
 SideConfig Inherit(SideConfig own, const SideConfig& base);
 
 }  // namespace ktlsd::agent

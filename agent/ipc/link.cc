@@ -1,6 +1,8 @@
 #include "agent/ipc/link.h"
 
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -177,6 +179,13 @@ Result<std::optional<Link::Packet>> Link::ReceivePacket(
     return Error{Code::kApiMisuse, "a message was cut off"};
   }
   return std::optional<Packet>(std::move(packet));
+}
+
+std::size_t Link::unread() const {
+  int bytes = 0;
+  return ::ioctl(socket_.raw(), SIOCOUTQ, &bytes) == 0
+             ? static_cast<std::size_t>(bytes)
+             : 0;
 }
 
 Status Link::WaitWritable() {

@@ -31,7 +31,7 @@ namespace ktlsd::agent {
 using ToWorker = std::variant<Job, TakeLink, EndJob, Forget, ChoiceReply,
                               BinderReply, SecretReply>;
 using FromWorker = std::variant<JobReport, ChoiceRequest, BinderRequest,
-                                SecretRequest, NotConfined>;
+                                SecretRequest, NotConfined, LoopChosen>;
 using ToKeeper = std::variant<AddWorker, RemoveWorker, SigningTerms,
                               LoadCredential, EndJob, Forget>;
 using FromKeeper =
@@ -65,6 +65,8 @@ class Link {
   ~Link();
 
   BorrowedFd socket() const { return socket_.borrow(); }
+  // How much memory what was sent here and not yet received takes, in bytes.
+  std::size_t unread() const;
 
   // Sends `message` and `payload` as one packet; fills in the header. Never
   // blocks.

@@ -275,6 +275,21 @@ TEST_F(LinkTest, RefusesRequestsAboutPsksThatNoWorkerWrites) {
   }
 }
 
+TEST(LoadTrustMessage, HasABoundedListAndFlags) {
+  LoadTrust load;
+  load.id = 1;
+  load.allowed = kMaxAllowed;
+  load.rpc_certificates = 1;
+  EXPECT_TRUE(load.Check());
+  for (const auto& [wrong, passes] : {
+           With(load, [](LoadTrust& l) { l.id = 0; }),
+           With(load, [](LoadTrust& l) { l.allowed = kMaxAllowed + 1; }),
+           With(load, [](LoadTrust& l) { l.rpc_certificates = 2; }),
+       }) {
+    EXPECT_FALSE(passes) << wrong.allowed;
+  }
+}
+
 Job SomePskJob(Side side) {
   Job job;
   job.job = 7;
@@ -286,6 +301,14 @@ Job SomePskJob(Side side) {
     job.psk_hashes = {WirePskHash::kSha384, WirePskHash::kSha256};
   }
   return job;
+}
+
+TEST(JobMessage, RequiresNoProtocolThatItDoesNotOffer) {
+  Job job = SomePskJob(Side::kServer);
+  job.flags = kOfferSunrpc | kRequireSunrpc;
+  EXPECT_TRUE(job.Check());
+  job.flags = kRequireSunrpc;
+  EXPECT_FALSE(job.Check());
 }
 
 TEST(PskJob, HasIdentitiesOfAClientAndNoCertificates) {

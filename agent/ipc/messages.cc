@@ -16,16 +16,18 @@ constexpr bool kFixedLayout =
     std::has_unique_object_representations_v<M> && sizeof(M) == Size &&
     alignof(M) <= 8 && sizeof(M) + M::kCarries.payload <= kMaxMessageBytes;
 
-static_assert(kFixedLayout<Job, 312>);
+static_assert(kFixedLayout<Job, 328>);
 static_assert(kFixedLayout<TakeLink, 16>);
 static_assert(kFixedLayout<EndJob, 16>);
 static_assert(kFixedLayout<Forget, 16>);
 static_assert(kFixedLayout<AddWorker, 16>);
 static_assert(kFixedLayout<RemoveWorker, 16>);
 static_assert(kFixedLayout<SigningTerms, 32>);
+static_assert(kFixedLayout<OpenTokens, 16>);
 static_assert(kFixedLayout<LoadCredential, 24>);
 static_assert(kFixedLayout<VerdictTerms, 288>);
-static_assert(kFixedLayout<LoadTrust, 16>);
+static_assert(kFixedLayout<LoadTrust, 24>);
+static_assert(kFixedLayout<LoopChosen, 16>);
 static_assert(kFixedLayout<JobReport, 176>);
 static_assert(kFixedLayout<CredentialLoaded, 152>);
 static_assert(kFixedLayout<Signed, 16>);
@@ -82,6 +84,7 @@ bool IsPskJob(const Job& job) {
 bool Job::Check() const {
   return job != 0 && first_byte_ms > 0 && progress_ms > 0 && total_ms > 0 &&
          Valid(side) && (flags & ~kAllJobFlags) == 0 &&
+         ((flags & kRequireSunrpc) == 0 || (flags & kOfferSunrpc) != 0) &&
          AreFlags({tcp_nodelay}) && suites[0] != 0 && server_name.valid() &&
          AreHashes(psk_hashes) &&
          ((flags & kUsePsk) != 0 ? IsPskJob(*this) : IsCertificateJob(*this));
@@ -110,6 +113,10 @@ bool VerdictTerms::Check() const {
          server_name.valid() && (peer == Side::kServer) != server_name.empty();
 }
 
+bool LoopChosen::Check() const {
+  return Valid(kind) && os_error >= 0 && os_error <= kMaxErrno;
+}
+
 bool JobReport::Check() const {
   return job != 0 && outcome.valid() && what.valid() && os_error >= 0 &&
          os_error <= kMaxErrno && AreFlags({hello_retry, certificate_asked}) &&
@@ -118,6 +125,10 @@ bool JobReport::Check() const {
 
 bool CredentialLoaded::Check() const {
   return id != 0 && outcome.valid() && text.valid();
+}
+
+bool LoadTrust::Check() const {
+  return id != 0 && allowed <= kMaxAllowed && AreFlags({rpc_certificates});
 }
 
 bool TrustLoaded::Check() const {

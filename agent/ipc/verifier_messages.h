@@ -28,13 +28,18 @@ struct VerdictTerms {
   bool Check() const;
 };
 
-// With one descriptor: a PEM file of anchors; a second one: of CRLs.
+// With one descriptor: a PEM file of anchors; a second one: of CRLs. Payload:
+// `allowed` entries as in identities.h, each a byte of AllowedBy and
+// a value. With any, a peer's certificate must be one of them.
 struct LoadTrust {
   static constexpr MessageType kType = MessageType::kLoadTrust;
-  static constexpr Carries kCarries{0, 1, 2};
+  static constexpr Carries kCarries{kMaxAllowedBytes, 1, 2};
   Header header;
   TrustId id = 0;
-  bool Check() const { return id != 0; }
+  uint16_t allowed = 0;
+  uint8_t rpc_certificates = 0;  // 1: only those for RPC with TLS
+  std::array<uint8_t, 5> reserved{};
+  bool Check() const;
 };
 
 struct TrustLoaded {

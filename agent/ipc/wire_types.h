@@ -41,6 +41,7 @@ enum class MessageType : uint16_t {
   kLoadCredential = 0x0302,
   kVerdictTerms = 0x0303,
   kLoadTrust = 0x0304,
+  kOpenTokens = 0x0305,
   // worker -> monitor
   kJobReport = 0x0401,
   // keeper, verifier -> monitor
@@ -65,6 +66,8 @@ enum class MessageType : uint16_t {
   kSecretReply = 0x0706,
   // any role -> monitor
   kNotConfined = 0x0801,
+  // worker -> monitor
+  kLoopChosen = 0x0802,
 };
 
 // Stands first in every message, host endian: both ends are one binary on one
@@ -155,6 +158,24 @@ constexpr bool Valid(WirePskHash hash) {
   return hash == WirePskHash::kSha256 || hash == WirePskHash::kSha384;
 }
 
+// What of a certificate an entry of the list names.
+enum class AllowedBy : uint8_t {
+  kDns = 1,      // a dNSName: lower case, and no wildcard stands for anything
+  kUri = 2,      // a uniformResourceIdentifier, byte for byte
+  kEmail = 3,    // an rfc822Name, byte for byte
+  kIp = 4,       // an iPAddress: its 4 or 16 bytes
+  kSubject = 5,  // the subject as in RFC 2253, as logs have it
+  kFingerprint = 6,  // SHA-256 of the certificate in DER: 32 bytes
+};
+
+constexpr bool Valid(AllowedBy by) {
+  return by >= AllowedBy::kDns && by <= AllowedBy::kFingerprint;
+}
+
+// Of an entry, in bytes: what is longer matches nothing. A subject that is as
+// long may have been cut.
+inline constexpr std::size_t kMaxAllowedValue = 254;
+
 // An alert description, or none: 0 is an alert (close_notify).
 inline constexpr uint8_t kNoAlert = 0xff;
 
@@ -162,10 +183,13 @@ inline constexpr std::size_t kNameSize = 256;     // of a server, with its end
 inline constexpr std::size_t kSubjectSize = 256;  // of a certificate
 inline constexpr std::size_t kDetailSize = 128;
 inline constexpr std::size_t kMaxSuites = 4;
+inline constexpr std::size_t kMaxGroups = 8;
 inline constexpr std::size_t kMaxSchemes = 8;
 inline constexpr std::size_t kMaxCertificates = 10;  // in one chain
 inline constexpr std::size_t kMaxChainBytes = 1U << 16;
 inline constexpr std::size_t kMaxSignatureBytes = 1U << 13;
+inline constexpr std::size_t kMaxAllowed = 1024;  // peers of one trust
+inline constexpr std::size_t kMaxAllowedBytes = 40U << 10;
 inline constexpr std::size_t kMaxJobPsks = 8;       // that a client offers
 inline constexpr std::size_t kMaxOfferedPsks = 32;  // that a server looks at
 // No key of the kernel has a longer description.

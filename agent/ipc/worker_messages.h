@@ -11,6 +11,7 @@
 
 #include "agent/ipc/shared_messages.h"
 #include "agent/ipc/wire_types.h"
+#include "agent/sandbox/loop_kind.h"
 
 namespace ktlsd::agent {
 
@@ -32,6 +33,7 @@ struct Job {
   uint8_t tcp_nodelay = 0;  // its value when the kernel handed the socket over
   uint8_t reserved = 0;
   std::array<uint16_t, kMaxSuites> suites{};  // best first; 0: no more
+  std::array<uint16_t, kMaxGroups> groups{};  // the same; none: all there are
   // Of the PSKs that a client offers, best first; kNone: no more.
   std::array<WirePskHash, kMaxJobPsks> psk_hashes{};
   // Of a client: empty only with PSKs. Of a server: empty.
@@ -45,8 +47,9 @@ enum JobFlag : uint8_t {
   kRequestClientCertificate = 0x02,  // a server's; the client may have none
   kOfferSunrpc = 0x04,               // ALPN "sunrpc"
   kCertificateJobFlags = 0x07,
-  kUsePsk = 0x08,  // with a PSK only: no certificate on either side
-  kAllJobFlags = 0x0f,
+  kUsePsk = 0x08,         // with a PSK only: no certificate on either side
+  kRequireSunrpc = 0x10,  // with kOfferSunrpc: a peer without it is refused
+  kAllJobFlags = 0x1f,
 };
 
 // The worker's link to the keeper or the verifier, replacing an earlier one.
@@ -56,6 +59,18 @@ struct TakeLink {
   Header header;
   LinkTo to{};
   std::array<uint8_t, 7> reserved{};
+  bool Check() const;
+};
+
+// What the worker's event loop waits with: its first message, once it is locked
+// down. `os_error` says why an io_uring that was wished for is not there.
+struct LoopChosen {
+  static constexpr MessageType kType = MessageType::kLoopChosen;
+  static constexpr Carries kCarries{};
+  Header header;
+  int32_t os_error = 0;  // an errno, or 0
+  LoopKind kind{};
+  std::array<uint8_t, 3> reserved{};
   bool Check() const;
 };
 

@@ -47,6 +47,15 @@ Result<handshake::Credential> LoadFiles(BorrowedFd certificate,
   return handshake::Credential::FromPem(certificates, key_file.Reveal(access));
 }
 
+Result<handshake::Credential> LoadToken(BorrowedFd certificate,
+                                        std::string_view url,
+                                        const TokenKeys& tokens) {
+  ASSIGN_OR_RETURN(
+      const Bytes certificates,
+      ReadFile(certificate, kMaxCertificateFile, Code::kCertificateUnusable));
+  return tokens.Use(url, certificates);
+}
+
 Result<handshake::Credential> LoadDer(ByteView der,
                                       std::size_t certificate_size) {
   if (certificate_size > der.size()) {

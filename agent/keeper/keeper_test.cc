@@ -122,7 +122,8 @@ class KeeperTest : public testing::Test {
   }
 
   FakeOutput<FromKeeper, KeeperToWorker> output_;
-  Keeper keeper_{output_};
+  TokenKeys tokens_;
+  Keeper keeper_{output_, tokens_};
 };
 
 // --- what an honest worker gets ---

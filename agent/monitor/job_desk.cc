@@ -19,7 +19,6 @@ using std::chrono::milliseconds;
 
 // With less than this left a handshake is not begun.
 constexpr milliseconds kLeastTime{100};
-constexpr milliseconds kAcceptComplaintEvery{10'000};
 
 Account Because(std::string reason, std::string settings) {
   Account account;
@@ -28,11 +27,12 @@ Account Because(std::string reason, std::string settings) {
   return account;
 }
 
-Pool PoolOf(const Plan& plan) {
-  if (plan.psk) {
+Pool PoolOf(const Request& request) {
+  if (request.auth_mode == AuthMode::kPsk) {
     return Pool::kPsk;
   }
-  return plan.side == Side::kServer ? Pool::kServer : Pool::kClient;
+  return request.kind == HandshakeKind::kServerHello ? Pool::kServer
+                                                     : Pool::kClient;
 }
 
 }  // namespace
@@ -42,7 +42,8 @@ JobDesk::JobDesk(Surroundings around, std::size_t capacity)
       capacity_(capacity),
       psks_(around_.keyrings),
       keyring_uses_(around_.keyrings),
-      answers_(around_.log, around_.clock) {}
+      answers_(around_.log, around_.clock),
+      pace_(around_.log, around_.clock) {}
 
 // --- From the kernel ---
 
@@ -54,15 +55,20 @@ void JobDesk::TakeRequests(Age age) {
   if (closed_) {
     return;
   }
+  if (pace_.resting()) {
+    return Dispatch();
+  }
+  pace_.Begin();
   if (std::exchange(more_waits_, false)) {
     age = Age::kOld;
   }
   while (!full()) {
     Result<std::optional<Request>> accepted = around_.kernel.Accept();
     if (!accepted.ok()) {
-      NoteAcceptFailure(accepted.error());
+      pace_.Failed(accepted.error());
       break;
     }
+    pace_.Worked();
     std::optional<Request> request = std::move(accepted).value();
     if (!request.has_value()) {
       break;
@@ -71,18 +77,6 @@ void JobDesk::TakeRequests(Age age) {
   }
   more_waits_ = full();
   Dispatch();
-}
-
-void JobDesk::NoteAcceptFailure(const Error& error) {
-  const MonotonicTime now = around_.clock.Now();
-  if (accept_failed_.has_value() &&
-      now - *accept_failed_ < kAcceptComplaintEvery) {
-    return;
-  }
-  accept_failed_ = now;
-  LogEvent event{EventKind::kKernelTrouble, LogLevel::kError, {}};
-  around_.log.Write(
-      event.Add("reason", error.what).Add("os_error", error.os_error));
 }
 
 void JobDesk::Admit(Request request, Age age) {
@@ -94,27 +88,37 @@ void JobDesk::Admit(Request request, Age age) {
     within /= 2;
   }
   KeyringUses::Use keyring = keyring_uses_.Begin(upcall.request().keyring);
-  queue_.push_back(Ticket{++last_job_, std::move(upcall), facts, now,
-                          now + within, std::move(keyring)});
+  queue_.push_back(Queued{Ticket{++last_job_, std::move(upcall), facts, now,
+                                 now + within, std::move(keyring)}});
 }
 
 // --- To the roles ---
 
+// First come, first served, within a pool.
 void JobDesk::Dispatch() {
-  std::deque<Ticket> waiting;
-  for (Ticket& ticket : std::exchange(queue_, {})) {
-    if (Consider(ticket) == Next::kWait) {
-      waiting.push_back(std::move(ticket));
+  Pools busy;
+  for (auto next = queue_.begin(); next != queue_.end();) {
+    if (Consider(*next, busy) == Next::kWait) {
+      ++next;
+    } else {
+      next = queue_.erase(next);
     }
   }
-  queue_ = std::move(waiting);
 }
 
-JobDesk::Next JobDesk::Consider(Ticket& ticket) {
+JobDesk::Next JobDesk::Consider(Queued& queued, Pools& busy) {
+  Ticket& ticket = queued.ticket;
+  const Pool pool = PoolOf(ticket.upcall.request());
+  const auto pool_bit = static_cast<std::size_t>(pool);
+  if (std::exchange(queued.seen, true) && busy.test(pool_bit) &&
+      TimeLeft(ticket) >= kLeastTime) {
+    return Next::kWait;
+  }
   const Profile& profile = around_.resources.Choose(
       ticket.upcall.request(), ticket.upcall.consumer(), ticket.facts);
-  Planning planning = MakePlan(ticket.upcall.request(),
-                               ticket.upcall.consumer(), ticket.facts, profile);
+  Planning planning =
+      MakePlan(ticket.upcall.request(), ticket.upcall.consumer(), ticket.facts,
+               profile, around_.suites);
   if (const Refused* refused = std::get_if<Refused>(&planning)) {
     answers_.Fail(std::move(ticket), refused->code,
                   Because(refused->reason, profile.name));
@@ -126,12 +130,14 @@ JobDesk::Next JobDesk::Consider(Ticket& ticket) {
     return Next::kDone;
   }
   Plan* plan = std::get_if<Plan>(&planning);
-  Roster::Worker* worker =
-      plan == nullptr ? nullptr : around_.roster.Pick(PoolOf(*plan));
-  if (worker == nullptr) {
+  if (plan == nullptr) {
     return Next::kWait;
   }
-  plan->suites = around_.suites;
+  Roster::Worker* worker = around_.roster.Pick(pool);
+  if (worker == nullptr) {
+    busy.set(pool_bit);
+    return Next::kWait;
+  }
   HandOut(std::move(ticket), std::move(*plan), *worker);
   return Next::kDone;
 }
@@ -201,7 +207,6 @@ Status JobDesk::OnReport(WorkerId from, const JobReport& report) {
   if (worker == nullptr) {
     return Ok{};
   }
-  worker->last_report = around_.clock.Now();
   switch (Roster::TakeReport(*worker, report.job)) {
     case Roster::Claim::kNotIts:
       return Error{Code::kWorkerMisbehaved, "a report of another's job"};
@@ -220,10 +225,9 @@ Status JobDesk::OnReport(WorkerId from, const JobReport& report) {
 
 // Something ended.
 void JobDesk::UseRoom() {
-  if (more_waits_ && !full()) {
+  Dispatch();
+  if (pace_.due() || (more_waits_ && !full())) {
     TakeRequests(Age::kOld);
-  } else {
-    Dispatch();
   }
 }
 

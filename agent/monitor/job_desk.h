@@ -9,8 +9,9 @@
 // Design:    docs/design/process-model.md
 #pragma once
 
+#include <bitset>
 #include <chrono>
-#include <deque>
+#include <list>
 #include <map>
 #include <optional>
 #include <set>
@@ -22,6 +23,7 @@
 #include "agent/keyring/keyring_uses.h"
 #include "agent/keyring/keyrings.h"
 #include "agent/log/log_event.h"
+#include "agent/monitor/accept_pace.h"
 #include "agent/monitor/answers.h"
 #include "agent/monitor/judge.h"
 #include "agent/monitor/plan.h"
@@ -59,7 +61,8 @@ class JobDesk {
   // What waited in the kernel before we came has waited for nobody knows how
   // long; so has what there was no room for.
   enum class Age : uint8_t { kFresh, kOld };
-  // ACCEPTs all that waits, or as much as there is room for.
+  // ACCEPTs all that waits, or as much as there is room for. After a failure
+  // only once its pause is over.
   void TakeRequests(Age age);
   // Hands out what can be: a worker has room, what it needs is loaded.
   void Dispatch();
@@ -77,13 +80,15 @@ class JobDesk {
 
   // Workers whose jobs have passed the time by which they are answered.
   std::set<WorkerId> Overdue() const;
-  // Answers for those; returns the workers that seem to hang.
-  std::set<WorkerId> EndOverdue();
+  // Answers for those jobs, and tells the workers. Tries the kernel again when
+  // it failed and the pause is over.
+  void EndOverdue();
   std::optional<MonotonicTime> NextWake() const;
   // Answers everything now, and takes nothing more: the daemon is about to end,
   // and what still comes is its successor's.
   void Close();
 
+  MonotonicTime now() const { return around_.clock.Now(); }
   const Answers::Counts& counts() const { return answers_.counts(); }
   std::size_t queued() const { return queue_.size(); }
   std::size_t running() const { return running_.size(); }
@@ -100,14 +105,20 @@ class JobDesk {
     WorkerId worker;
     MonotonicTime dispatched;
   };
+  struct Queued {
+    Ticket ticket;
+    bool seen = false;  // it was not refused at the first look
+  };
   enum class Next : uint8_t { kDone, kWait };
+  using Pools = std::bitset<3>;
   // A worker ends a job by itself so long before the monitor would: it knows
   // why.
   static constexpr std::chrono::milliseconds kWorkersMargin{500};
 
   bool full() const;
   void Admit(Request request, Age age);
-  Next Consider(Ticket& ticket);
+  // `busy`: pools of which somebody before waits for a worker.
+  Next Consider(Queued& queued, Pools& busy);
   Status AddKeys(const Ticket& ticket, Plan& plan);
   void HandOut(Ticket ticket, Plan plan, Roster::Worker& worker);
   std::chrono::milliseconds TimeLeft(const Ticket& ticket) const;
@@ -122,19 +133,18 @@ class JobDesk {
   void Fail(Running job, Code code, Account account);
   void Release(const Running& job);
   void UseRoom();
-  void NoteAcceptFailure(const Error& error);
 
   Surroundings around_;
   std::size_t capacity_;
   PskDesk psks_;
   KeyringUses keyring_uses_;
   Answers answers_;
-  std::deque<Ticket> queue_;
+  AcceptPace pace_;
+  std::list<Queued> queue_;
   std::map<JobId, Running> running_;
   JobId last_job_ = 0;
   bool more_waits_ = false;  // in the kernel, for want of room here
   bool closed_ = false;
-  std::optional<MonotonicTime> accept_failed_;
 };
 
 }  // namespace ktlsd::agent

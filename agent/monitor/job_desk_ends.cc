@@ -39,30 +39,25 @@ std::set<WorkerId> JobDesk::Overdue() const {
   return workers;
 }
 
-std::set<WorkerId> JobDesk::EndOverdue() {
+// A worker ends a job before its time is over and says why: one that is still
+// here has no peer to blame.
+void JobDesk::EndOverdue() {
   const MonotonicTime now = around_.clock.Now();
   answers_.OnTime();
-  std::set<JobId> late;
-  std::set<JobId> stuck;
-  std::set<WorkerId> hanging;
+  std::map<WorkerId, std::set<JobId>> late;
   for (const auto& [id, job] : running_) {
     if (job.ticket.deadline > now) {
       continue;
     }
-    const Roster::Worker* worker = around_.roster.Find(job.worker);
-    if (worker != nullptr && now - worker->last_report > kWorkersMargin) {
-      hanging.insert(job.worker);
-      stuck.insert(id);
-    } else {
-      late.insert(id);
+    late[job.worker].insert(id);
+  }
+  for (const auto& [id, jobs] : late) {
+    FailJobsOf(jobs, Code::kTooBusy, "the worker is late");
+    if (Roster::Worker* worker = around_.roster.Find(id)) {
+      Roster::NoteLate(*worker, jobs.size(), now);
     }
   }
-  // A worker ends a job before its time is over and says why: a job that is
-  // still here has no peer to blame.
-  FailJobsOf(stuck, Code::kWorkerDied, "the worker does not answer");
-  FailJobsOf(late, Code::kTooBusy, "the worker is late");
   UseRoom();
-  return hanging;
 }
 
 std::optional<MonotonicTime> JobDesk::NextWake() const {
@@ -73,8 +68,13 @@ std::optional<MonotonicTime> JobDesk::NextWake() const {
   for (const auto& [id, job] : running_) {
     consider(job.ticket.deadline);
   }
-  for (const Ticket& ticket : queue_) {
-    consider(ticket.deadline - kWorkersMargin);
+  for (const Queued& queued : queue_) {
+    consider(queued.ticket.deadline - kWorkersMargin);
+  }
+  for (const auto& wake : {pace_.NextTry(), around_.roster.NextLook()}) {
+    if (wake.has_value()) {
+      consider(*wake);
+    }
   }
   return first;
 }
@@ -83,8 +83,8 @@ void JobDesk::Close() {
   closed_ = true;
   Account stopping;
   stopping.reason = "the agent is stopping";
-  for (Ticket& ticket : std::exchange(queue_, {})) {
-    answers_.FailNow(std::move(ticket), Code::kShuttingDown, stopping);
+  for (Queued& queued : std::exchange(queue_, {})) {
+    answers_.FailNow(std::move(queued.ticket), Code::kShuttingDown, stopping);
   }
   for (auto& [id, job] : std::exchange(running_, {})) {
     static_cast<void>(

@@ -1,7 +1,6 @@
 #include "agent/monitor/monitor.h"
 
 #include <sys/resource.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -27,9 +26,11 @@
 #include "agent/monitor/monitor_loop.h"
 #include "agent/monitor/resources.h"
 #include "agent/monitor/roster.h"
+#include "agent/monitor/service_duties.h"
 #include "agent/monitor/status_of.h"
 #include "agent/monitor/supervisor.h"
 #include "agent/monitor/switchboard.h"
+#include "agent/netlink/listeners.h"
 #include "agent/netlink/netlink_kernel.h"
 #include "agent/sandbox/cell.h"
 #include "agent/sandbox/monitor_powers.h"
@@ -43,7 +44,7 @@ namespace {
 using std::chrono::milliseconds;
 
 // READY is a hint that may be lost; nothing waits longer than this.
-constexpr milliseconds kLookForRequestsEvery{5000};
+constexpr milliseconds kLookForRequestsEvery{1000};
 constexpr milliseconds kLongestEnd{5000};
 constexpr std::size_t kMostRequests = 4096;
 constexpr std::size_t kSpareDescriptors = 256;
@@ -70,7 +71,8 @@ unsigned WorkersPerPool() {
 void BlockSignals() {
   sigset_t handled;
   ::sigemptyset(&handled);
-  for (const int number : {SIGHUP, SIGUSR1, SIGINT, SIGTERM, SIGCHLD}) {
+  for (const int number :
+       {SIGHUP, SIGUSR1, SIGUSR2, SIGINT, SIGTERM, SIGCHLD}) {
     ::sigaddset(&handled, number);
   }
   ::sigprocmask(SIG_BLOCK, &handled, nullptr);
@@ -85,9 +87,11 @@ uid_t KeyOwner(const RoleUser& user) {
 
 class Monitor {
  public:
+  using Why = ServiceDuties::Why;
+
   Monitor(std::string config_path, Config config, RecordingSink& log,
           ktls::SocketOps& socket_ops, NetlinkKernel kernel, MonitorLoop loop,
-          std::vector<CipherSuite> suites, Cell cell)
+          std::vector<CipherSuite> suites, Cell cell, ServiceDuties duties)
       : config_path_(std::move(config_path)),
         config_(std::move(config)),
         log_(log),
@@ -95,7 +99,8 @@ class Monitor {
         kernel_(std::move(kernel)),
         loop_(std::move(loop)),
         suites_(std::move(suites)),
-        cell_(std::move(cell)) {}
+        cell_(std::move(cell)),
+        duties_(std::move(duties)) {}
 
   Status Run() {
     RETURN_IF_ERROR(WatchSignals());
@@ -104,8 +109,8 @@ class Monitor {
     OpenControl();
     supervisor_.Start(WorkersPerPool());
     desk_.TakeRequests(JobDesk::Age::kOld);
-    ::sd_notify(0, "READY=1");
-    while (!stopping_) {
+    duties_.Serving();
+    while (!stopping_.has_value()) {
       RETURN_IF_ERROR(Turn());
     }
     return Stop();
@@ -125,9 +130,11 @@ class Monitor {
       RETURN_IF_ERROR(
           Watch(loop_.OnSignal(number, [this] { reload_ = true; })));
     }
-    for (const int number : {SIGINT, SIGTERM}) {
+    for (const auto& [number, why] : {std::pair{SIGINT, Why::kStop},
+                                      {SIGTERM, Why::kStop},
+                                      {SIGUSR2, Why::kRestart}}) {
       RETURN_IF_ERROR(
-          Watch(loop_.OnSignal(number, [this] { stopping_ = true; })));
+          Watch(loop_.OnSignal(number, [this, why] { stopping_ = why; })));
     }
     return Ok{};
   }
@@ -146,6 +153,7 @@ class Monitor {
                      .Add("overruns", overruns));
     }
     desk_.TakeRequests(JobDesk::Age::kFresh);
+    look_at_ = clock_.Now() + kLookForRequestsEvery;
   }
 
   // One event, and what is due.
@@ -153,14 +161,18 @@ class Monitor {
     RETURN_IF_ERROR(loop_.RunOnce(UntilNextWake()));
     switchboard_.OnTime();
     supervisor_.OnTime();
+    duties_.OnTime(desk_.counts());
     control_.OnTime();
     if (clock_.Now() >= look_at_) {
       look_at_ = clock_.Now() + kLookForRequestsEvery;
       // Its READY was lost; it may have waited since the last look.
       desk_.TakeRequests(JobDesk::Age::kOld);
+      duties_.LookForOthers();
     }
     if (std::exchange(reload_, false) || files_.Changed()) {
+      duties_.Reloading();
       Reload();
+      duties_.Reloaded();
     }
     return Ok{};
   }
@@ -168,7 +180,8 @@ class Monitor {
   std::chrono::microseconds UntilNextWake() const {
     MonotonicTime first = look_at_;
     for (const auto& wake : {desk_.NextWake(), supervisor_.NextWake(),
-                             files_.NextWake(), control_.NextWake()}) {
+                             files_.NextWake(), duties_.NextWake(),
+                             control_.NextWake()}) {
       first = std::min(first, wake.value_or(first));
     }
     // Rounded up: a wake too early would find nothing to do.
@@ -241,7 +254,7 @@ class Monitor {
   }
 
   Status Stop() {
-    ::sd_notify(0, "STOPPING=1");
+    duties_.Stopping(stopping_.value_or(Why::kStop));
     desk_.Close();
     supervisor_.Close();
     const MonotonicTime end = clock_.Now() + kLongestEnd;
@@ -268,6 +281,7 @@ class Monitor {
   MonitorLoop loop_;
   const std::vector<CipherSuite> suites_;
   const Cell cell_;
+  ServiceDuties duties_;
   Resources resources_{log_, KeyOwner(cell_.user)};
   Roster roster_;
   JobDesk desk_{{kernel_, keyrings_, socket_ops_, clock_, log_, resources_,
@@ -283,7 +297,7 @@ class Monitor {
   const MonotonicTime started_ = clock_.Now();
   MonotonicTime look_at_ = clock_.Now() + kLookForRequestsEvery;
   bool reload_ = false;
-  bool stopping_ = false;
+  std::optional<Why> stopping_;
 };
 
 // By the kernel's speed with them; ChaCha20 is for machines without AES, CCM
@@ -327,14 +341,33 @@ std::vector<CipherSuite> ProbeKernel(LogSink& log,
   return allowed.empty() ? all : allowed;
 }
 
+// Also needs the network namespace of the start.
+Result<NetlinkKernel> OpenKernel(ServiceDuties& duties) {
+  ASSIGN_OR_RETURN(NetlinkKernel kernel,
+                   NetlinkKernel::Open(duties.TakeReadySocket()));
+  const BorrowedFd ready = kernel.ready_socket();
+  duties.Joined(ready, kernel.ready_origin(),
+                Listeners::Here(ready, kernel.ready_group()));
+  return kernel;
+}
+
 // All that needs more privilege than the rest of the monitor's life, once
 // everything is open that is opened in the network namespace of its start.
 Result<Cell> Withdraw() {
   const char* const user = std::getenv("KTLSD_USER");
   ASSIGN_OR_RETURN(const RoleUser role_user,
                    FindRoleUser(user == nullptr ? "" : user));
-  ASSIGN_OR_RETURN(Cell cell, MakeCell(role_user));
-  RETURN_IF_ERROR(LeaveNetwork());
+  // A service manager that made the roles' root gives no privilege to make one,
+  // and none to leave the network: then their filters alone keep them from it.
+  const char* const made = std::getenv("KTLSD_CELL");
+  ASSIGN_OR_RETURN(Cell cell, made == nullptr ? MakeCell(role_user)
+                                              : UseCell(made, role_user));
+  if (const char* const root = std::getenv("KTLSD_TOKEN_ROOT")) {
+    ASSIGN_OR_RETURN(cell.token_root, OpenTokenRoot(root));
+  }
+  if (made == nullptr) {
+    RETURN_IF_ERROR(LeaveNetwork());
+  }
   RETURN_IF_ERROR(KeepNeededCapabilities());
   return cell;
 }
@@ -345,26 +378,31 @@ int Complain(LogSink& log, EventKind kind, const Error& error) {
   return EXIT_FAILURE;
 }
 
-}  // namespace
-
-int RunMonitor(const std::string& config_path, LogSink& sink,
-               ktls::SocketOps& socket_ops) {
-  const SystemClock clock;
-  RecordingSink log(sink, clock);
-  std::variant<Config, Problem> config = LoadConfig(config_path);
-  if (const Problem* problem = std::get_if<Problem>(&config)) {
-    LogEvent event{EventKind::kConfigProblem, LogLevel::kError, {}};
-    log.Write(event.Add("file", problem->file).Add("reason", problem->reason));
-    return EXIT_FAILURE;
-  }
+void PrepareThisProcess(LogSink& log) {
   BlockSignals();
   ::setpriority(PRIO_PROCESS, 0, kPriority);
   if (const Status prepared = KernelKeyrings::Prepare(); !prepared.ok()) {
     // Only requests with keys of their own will fail for it.
     Complain(log, EventKind::kKernelTrouble, prepared.error());
   }
+}
+
+}  // namespace
+
+int RunMonitor(const std::string& config_path, LogSink& sink,
+               ktls::SocketOps& socket_ops) {
+  const SystemClock clock;
+  RecordingSink log(sink, clock);
+  ServiceDuties duties = ServiceDuties::FromEnvironment(log, clock);
+  std::variant<Config, Problem> config = LoadConfig(config_path);
+  if (const Problem* problem = std::get_if<Problem>(&config)) {
+    LogEvent event{EventKind::kConfigProblem, LogLevel::kError, {}};
+    log.Write(event.Add("file", problem->file).Add("reason", problem->reason));
+    return EXIT_FAILURE;
+  }
+  PrepareThisProcess(log);
   std::vector<CipherSuite> suites = ProbeKernel(log, socket_ops);
-  Result<NetlinkKernel> kernel = NetlinkKernel::Open();
+  Result<NetlinkKernel> kernel = OpenKernel(duties);
   if (!kernel.ok()) {
     return Complain(log, EventKind::kKernelTrouble, kernel.error());
   }
@@ -382,7 +420,7 @@ int RunMonitor(const std::string& config_path, LogSink& sink,
     Monitor monitor(config_path, std::move(std::get<Config>(config)), log,
                     socket_ops, std::move(kernel).value(),
                     std::move(loop).value(), std::move(suites),
-                    std::move(cell).value());
+                    std::move(cell).value(), std::move(duties));
     run = monitor.Run();
   } catch (const std::exception&) {
     run = Error{Code::kNoMemory, "the monitor ran out of memory"};

@@ -1,9 +1,32 @@
 #include "agent/monitor/plan.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace ktlsd::agent {
 namespace {
+
+Refused Refuse(const Problem& problem) {
+  return {problem.code, problem.file.empty()
+                            ? problem.reason
+                            : problem.file + ": " + problem.reason};
+}
+
+// Of what is wished for, in that order, what the kernel takes.
+std::vector<CipherSuite> Allowed(
+    const std::optional<std::vector<CipherSuite>>& wished,
+    const std::vector<CipherSuite>& taken) {
+  if (!wished.has_value()) {
+    return taken;
+  }
+  std::vector<CipherSuite> allowed;
+  std::ranges::copy_if(*wished, std::back_inserter(allowed),
+                       [&taken](CipherSuite suite) {
+                         return std::ranges::count(taken, suite) != 0;
+                       });
+  return allowed;
+}
 
 // Fills `id` from `slot`. Returns why that does not work, if so; a slot that
 // is absent is refused with `absent`.
@@ -13,9 +36,7 @@ std::optional<Planning> Use(const Slot& slot, uint64_t& id,
     return NotYet();
   }
   if (const Problem* problem = std::get_if<Problem>(&slot)) {
-    return Refused{problem->code, problem->file.empty()
-                                      ? problem->reason
-                                      : problem->file + ": " + problem->reason};
+    return Refuse(*problem);
   }
   if (const Loaded* loaded = std::get_if<Loaded>(&slot)) {
     id = loaded->id;
@@ -106,17 +127,28 @@ Planning PlanServer(const Request& request, const SideSettings& settings,
 }  // namespace
 
 Planning MakePlan(const Request& request, Consumer consumer,
-                  const SocketFacts& facts, const Profile& profile) {
+                  const SocketFacts& facts, const Profile& profile,
+                  const std::vector<CipherSuite>& suites) {
   if (std::optional<Refused> refused = RefuseAtOnce(request, facts)) {
     return *std::move(refused);
   }
+  if (profile.settings.problem.has_value()) {
+    return Refuse(*profile.settings.problem);
+  }
   Plan plan;
   plan.settings = profile.name;
+  plan.groups = profile.settings.groups;
+  plan.suites = Allowed(profile.settings.suites, suites);
+  if (profile.settings.suites.has_value() && plan.suites.empty()) {
+    return Refused{Code::kCipherNotOffloadable,
+                   "this kernel takes none of the configured ciphers"};
+  }
   if (request.auth_mode == AuthMode::kPsk) {
     return PlanPsk(request, std::move(plan));
   }
   plan.offer_sunrpc =
       consumer == Consumer::kNfsClient || consumer == Consumer::kNfsd;
+  plan.require_sunrpc = plan.offer_sunrpc && profile.settings.require_alpn;
   return request.kind == HandshakeKind::kClientHello
              ? PlanClient(request, profile.settings, std::move(plan))
              : PlanServer(request, profile.settings, std::move(plan));

@@ -19,6 +19,7 @@
 #include "agent/upcall/consumer.h"
 #include "base/error_codes.h"
 #include "base/session_keys.h"
+#include "handshake/wire.h"
 
 namespace ktlsd::agent {
 
@@ -30,7 +31,9 @@ struct Plan {
   std::string server_name;      // of a client
   bool request_client_certificate = false;
   bool offer_sunrpc = false;
-  std::vector<CipherSuite> suites;  // allowed, best first
+  bool require_sunrpc = false;
+  std::vector<CipherSuite> suites;            // allowed, best first
+  std::vector<handshake::NamedGroup> groups;  // the same; none: all there are
   // Read the credential of the request's own keys first.
   std::optional<CertificateSerials> own_keys;
   // With a PSK only: no credential, no trust.
@@ -45,8 +48,10 @@ struct Refused {
 };
 using Planning = std::variant<Plan, NotYet, Refused>;
 
-// `profile` is the one that was chosen for the request.
+// `profile` is the one that was chosen for the request; `suites` are what the
+// kernel takes, as we prefer them.
 Planning MakePlan(const Request& request, Consumer consumer,
-                  const SocketFacts& facts, const Profile& profile);
+                  const SocketFacts& facts, const Profile& profile,
+                  const std::vector<CipherSuite>& suites);
 
 }  // namespace ktlsd::agent

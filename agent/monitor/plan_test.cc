@@ -24,7 +24,9 @@ class PlanTest : public ::testing::Test {
                           {},
                           {},
                           server ? server_ : client_};
-    return MakePlan(request, InferConsumer(request), facts_, profile);
+    return MakePlan(
+        request, InferConsumer(request), facts_, profile,
+        {CipherSuite::kAes256GcmSha384, CipherSuite::kChaCha20Poly1305Sha256});
   }
   void ExpectRefused(const Planning& planning, Code code) {
     const Refused* refused = std::get_if<Refused>(&planning);
@@ -34,8 +36,14 @@ class PlanTest : public ::testing::Test {
   }
 
   SocketFacts facts_{"192.0.2.1:1", true, true};
-  SideSettings client_{Loaded{1}, Loaded{2}};
-  SideSettings server_{Loaded{3}, Loaded{4}};
+  static SideSettings Settings(uint64_t trust, uint64_t credential) {
+    SideSettings settings;
+    settings.trust = Loaded{trust};
+    settings.credential = Loaded{credential};
+    return settings;
+  }
+  SideSettings client_ = Settings(1, 2);
+  SideSettings server_ = Settings(3, 4);
   bool well_formed_ = true;
   std::optional<CertificateSerials> own_keys_;
   std::vector<KeySerial> psks_;
@@ -43,7 +51,8 @@ class PlanTest : public ::testing::Test {
 
 // Whatever is wrong with the certificates.
 TEST_F(PlanTest, NeedsNoCertificateForAPsk) {
-  client_ = {Problem{Code::kTrustStoreUnusable, "", "a"}, Loading()};
+  client_.trust = Problem{Code::kTrustStoreUnusable, "", "a"};
+  client_.credential = Loading();
   server_ = client_;
   psks_ = {7};
   for (const HandshakeKind kind : {kClientHello, kServerHello}) {
@@ -131,6 +140,59 @@ TEST_F(PlanTest, PrefersTheKeysOfTheRequest) {
   ASSERT_NE(plan, nullptr);
   EXPECT_EQ(plan->own_keys->certificate, 5);
   EXPECT_EQ(plan->credential, 0U);
+}
+
+// In the order that is configured, and only what the kernel takes.
+TEST_F(PlanTest, PrefersTheCiphersThatAreConfigured) {
+  const auto suites = [](const Planning& planning) {
+    const Plan* plan = std::get_if<Plan>(&planning);
+    return plan == nullptr ? std::vector<CipherSuite>() : plan->suites;
+  };
+  EXPECT_EQ(suites(Make(kServerHello, kX509)),
+            (std::vector{CipherSuite::kAes256GcmSha384,
+                         CipherSuite::kChaCha20Poly1305Sha256}));
+  server_.suites = {CipherSuite::kChaCha20Poly1305Sha256,
+                    CipherSuite::kAes128GcmSha256,
+                    CipherSuite::kAes256GcmSha384};
+  for (const AuthMode mode : {kX509, kPsk}) {
+    EXPECT_EQ(suites(Make(kServerHello, mode)),
+              (std::vector{CipherSuite::kChaCha20Poly1305Sha256,
+                           CipherSuite::kAes256GcmSha384}));
+  }
+  server_.suites = {CipherSuite::kAes128GcmSha256};
+  ExpectRefused(Make(kServerHello, kX509), Code::kCipherNotOffloadable);
+}
+
+TEST_F(PlanTest, HandsGroupsOn) {
+  client_.groups = {handshake::NamedGroup::kSecp384r1};
+  psks_ = {7};
+  for (const AuthMode mode : {kX509, kPsk}) {
+    const Planning planning = Make(kClientHello, mode, "a");
+    const Plan* plan = std::get_if<Plan>(&planning);
+    ASSERT_NE(plan, nullptr);
+    EXPECT_EQ(plan->groups, client_.groups);
+  }
+}
+
+TEST_F(PlanTest, RequiresTheProtocolOfNfsWhereThatIsConfigured) {
+  client_.require_alpn = true;
+  server_.require_alpn = true;
+  const auto required = [](const Planning& planning) {
+    return std::get<Plan>(planning).require_sunrpc;
+  };
+  EXPECT_TRUE(required(Make(kClientHello, kX509, "nas")));
+  EXPECT_TRUE(required(Make(kServerHello, kX509)));
+  EXPECT_FALSE(required(Make(kServerHello, kUnauth)));  // of who knows what
+  EXPECT_FALSE(required(Make(kServerHello, kPsk)));
+  client_.require_alpn = false;
+  EXPECT_FALSE(required(Make(kClientHello, kX509, "nas")));
+}
+
+// Also of handshakes with pre-shared keys.
+TEST_F(PlanTest, RefusesWithAProblemOfItsSettings) {
+  server_.problem = Problem{Code::kConfigUnusable, "/policy", "broken"};
+  ExpectRefused(Make(kServerHello, kX509), Code::kConfigUnusable);
+  ExpectRefused(Make(kServerHello, kPsk), Code::kConfigUnusable);
 }
 
 }  // namespace

@@ -2,8 +2,16 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <set>
+#include <span>
 #include <utility>
+
+#include "agent/ipc/identities.h"
+#include "agent/keeper/token_url.h"
+#include "agent/monitor/choices.h"
+#include "agent/monitor/token_urls.h"
+#include "base/bytes.h"
 
 namespace ktlsd::agent {
 namespace {
@@ -16,8 +24,17 @@ Problem Unloadable(Code code, const std::string& file) {
   return {code, file, "the process that loads it does not answer"};
 }
 
-bool IsUrl(const std::string& key) {
-  return key.starts_with("pkcs11:") || key.starts_with("tpmkey:");
+static_assert(kMaxAllowedPeers <= kMaxAllowed &&
+              kMaxAllowedPeersBytes <= kMaxAllowedBytes);
+
+Bytes Entries(const std::vector<AllowedPeer>& allowed) {
+  Bytes entries;
+  for (const AllowedPeer& peer : allowed) {
+    Bytes entry = {static_cast<uint8_t>(peer.by)};
+    entry.insert(entry.end(), peer.value.begin(), peer.value.end());
+    AppendIdentity(entry, entries);
+  }
+  return entries;
 }
 
 uint64_t IdOf(const Slot& slot) {
@@ -39,10 +56,25 @@ Problem FromLoader(Outcome outcome, std::string_view text) {
 
 }  // namespace
 
+// What of a SideConfig each kind is made of, and what became of it.
 struct Resources::Shared {
-  using Names = std::array<std::optional<std::string>, 2>;  // of the files
-  std::map<Names, Slot> trusts;
-  std::map<Names, Slot> credentials;
+  std::vector<std::pair<SideConfig, Slot>> trusts;
+  std::vector<std::pair<SideConfig, Slot>> credentials;
+
+  static SideConfig TrustPart(const SideConfig& config) {
+    SideConfig part;
+    part.truststore = config.truststore;
+    part.crl = config.crl;
+    part.allowed = config.allowed;
+    part.rpc_certificates = config.rpc_certificates;
+    return part;
+  }
+  static SideConfig CredentialPart(const SideConfig& config) {
+    SideConfig part;
+    part.certificate = config.certificate;
+    part.private_key = config.private_key;
+    return part;
+  }
 };
 
 std::vector<Profile> Resources::GeneralProfiles() {
@@ -66,8 +98,39 @@ const SideSettings& Resources::side(Side side) const {
   return current_[side == Side::kClient ? 0 : 1].settings;
 }
 
+ProcessRole Resources::keeper_role() const {
+  return TokenUrls().empty() ? ProcessRole::kKeeper : ProcessRole::kTokenKeeper;
+}
+
+bool Resources::keeper_outdated() const {
+  return keeper_.has_value() && opened_ != TokenUrls();
+}
+
+std::vector<std::string> Resources::TokenUrls() const {
+  return config_.has_value() ? TokenUrlsOf(*config_)
+                             : std::vector<std::string>();
+}
+
+// The first message to a keeper with tokens. When it cannot be sent, the keeper
+// ends: its link will tell.
+void Resources::OpenTokens() {
+  opened_ = TokenUrls();
+  if (opened_.empty()) {
+    return;
+  }
+  agent::OpenTokens open;
+  open.count = opened_.size();
+  std::string lines;
+  for (const std::string& url : opened_) {
+    lines += url + '\n';
+  }
+  static_cast<void>(keeper_->Send(
+      open, {reinterpret_cast<const uint8_t*>(lines.data()), lines.size()}));
+}
+
 void Resources::SetKeeper(Link link) {
   keeper_ = std::move(link);
+  OpenTokens();
   if (config_.has_value() && verifier_.has_value()) {
     Reload(*config_);
   }
@@ -118,7 +181,7 @@ void Resources::DropUses(Kind kind) {
 
 void Resources::Reload(const Config& config) {
   config_ = config;
-  if (keeper_.has_value() && verifier_.has_value()) {
+  if (keeper_.has_value() && verifier_.has_value() && !keeper_outdated()) {
     Begin(config);
   }
 }
@@ -126,43 +189,90 @@ void Resources::Reload(const Config& config) {
 void Resources::Begin(const Config& config) {
   DropNext();
   Shared shared;
-  std::vector<Profile> next;
-  next.push_back(
-      MakeProfile(shared, kClientGroup, Side::kClient, config.client));
-  next.push_back(
-      MakeProfile(shared, kServerGroup, Side::kServer, config.server));
+  std::vector<Profile> next = GeneralProfiles();
+  Load(shared, config.client, next[0].settings);
+  Load(shared, config.server, next[1].settings);
   for (const Section& section : config.sections) {
     next.push_back(MakeProfile(shared, section));
+  }
+  const std::variant<CryptoPolicy, Problem> policy = ReadPolicy(config);
+  Choose(config.client, next[0], policy);
+  Choose(config.server, next[1], policy);
+  for (std::size_t i = 0; i < config.sections.size(); ++i) {
+    Choose(config.sections[i].config, next[2 + i], policy);
   }
   next_ = std::move(next);
   SwapWhenSettled();
 }
 
-Profile Resources::MakeProfile(Shared& shared, std::string name, Side side,
-                               const SideConfig& config) {
-  Profile profile{std::move(name), side, std::nullopt, {}, {}};
-  const auto [trust, new_trust] =
-      shared.trusts.try_emplace({config.truststore, config.crl});
-  if (new_trust) {
-    trust->second = LoadTrust(config);
+std::variant<CryptoPolicy, Problem> Resources::ReadPolicy(
+    const Config& config) {
+  if (!config.system_crypto_policy) {
+    return CryptoPolicy();
   }
-  const auto [credential, new_credential] =
-      shared.credentials.try_emplace({config.certificate, config.private_key});
-  if (new_credential) {
-    credential->second = LoadCredential(config);
+  const std::string path = CryptoPolicyPath();
+  std::variant<CryptoPolicy, Problem> policy = LoadCryptoPolicy(path);
+  if (const CryptoPolicy* read = std::get_if<CryptoPolicy>(&policy)) {
+    for (const std::string& name : read->ignored) {
+      LogEvent event{EventKind::kConfigProblem, LogLevel::kNotice, {}};
+      log_.Write(
+          event.Add("file", path)
+              .Add("key", name)
+              .Add("reason",
+                   "no part of the crypto policy has it here, ignoring"));
+    }
   }
-  profile.settings = {trust->second, credential->second};
-  return profile;
+  return policy;
+}
+
+void Resources::Choose(const SideConfig& config, Profile& profile,
+                       const std::variant<CryptoPolicy, Problem>& policy) {
+  SideSettings& settings = profile.settings;
+  settings.require_alpn = config.alpn_required.value_or(false);
+  if (const Problem* problem = std::get_if<Problem>(&policy)) {
+    settings.problem = *problem;
+    return;
+  }
+  Choices choices = MakeChoices(config, std::get<CryptoPolicy>(policy));
+  settings.suites = std::move(choices.suites);
+  settings.groups = std::move(choices.groups);
+  settings.problem = std::move(choices.problem);
+  for (const std::string& group : choices.lacking) {
+    LogEvent event{EventKind::kConfigProblem, LogLevel::kNotice, {}};
+    log_.Write(
+        event.Add("settings", profile.name)
+            .Add("key", group)
+            .Add("reason", "this libcrypto has no such group, ignoring"));
+  }
+}
+
+void Resources::Load(Shared& shared, const SideConfig& config,
+                     SideSettings& settings) {
+  const auto once = [](auto& all, const SideConfig& part, auto load) {
+    auto known = std::ranges::find(
+        all, part, [](const auto& p) -> auto& { return p.first; });
+    if (known == all.end()) {
+      known = all.emplace(known, part, load(part));
+    }
+    return known->second;
+  };
+  settings.trust =
+      once(shared.trusts, Shared::TrustPart(config),
+           [this](const SideConfig& part) { return LoadTrust(part); });
+  settings.credential =
+      once(shared.credentials, Shared::CredentialPart(config),
+           [this](const SideConfig& part) { return LoadCredential(part); });
 }
 
 Profile Resources::MakeProfile(Shared& shared, const Section& section) {
   const Side side = IsClient(section.consumer) ? Side::kClient : Side::kServer;
-  Profile profile =
-      UsesPsks(section.consumer)
-          ? Profile{section.name, side, {}, {}, {Absent(), Absent()}}
-          : MakeProfile(shared, section.name, side, section.config);
-  profile.consumer = section.consumer;
-  profile.match = section.match;
+  Profile profile{section.name, side, section.consumer, section.match, {}};
+  if (UsesPsks(section.consumer)) {
+    profile.settings.trust = Absent();
+    profile.settings.credential = Absent();
+  } else {
+    Load(shared, section.config, profile.settings);
+  }
   return profile;
 }
 
@@ -196,7 +306,12 @@ Slot Resources::LoadTrust(const SideConfig& config) {
   }
   agent::LoadTrust load;
   load.id = NewId(Kind::kTrust);
-  if (!verifier_.has_value() || !verifier_->Send(load, {}, borrowed).ok()) {
+  load.rpc_certificates = config.rpc_certificates.value_or(false) ? 1 : 0;
+  const std::vector<AllowedPeer> allowed =
+      config.allowed.value_or(std::vector<AllowedPeer>());
+  load.allowed = static_cast<uint16_t>(allowed.size());
+  if (!verifier_.has_value() ||
+      !verifier_->Send(load, Entries(allowed), borrowed).ok()) {
     return Unloadable(Code::kVerifierUnavailable, *store);
   }
   return Loading{load.id, *store};
@@ -210,14 +325,13 @@ Slot Resources::LoadCredential(const SideConfig& config) {
     return Problem{Code::kConfigUnusable, "",
                    "x509.certificate and x509.private_key go together"};
   }
-  if (IsUrl(*config.private_key)) {
-    return Problem{Code::kPrivateKeyUnusable, *config.private_key,
-                   "keys in tokens are not supported yet"};
-  }
   std::variant<OwnedFd, Problem> chain =
       OpenFile(*config.certificate, Code::kCertificateUnusable);
   if (Problem* problem = std::get_if<Problem>(&chain)) {
     return std::move(*problem);
+  }
+  if (IsTokenUrl(*config.private_key)) {
+    return LoadTokenCredential(config, std::get<OwnedFd>(chain).borrow());
   }
   std::variant<OwnedFd, Problem> key =
       OpenPrivateKey(*config.private_key, key_owner_);
@@ -232,6 +346,22 @@ Slot Resources::LoadCredential(const SideConfig& config) {
     return Unloadable(Code::kKeeperUnavailable, *config.certificate);
   }
   return Loading{load.id, *config.certificate};
+}
+
+Slot Resources::LoadTokenCredential(const SideConfig& config,
+                                    BorrowedFd chain) {
+  const std::string& url = *config.private_key;
+  agent::LoadCredential load;
+  load.id = NewId(Kind::kCredential);
+  if (!keeper_.has_value() ||
+      !keeper_
+           ->Send(load,
+                  {reinterpret_cast<const uint8_t*>(url.data()), url.size()},
+                  std::span(&chain, 1))
+           .ok()) {
+    return Unloadable(Code::kKeeperUnavailable, LoggableUrl(url));
+  }
+  return Loading{load.id, LoggableUrl(url)};
 }
 
 Result<CredentialId> Resources::LoadForJob(const Keyrings::Pair& keys) {
@@ -305,9 +435,11 @@ void Resources::SwapWhenSettled() {
 }
 
 void Resources::LogProblems(const Profile& profile, bool kept) {
-  for (const Slot* slot :
-       {&profile.settings.trust, &profile.settings.credential}) {
-    const Problem* problem = std::get_if<Problem>(slot);
+  const SideSettings& settings = profile.settings;
+  for (const Problem* problem :
+       {std::get_if<Problem>(&settings.trust),
+        std::get_if<Problem>(&settings.credential),
+        settings.problem.has_value() ? &*settings.problem : nullptr}) {
     if (problem == nullptr) {
       continue;
     }
@@ -331,12 +463,15 @@ std::vector<std::string> Resources::FilesOf(const Config& config) {
     }
   }
   std::vector<std::string> files;
+  if (config.system_crypto_policy) {
+    files.push_back(CryptoPolicyPath());
+  }
   for (const SideConfig* side : sides) {
     const std::optional<std::string> store =
         side->truststore.has_value() ? side->truststore : SystemTrustStore();
     for (const auto& file :
          {store, side->crl, side->certificate, side->private_key}) {
-      if (file.has_value() && !file->empty() && !IsUrl(*file)) {
+      if (file.has_value() && !file->empty() && !IsTokenUrl(*file)) {
         files.push_back(*file);
       }
     }

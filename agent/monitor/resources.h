@@ -17,9 +17,11 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "agent/config/config.h"
+#include "agent/config/crypto_policy.h"
 #include "agent/config/files.h"
 #include "agent/ipc/link.h"
 #include "agent/keyring/keyrings.h"
@@ -27,7 +29,9 @@
 #include "agent/monitor/settings.h"
 #include "agent/monitor/socket_facts.h"
 #include "agent/netlink/request.h"
+#include "agent/sandbox/process_role.h"
 #include "agent/upcall/consumer.h"
+#include "base/owned_fd.h"
 
 namespace ktlsd::agent {
 
@@ -46,6 +50,12 @@ class Resources {
   void LoseVerifier();
   Link* keeper() { return keeper_.has_value() ? &*keeper_ : nullptr; }
   Link* verifier() { return verifier_.has_value() ? &*verifier_ : nullptr; }
+
+  // The role that the next keeper is to have: with tokens or without.
+  ProcessRole keeper_role() const;
+  // The keeper that is there opened other tokens than are configured now; it
+  // has to be replaced before anything is loaded.
+  bool keeper_outdated() const;
 
   // Begins to use `config`, as far as it is sound.
   void Reload(const Config& config);
@@ -85,9 +95,14 @@ class Resources {
   uint64_t NewId(Kind kind);
   Slot LoadTrust(const SideConfig& config);
   Slot LoadCredential(const SideConfig& config);
+  Slot LoadTokenCredential(const SideConfig& config, BorrowedFd chain);
+  std::vector<std::string> TokenUrls() const;
+  void OpenTokens();
   void Begin(const Config& config);
-  Profile MakeProfile(Shared& shared, std::string name, Side side,
-                      const SideConfig& config);
+  std::variant<CryptoPolicy, Problem> ReadPolicy(const Config& config);
+  void Choose(const SideConfig& config, Profile& profile,
+              const std::variant<CryptoPolicy, Problem>& policy);
+  void Load(Shared& shared, const SideConfig& config, SideSettings& settings);
   Profile MakeProfile(Shared& shared, const Section& section);
   void DropUses(Kind kind);
   void DropNext();
@@ -101,6 +116,7 @@ class Resources {
   LogSink& log_;
   const uid_t key_owner_;
   std::optional<Link> keeper_;
+  std::vector<std::string> opened_;  // by the keeper
   std::optional<Link> verifier_;
   std::optional<Config> config_;
   std::vector<Profile> current_ = GeneralProfiles();

@@ -7,7 +7,9 @@
 #include <variant>
 #include <vector>
 
+#include "agent/ipc/link.h"
 #include "agent/monitor/testing/world.h"
+#include "agent/sandbox/process_role.h"
 
 namespace ktlsd::agent {
 namespace {
@@ -68,12 +70,77 @@ TEST_F(ResourcesTest, PutsNothingInThePlaceOfAnAbsentFile) {
 TEST_F(ResourcesTest, RefusesHalfACredential) {
   Config config = GoodConfig();
   config.client.private_key.reset();
-  config.server.private_key = "pkcs11:token=a";
   resources_.Reload(config);
   LoadAll();
   ExpectProblem(client().credential, Code::kConfigUnusable);
-  ExpectProblem(resources_.side(Side::kServer).credential,
-                Code::kPrivateKeyUnusable);
+}
+
+// --- keys in tokens ---
+
+TEST_F(ResourcesTest, HasThemLoadedByAKeeperThatOpenedThem) {
+  resources_.Reload(GoodConfig());
+  LoadAll();
+  EXPECT_EQ(resources_.keeper_role(), ProcessRole::kKeeper);
+  Config config = GoodConfig();
+  config.server.private_key = "pkcs11:object=b";
+  config.client.private_key = "handle:0x81000001";
+
+  resources_.Reload(config);
+
+  // Nothing is loaded before the keeper is another one.
+  EXPECT_EQ(resources_.keeper_role(), ProcessRole::kTokenKeeper);
+  EXPECT_TRUE(resources_.keeper_outdated());
+  EXPECT_FALSE((Next<LoadCredential, ToKeeper>(*keeper_).has_value()));
+  switchboard_.LoseKeeper();
+  EXPECT_FALSE(resources_.keeper_outdated());
+  switchboard_.AddKeeper(PlayedBy(keeper_, ends_));
+  EXPECT_FALSE(resources_.keeper_outdated());
+  const auto open =
+      Next<OpenTokens, std::variant<OpenTokens, LoadCredential>>(*keeper_);
+  ASSERT_TRUE(open.has_value());
+  EXPECT_EQ(open->count, 2U);
+  EXPECT_EQ(std::string(payload_.begin(), payload_.end()),
+            "handle:0x81000001\npkcs11:object=b\n");
+  ASSERT_TRUE((Next<LoadCredential, ToKeeper>(*keeper_).has_value()));
+  EXPECT_EQ(descriptors_, 1U);
+  EXPECT_EQ(std::string(payload_.begin(), payload_.end()), "handle:0x81000001");
+  ASSERT_TRUE((Next<LoadCredential, ToKeeper>(*keeper_).has_value()));
+  EXPECT_EQ(std::string(payload_.begin(), payload_.end()), "pkcs11:object=b");
+}
+
+TEST_F(ResourcesTest, GoesBackToAKeeperWithoutTokens) {
+  Config config = GoodConfig();
+  config.server.private_key = "pkcs11:object=b";
+  resources_.Reload(config);
+  switchboard_.LoseKeeper();
+  switchboard_.AddKeeper(PlayedBy(keeper_, ends_));
+  EXPECT_FALSE(resources_.keeper_outdated());
+
+  resources_.Reload(GoodConfig());
+
+  EXPECT_TRUE(resources_.keeper_outdated());
+  EXPECT_EQ(resources_.keeper_role(), ProcessRole::kKeeper);
+}
+
+TEST_F(ResourcesTest, LogsNoPinOfAToken) {
+  Config config = GoodConfig();
+  config.server.private_key = "pkcs11:object=b?pin-value=1234";
+  resources_.Reload(config);
+  switchboard_.LoseKeeper();
+  switchboard_.AddKeeper(PlayedBy(keeper_, ends_));
+  Next<OpenTokens, std::variant<OpenTokens>>(*keeper_);
+  LoadAll(Outcome::Failure(Code::kPrivateKeyUnusable));
+
+  EXPECT_EQ(log_.Count("code=private_key_unusable", "pin-value="), 1);
+  EXPECT_EQ(log_.Count("1234"), 0) << log_.All();
+}
+
+TEST_F(ResourcesTest, TellsAKeeperOfOneUrlALine) {
+  Config config = GoodConfig();
+  config.server.private_key = "pkcs11:object=b\npkcs11:object=c";
+  resources_.Reload(config);
+
+  EXPECT_FALSE(resources_.keeper_outdated());
 }
 
 TEST_F(ResourcesTest, RefusesAKeyThatOthersMayRead) {
@@ -209,6 +276,71 @@ TEST_F(ResourcesTest, LetsABrokenSectionRefuse) {
                        "handshakes that need it are refused"),
             1)
       << log_.All();
+}
+
+// The list is the verifier's; it makes a trust of its own.
+TEST_F(ResourcesTest, SendsTheListOfClients) {
+  Config config = GoodConfig();
+  config.server.allowed = {{AllowedBy::kDns, "a"},
+                           {AllowedBy::kSubject, "CN=b"}};
+  config.server.rpc_certificates = true;
+  resources_.Reload(config);
+  const auto client = Next<LoadTrust, ToVerifier>(*verifier_);
+  ASSERT_TRUE(client.has_value());
+  EXPECT_EQ(client->allowed, 0U);
+  EXPECT_EQ(client->rpc_certificates, 0U);
+  EXPECT_TRUE(payload_.empty());
+  const auto server = Next<LoadTrust, ToVerifier>(*verifier_);
+  ASSERT_TRUE(server.has_value());
+  EXPECT_EQ(server->allowed, 2U);
+  EXPECT_EQ(server->rpc_certificates, 1U);
+  EXPECT_EQ(payload_, (Bytes{0, 2, 1, 'a', 0, 5, 5, 'C', 'N', '=', 'b'}));
+}
+
+TEST_F(ResourcesTest, HasTheChoicesOfEachSection) {
+  Config config = WithSections();
+  config.client.suites = {CipherSuite::kAes128GcmSha256};
+  config.sections[0].config.suites = {CipherSuite::kChaCha20Poly1305Sha256};
+  config.sections[0].config.groups = {handshake::NamedGroup::kX25519};
+  config.sections[0].config.alpn_required = true;
+  resources_.Reload(config);
+  LoadAll();
+  const SideSettings& named = ChosenFor(NfsTls()).settings;
+  EXPECT_EQ(named.suites, config.sections[0].config.suites);
+  EXPECT_EQ(named.groups, *config.sections[0].config.groups);
+  EXPECT_TRUE(named.require_alpn);
+  EXPECT_EQ(client().suites, config.client.suites);
+  EXPECT_TRUE(client().groups.empty());
+  EXPECT_FALSE(client().require_alpn);
+}
+
+// With the option on, no policy means no handshakes.
+TEST_F(ResourcesTest, RefusesWithoutTheCryptoPolicyThatItWasToRead) {
+  Config config = WithSections();
+  const std::string path = ::testing::TempDir() + "/policy.cnf";
+  ASSERT_EQ(::setenv("OPENSSL_CONF", path.c_str(), 1), 0);
+  std::ofstream(path) << "openssl_conf=a\n[a]\nssl_conf=b\n[b]\n"
+                         "system_default=c\n[c]\n"
+                         "Ciphersuites=TLS_AES_256_GCM_SHA384\nOptions=d\n";
+  resources_.Reload(config);  // the option is off
+  LoadAll();
+  EXPECT_FALSE(client().suites.has_value());
+  config.system_crypto_policy = true;
+  EXPECT_EQ(std::ranges::count(Resources::FilesOf(config), path), 1);
+  resources_.Reload(config);
+  LoadAll();
+  EXPECT_EQ(client().suites, std::vector{CipherSuite::kAes256GcmSha384});
+  EXPECT_EQ(log_.Count("policy.cnf", "key=Options", "ignoring"), 1);
+  ::unlink(path.c_str());
+  resources_.Reload(config);
+  LoadAll();
+  EXPECT_TRUE(client().sound());  // the old one stays
+  EXPECT_EQ(log_.Count("policy.cnf", "the old settings stay in use"), 4);
+  config.sections[0].match.push_back(*PeerPattern::Parse("other"));
+  resources_.Reload(config);
+  LoadAll();
+  EXPECT_TRUE(ChosenFor(NfsTls()).settings.problem.has_value());
+  ::unsetenv("OPENSSL_CONF");
 }
 
 TEST_F(ResourcesTest, SwapsAllSettingsAtOnce) {

@@ -10,7 +10,7 @@ constexpr std::size_t kMaxEnded = 1024;
 }  // namespace
 
 void Roster::Add(WorkerId id, Pool pool, Link link) {
-  workers_.emplace(id, Worker{id, pool, std::move(link), {}, {}, 0, {}});
+  workers_.emplace(id, Worker{id, pool, std::move(link), {}, {}});
 }
 
 std::set<JobId> Roster::Remove(WorkerId id) {
@@ -47,6 +47,16 @@ std::vector<WorkerId> Roster::Ids() const {
   return ids;
 }
 
+std::optional<MonotonicTime> Roster::NextLook() const {
+  std::optional<MonotonicTime> first;
+  for (const auto& [id, worker] : workers_) {
+    if (const auto look = worker.pulse.NextLook()) {
+      first = std::min(first.value_or(*look), *look);
+    }
+  }
+  return first;
+}
+
 void Roster::Begin(Worker& worker, JobId job) {
   worker.running.insert(job);
   ++worker.taken;
@@ -61,6 +71,12 @@ void Roster::EndEarly(Worker& worker, JobId job) {
   }
 }
 
+void Roster::NoteLate(Worker& worker, std::size_t jobs, MonotonicTime now) {
+  const std::size_t held = worker.running.size() + jobs;
+  worker.allowance = std::clamp(held / 2, kLeastAllowance, worker.allowance);
+  worker.pulse.Late(now, worker.link.unread());
+}
+
 Roster::Claim Roster::ClaimOf(const Worker& worker, JobId job) {
   if (worker.running.contains(job)) {
     return Claim::kRunning;
@@ -72,6 +88,7 @@ Roster::Claim Roster::ClaimOf(const Worker& worker, JobId job) {
 
 Roster::Claim Roster::TakeReport(Worker& worker, JobId job) {
   if (worker.running.erase(job) > 0) {
+    worker.allowance = std::min(worker.allowance + 1, kMaxJobsPerWorker);
     return Claim::kRunning;
   }
   const auto ended = std::find(worker.ended.begin(), worker.ended.end(), job);

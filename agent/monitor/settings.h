@@ -13,6 +13,9 @@
 #include "agent/config/config.h"
 #include "agent/ipc/wire_types.h"
 #include "agent/upcall/consumer.h"
+#include "base/session_keys.h"
+#include "handshake/server_name.h"
+#include "handshake/wire.h"
 
 namespace ktlsd::agent {
 
@@ -29,13 +32,18 @@ using Slot = std::variant<Absent, Loading, Loaded, Problem>;
 struct SideSettings {
   Slot trust = Loading();
   Slot credential = Loading();
+  std::optional<Problem> problem;                  // with something else
+  std::optional<std::vector<CipherSuite>> suites;  // none: all, as we prefer
+  std::vector<handshake::NamedGroup> groups;       // the same
+  bool require_alpn = false;
 
   bool settled() const {
     return !std::holds_alternative<Loading>(trust) &&
            !std::holds_alternative<Loading>(credential);
   }
   bool sound() const {
-    return settled() && !std::holds_alternative<Problem>(trust) &&
+    return settled() && !problem.has_value() &&
+           !std::holds_alternative<Problem>(trust) &&
            !std::holds_alternative<Problem>(credential);
   }
 };

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/ipc/messages.h"
 #include "agent/log/log_event.h"
 #include "agent/monitor/monitor_loop.h"
 #include "agent/monitor/roster.h"
@@ -87,6 +88,8 @@ class Supervisor {
   // Answers for what depended on the process.
   void Lose(Seat& seat, Code code, const std::string& reason);
   void Dismiss(Seat& seat, Code code, const std::string& reason);
+  void ReplaceOutdatedKeeper();
+  void LogLoop(const LoopChosen& loop);
   void LogEnd(const Seat& seat, const std::string& how);
   void LogFailedStart(const Seat& seat, const Error& error);
   void LogDismissal(const Seat& seat, EventKind kind, LogLevel level,

@@ -120,6 +120,17 @@ TEST_F(SupervisorTest, SaysWhoMisbehaved) {
   EXPECT_EQ(log_.Count("event=process_misbehaved", "role=worker"), 3);
 }
 
+// And that it has no io_uring.
+TEST_F(SupervisorTest, SaysOnceWhatWorkersWaitWith) {
+  supervisor_.Start(1);
+  RunUntil([&] { return log_.Count("event=process_misbehaved") == 3; });
+  EXPECT_EQ(log_.Count("event_loop="), 1) << log_.All();
+  EXPECT_EQ(log_.Count("event=started", "role=worker", "event_loop=epoll",
+                       "os_error=1"),
+            1)
+      << log_.All();
+}
+
 TEST_F(SupervisorTest, ReplacesQuietlyWhatHadItsShare) {
   supervisor_.Start(1);
   Roster::Worker* worker = nullptr;
@@ -180,6 +191,24 @@ TEST_F(World, SaysInTheStatusWhatIsUnusable) {
   EXPECT_EQ(report.settings[3].state, StatusReport::State::kAbsent);
 }
 
+// A keeper can open tokens only as it starts.
+TEST_F(SupervisorTest, ReplacesAKeeperThatOpenedOtherTokens) {
+  supervisor_.Start(1);
+  Config config = GoodConfig();
+  config.server.private_key = "pkcs11:object=b";
+  resources_.Reload(config);
+
+  supervisor_.OnTime();
+
+  EXPECT_EQ(log_.Count("event=process_replaced", "role=keeper"), 1);
+  EXPECT_EQ(resources_.keeper(), nullptr);
+  RunUntil([&] {
+    clock_.Advance(milliseconds(100));
+    return resources_.keeper() != nullptr;
+  });
+  EXPECT_FALSE(resources_.keeper_outdated());
+}
+
 std::string Target(int descriptor) {
   const std::string path = "/proc/self/fd/" + std::to_string(descriptor);
   std::array<char, 256> target{};
@@ -207,6 +236,9 @@ int PlayRole(std::string_view role) {
   }
   Link link((OwnedFd(kLinkDescriptor)));
   if (role == "--role=worker") {
+    LoopChosen chosen;
+    chosen.os_error = EPERM;
+    static_cast<void>(link.Send(chosen));
     SignRequest request;
     request.job = 1;
     static_cast<void>(link.Send(request));

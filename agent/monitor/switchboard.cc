@@ -65,6 +65,10 @@ Status Switchboard::ReadWorker(WorkerId id) {
     if (!received.has_value()) {
       return Ok{};
     }
+    if (worker->pulse.behind()) {
+      more_room_ = true;
+    }
+    worker->pulse.Heard();
     RETURN_IF_ERROR(std::visit(
         [&](const auto& message) {
           return Take(id, message, received->payload);
@@ -98,6 +102,18 @@ Status Switchboard::Take(WorkerId id, const JobReport& report, ByteView) {
   static_cast<void>(ReadKeeper());
   static_cast<void>(ReadVerifier());
   return desk_.OnReport(id, report);
+}
+
+Status Switchboard::Take(WorkerId id, const LoopChosen& chosen, ByteView) {
+  Roster::Worker& worker = *roster_.Find(id);
+  if (worker.loop) {
+    return Error{Code::kWorkerMisbehaved, "it has a second event loop"};
+  }
+  worker.loop = chosen;
+  new_loop_ = !loop_ || loop_->kind != chosen.kind ||
+              loop_->os_error != chosen.os_error || new_loop_;
+  loop_ = chosen;
+  return Ok{};
 }
 
 Status Switchboard::ReadKeeper() {
@@ -192,9 +208,8 @@ void Switchboard::OnTime() {
       dismissed_.push_back({id, std::string(read.error().what)});
     }
   }
-  for (const WorkerId id : desk_.EndOverdue()) {
-    dismissed_.push_back({id, "it does not answer"});
-  }
+  desk_.EndOverdue();
+  LookAfterTheLate();
   // Here, as its last job may have been ended without a report.
   for (const WorkerId id : roster_.Ids()) {
     const Roster::Worker& worker = *roster_.Find(id);
@@ -209,6 +224,27 @@ void Switchboard::OnTime() {
       static_cast<void>(roster_.Find(id)->link.Send(forget));
     }
   }
+}
+
+// Who was late gets more to do once it has read what it was told.
+void Switchboard::LookAfterTheLate() {
+  for (const WorkerId id : roster_.Ids()) {
+    Roster::Worker& worker = *roster_.Find(id);
+    const bool behind = worker.pulse.behind();
+    worker.pulse.Look(desk_.now(), behind ? worker.link.unread() : 0);
+    const auto fault = worker.pulse.Fault(desk_.now());
+    if (fault.has_value() && !std::exchange(worker.given_up, true)) {
+      dismissed_.push_back({id, std::string(*fault)});
+    }
+    more_room_ = more_room_ || (behind && !worker.pulse.behind());
+  }
+  if (std::exchange(more_room_, false)) {
+    desk_.Dispatch();
+  }
+}
+
+std::optional<LoopChosen> Switchboard::TakeLoop() {
+  return std::exchange(new_loop_, false) ? loop_ : std::nullopt;
 }
 
 std::vector<Switchboard::Dismissal> Switchboard::TakeDismissed() {

@@ -21,8 +21,6 @@ namespace ktlsd::agent {
 
 namespace {
 
-constexpr int kReadyQueueBytes = 4 << 20;
-
 using Message = std::unique_ptr<nl_msg, FnDeleter<::nlmsg_free>>;
 
 Message MakeMessage(int family, HandshakeCommand command, int flags) {
@@ -69,10 +67,12 @@ void NetlinkKernel::FreeSocket::operator()(nl_sock* socket) const {
   ::nl_socket_free(socket);
 }
 
-NetlinkKernel::NetlinkKernel(Socket requests, Socket ready, int family)
+NetlinkKernel::NetlinkKernel(Socket requests, ReadySocket ready, int family,
+                             int group)
     : requests_(std::move(requests)),
       ready_(std::move(ready)),
-      family_(family) {
+      family_(family),
+      group_(static_cast<uint32_t>(group)) {
   static_assert(alignof(Buffer) >= alignof(nlmsghdr));
 }
 
@@ -87,7 +87,7 @@ Result<NetlinkKernel::Socket> NetlinkKernel::Connect() {
   return socket;
 }
 
-Result<NetlinkKernel> NetlinkKernel::Open() {
+Result<NetlinkKernel> NetlinkKernel::Open(OwnedFd kept) {
   ASSIGN_OR_RETURN(Socket requests, Connect());
   const int family = ::genl_ctrl_resolve(requests.get(), kHandshakeFamily);
   const int group = ::genl_ctrl_resolve_grp(requests.get(), kHandshakeFamily,
@@ -97,17 +97,10 @@ Result<NetlinkKernel> NetlinkKernel::Open() {
                  "this kernel has no handshake upcall (net/handshake)"};
   }
   ::nl_socket_disable_auto_ack(requests.get());
-  ASSIGN_OR_RETURN(Socket ready, Connect());
-  ::setsockopt(::nl_socket_get_fd(ready.get()), SOL_SOCKET, SO_RCVBUFFORCE,
-               &kReadyQueueBytes, sizeof(kReadyQueueBytes));
-  if (::nl_socket_add_membership(ready.get(), group) < 0) {
-    return Error{Code::kNetlinkFailed, "cannot join the group tlshd", errno};
-  }
-  return NetlinkKernel(std::move(requests), std::move(ready), family);
-}
-
-BorrowedFd NetlinkKernel::ready_socket() const {
-  return BorrowedFd(::nl_socket_get_fd(ready_.get()));
+  ASSIGN_OR_RETURN(
+      ReadySocket ready,
+      TakeReadySocket(std::move(kept), static_cast<uint32_t>(group)));
+  return NetlinkKernel(std::move(requests), std::move(ready), family, group);
 }
 
 unsigned NetlinkKernel::DrainReady() {

@@ -13,27 +13,28 @@
 #include <memory>
 #include <optional>
 
-#include "agent/netlink/handshake_kernel.h"
+#include "agent/netlink/ready_kernel.h"
+#include "agent/netlink/ready_socket.h"
 
 struct nl_sock;
 struct nl_msg;
 
 namespace ktlsd::agent {
 
-class NetlinkKernel final : public HandshakeKernel {
+class NetlinkKernel final : public ReadyKernel {
  public:
+  // Goes on with the socket for READY in `kept`, if it is one.
   // Errors: kNetlinkFailed: no such family in this kernel, or no permission.
-  static Result<NetlinkKernel> Open();
+  static Result<NetlinkKernel> Open(OwnedFd kept = OwnedFd());
 
   Result<std::optional<Request>> Accept() override;
   Status Done(BorrowedFd socket, uint32_t status,
               std::optional<KeySerial> remote_auth) override;
 
-  // Becomes readable with each READY.
-  BorrowedFd ready_socket() const;
-  // Reads until nothing is left: while its queue is not empty, an overrun
-  // socket gets nothing new. Returns how often messages were lost.
-  unsigned DrainReady();
+  BorrowedFd ready_socket() const override { return ready_.fd.borrow(); }
+  unsigned DrainReady() override;
+  ReadySocket::Origin ready_origin() const { return ready_.origin; }
+  uint32_t ready_group() const { return group_; }
 
  private:
   struct FreeSocket {
@@ -41,7 +42,7 @@ class NetlinkKernel final : public HandshakeKernel {
   };
   using Socket = std::unique_ptr<nl_sock, FreeSocket>;
 
-  NetlinkKernel(Socket requests, Socket ready, int family);
+  NetlinkKernel(Socket requests, ReadySocket ready, int family, int group);
   static Result<Socket> Connect();
   // Sends `message` and returns the attributes of the reply, which has the
   // command `reply`, or nothing for an acknowledgement.
@@ -49,8 +50,9 @@ class NetlinkKernel final : public HandshakeKernel {
   Result<std::optional<ByteView>> ReadReply(uint32_t sequence);
 
   Socket requests_;
-  Socket ready_;
+  ReadySocket ready_;
   int family_;
+  uint32_t group_;
   struct Buffer {
     alignas(uint32_t) std::array<uint8_t, 16384> bytes;
   };

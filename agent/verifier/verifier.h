@@ -20,6 +20,7 @@
 #include "agent/ipc/wire_types.h"
 #include "agent/service/loaded.h"
 #include "agent/service/role_output.h"
+#include "agent/verifier/allow_list.h"
 #include "agent/verifier/chain_memory.h"
 #include "base/clock.h"
 #include "base/result.h"
@@ -73,6 +74,12 @@ class Verifier {
   using Jobs = std::unordered_map<JobId, Job>;
   using Judged = ChainMemory::Judged;
 
+  struct Trust {
+    handshake::TrustStore store;
+    AllowList allowed;  // empty: nobody is left out
+    handshake::CertificateProfile profile;
+  };
+
   void Handle(const AddWorker& message, const Received<FromMonitor>& received);
   void Handle(const RemoveWorker& message,
               const Received<FromMonitor>& received);
@@ -82,6 +89,8 @@ class Verifier {
   void Handle(const Forget& forget, const Received<FromMonitor>& received);
 
   Status Handle(WorkerId worker, const ProofRequest& request, ByteView payload);
+  static Result<Trust> Load(const LoadTrust& load,
+                            const Received<FromMonitor>& received);
   Judged Judge(const Job& job, const handshake::PeerProof& proof);
   Status Tell(WorkerId worker, const ProofRequest& request,
               const Judged& judged);
@@ -90,7 +99,7 @@ class Verifier {
 
   Output& output_;
   const Clock& clock_;
-  LoadedTable<handshake::TrustStore> trust_{kMaxTrustStores};
+  LoadedTable<Trust> trust_{kMaxTrustStores};
   ChainMemory memory_;
   Jobs jobs_;
 };

@@ -98,6 +98,16 @@ std::vector<CipherSuite> Connection::Suites(const Job& job) {
   return suites;
 }
 
+std::vector<handshake::NamedGroup> Connection::Groups(const Job& job) {
+  std::vector<handshake::NamedGroup> groups;
+  for (const uint16_t group : job.groups) {
+    if (group != 0) {
+      groups.push_back(static_cast<handshake::NamedGroup>(group));
+    }
+  }
+  return groups.empty() ? handshake::DefaultGroups() : groups;
+}
+
 handshake::Engine Connection::MakeEngine(OurSide ours) {
   if (job_.side == Side::kServer) {
     certificate_ = std::move(ours.certificate);
@@ -106,7 +116,10 @@ handshake::Engine Connection::MakeEngine(OurSide ours) {
   handshake::ClientConfig config;
   config.server_name = ServerNameIndication(job_.server_name.view());
   config.suites = Suites(job_);
+  config.groups = Groups(job_);
+  config.share_groups = handshake::DefaultShares(config.groups);
   config.alpn_protocols = Protocols(job_);
+  config.require_alpn = (job_.flags & kRequireSunrpc) != 0;
   if (ours.certificate) {
     config.certificates = {*std::move(ours.certificate)};
   }
@@ -199,7 +212,9 @@ Connection::Step Connection::Configure() {
   handshake::ServerConfig config;
   config.certificates = {*std::move(certificate_)};
   config.suites = Suites(job_);
+  config.groups = Groups(job_);
   config.alpn_protocols = Protocols(job_);
+  config.require_alpn = (job_.flags & kRequireSunrpc) != 0;
   if ((job_.flags & kRequestClientCertificate) != 0) {
     config.client_auth = handshake::ClientAuth::kRequest;
   }
@@ -302,22 +317,28 @@ Error Connection::Missed(MonotonicTime now) const {
 // options, close, report.
 Connection::Step Connection::HandOver() {
   const MonotonicTime start = clock_.Now();
-  services_.StopWatching(socket_.borrow());
-  Result<handshake::EstablishedSession> taken =
-      std::move(engine_).TakeSession();
-  Status installed = taken.ok() ? Status(Ok{}) : Status(taken.error());
-  if (taken.ok()) {
-    installed = ktls::Install(
-        ktls_ops_, socket_.borrow(), std::move(taken->session.keys),
-        std::move(taken->finished), std::move(taken->drained),
-        std::move(taken->flushed));
-  }
+  const Status installed = Install();
   std::optional<Failed> failed;
   if (!installed.ok()) {
     failed = Failed{installed.error(), std::nullopt};
   }
   Finish(failed, std::chrono::microseconds(Microseconds(clock_.Now() - start)));
   return Step::kWait;
+}
+
+Status Connection::Install() {
+  RETURN_IF_ERROR(StopWatching());
+  ASSIGN_OR_RETURN(handshake::EstablishedSession taken,
+                   std::move(engine_).TakeSession());
+  return ktls::Install(ktls_ops_, socket_.borrow(),
+                       std::move(taken.session.keys), std::move(taken.finished),
+                       std::move(taken.drained), std::move(taken.flushed));
+}
+
+Status Connection::StopWatching() {
+  return std::exchange(watched_, false)
+             ? services_.StopWatching(socket_.borrow())
+             : Status(Ok{});
 }
 
 Connection::Step Connection::StartDraining(const Failed& failed) {
@@ -377,7 +398,8 @@ void Connection::Finish(const std::optional<Failed>& failed,
       report.alert_sent = static_cast<uint8_t>(*failed->alert_sent);
     }
   }
-  services_.StopWatching(socket_.borrow());
+  // Of a failed job nothing else depends on it.
+  static_cast<void>(StopWatching());
   RestoreOptions();
   if (failed) {
     ::shutdown(socket_.raw(), SHUT_WR);

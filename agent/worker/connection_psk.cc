@@ -10,6 +10,7 @@ namespace ktlsd::agent {
 handshake::ServerConfig Connection::PskServerConfig() const {
   handshake::ServerConfig config;
   config.suites = Suites(job_);
+  config.groups = Groups(job_);
   config.psk = handshake::PskPolicy::kRequire;
   return config;
 }

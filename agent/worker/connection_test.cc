@@ -83,9 +83,13 @@ class FakeServices final : public JobServices {
     secret_indices.push_back(index);
     return answer;
   }
-  void StopWatching(BorrowedFd) override { stopped_watching = true; }
+  Status StopWatching(BorrowedFd) override {
+    stopped_watching = true;
+    return stop_answer;
+  }
 
   Status answer = Ok{};
+  Status stop_answer = Ok{};
   std::vector<handshake::SignatureRequest> signature_requests;
   std::vector<handshake::PeerProof> verdict_requests;
   const handshake::OfferedPsks* offered = nullptr;
@@ -330,6 +334,16 @@ TEST_P(ConnectionOfEachSide, EndsWithTheKeysInTheKernel) {
   EXPECT_EQ(connection_->socket().raw(), -1);
 }
 
+// A poll that is still there could eat what the kernel is to be woken for.
+TEST_P(ConnectionOfEachSide, InstallsNothingOnASocketThatMayStillBeWatched) {
+  services_.stop_answer = Error{Code::kNoMemory, "io_uring_enter", EAGAIN};
+  Start(GetParam());
+  handshake::LocalPeer peer = Peer(Opposite(GetParam()));
+  Exchange(peer, OurCredential());
+  EXPECT_EQ(ReportedCode(), Describe(Code::kNoMemory).label);
+  EXPECT_TRUE(ktls_.calls().empty());
+}
+
 TEST_P(ConnectionOfEachSide, LeavesTheFirstRecordToTheKernel) {
   Start(GetParam());
   handshake::LocalPeer peer = Peer(Opposite(GetParam()));
@@ -563,6 +577,15 @@ TEST_F(ConnectionTest, OffersSunrpcWhereTheJobSaysSo) {
   const std::string hello = HelloOf(job);
   EXPECT_NE(hello.find("\x06sunrpc"), std::string::npos);
   EXPECT_NE(hello.find("server.example"), std::string::npos);
+}
+
+// supported_groups and the shares follow the job.
+TEST_F(ConnectionTest, OffersTheGroupsOfTheJob) {
+  Job job = JobOf(Side::kClient);
+  job.groups = {0x0018, 0x0017};
+  const std::string hello = HelloOf(job);
+  const std::string groups("\x00\x0a\x00\x06\x00\x04\x00\x18\x00\x17", 10);
+  EXPECT_NE(hello.find(groups), std::string::npos);
 }
 
 TEST_F(ConnectionTest, TriesAgainWhenALinkWasFull) {

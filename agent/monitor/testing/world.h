@@ -69,7 +69,10 @@ class World : public ::testing::Test {
   static constexpr WorkerId kPskWorker = 3;
   static constexpr uint16_t kSuite = 0x1302;
 
-  World() { ShowKeys(52); }
+  // The desk takes so many requests at once.
+  explicit World(std::size_t capacity = 4) : capacity_(capacity) {
+    ShowKeys(52);
+  }
 
   // --- The kernel ---
 
@@ -236,6 +239,7 @@ class World : public ::testing::Test {
     switchboard_.OnTime();
   }
 
+  const std::size_t capacity_;
   FakeHandshakeKernel kernel_;
   FakeKeyrings keyrings_;
   ktls::FakeSocketOps socket_ops_;
@@ -252,7 +256,7 @@ class World : public ::testing::Test {
        resources_,
        roster_,
        {CipherSuite::kAes256GcmSha384, CipherSuite::kAes128GcmSha256}},
-      4};
+      capacity_};
   Switchboard switchboard_{desk_, resources_, roster_};
 
   std::vector<std::unique_ptr<Link>> ends_;
