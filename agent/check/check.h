@@ -7,33 +7,14 @@
 // Privilege: root's, to see all that the daemon sees.
 #pragma once
 
-#include <sys/types.h>
-
-#include <functional>
 #include <optional>
 #include <string>
-#include <vector>
 
-#include "agent/check/kernel_check.h"
+#include "agent/check/host.h"
 #include "agent/check/outlook.h"
 #include "agent/check/report.h"
-#include "agent/keyring/keyrings.h"
-#include "base/clock.h"
 
 namespace ktlsd::agent {
-
-// What the inspection looks at.
-struct Host {
-  KernelFacts kernel;
-  uid_t key_owner = 0;  // beside root
-  Keyrings& keyrings;
-  // Links the kernel's own keyrings and `configured` to this process; returns
-  // the names that were not found.
-  std::function<std::vector<std::string>(
-      const std::vector<std::string>& configured)>
-      link;
-  const Clock& clock;
-};
 
 Report CheckAll(const std::string& config_path,
                 const std::optional<Question>& question, const Host& host);

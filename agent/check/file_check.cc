@@ -34,17 +34,6 @@ void CheckPermissions(const std::string& path, Report& report) {
   }
 }
 
-// Nothing where the side has none, or none that can be loaded.
-std::optional<TrustFiles> TrustFilesOf(const SideConfig& config,
-                                       const SideSettings& settings) {
-  const auto store =
-      config.truststore.has_value() ? config.truststore : SystemTrustStore();
-  if (!store.has_value() || !std::holds_alternative<Loaded>(settings.trust)) {
-    return std::nullopt;
-  }
-  return TrustFiles{*store, !config.truststore.has_value(), config.crl};
-}
-
 void CheckCredential(const Profile& profile, const SideConfig& config,
                      const std::optional<TrustFiles>& trust, CalendarTime now,
                      Report& report) {
@@ -91,6 +80,16 @@ std::optional<Config> CheckConfigFile(const std::string& path, Report& report) {
     report.Warn(path, key + " has no meaning here, ignoring");
   }
   return std::move(config);
+}
+
+std::optional<TrustFiles> TrustFilesOf(const SideConfig& config,
+                                       const SideSettings& settings) {
+  const auto store =
+      config.truststore.has_value() ? config.truststore : SystemTrustStore();
+  if (!store.has_value() || !std::holds_alternative<Loaded>(settings.trust)) {
+    return std::nullopt;
+  }
+  return TrustFiles{*store, !config.truststore.has_value(), config.crl};
 }
 
 const SideConfig& FilesOf(const Profile& profile, const Config& config) {

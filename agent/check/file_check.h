@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "agent/check/report.h"
+#include "agent/check/trust_files.h"
 #include "agent/config/config.h"
 #include "agent/config/side_config.h"
 #include "agent/monitor/settings.h"
@@ -26,6 +27,10 @@ std::optional<Config> CheckConfigFile(const std::string& path, Report& report);
 
 // What the configuration has for the settings of `profile`.
 const SideConfig& FilesOf(const Profile& profile, const Config& config);
+
+// Its trust; nothing where there is none that can be loaded.
+std::optional<TrustFiles> TrustFilesOf(const SideConfig& config,
+                                       const SideSettings& settings);
 
 // Checks all files that `config` names and that were loaded for `profiles`.
 void CheckFiles(const Config& config, const std::vector<Profile>& profiles,

@@ -9,10 +9,6 @@
 #include <vector>
 
 #include "agent/check/expiry.h"
-#include "agent/config/config.h"
-#include "agent/config/files.h"
-#include "agent/keeper/credential_loader.h"
-#include "base/owned_fd.h"
 #include "base/result.h"
 #include "handshake/credential.h"
 #include "handshake/crypto/digest.h"
@@ -31,21 +27,6 @@ using handshake::TrustStore;
 
 handshake::Role RoleOf(Side side) {
   return side == Side::kClient ? Role::kClient : Role::kServer;
-}
-
-std::optional<OwnedFd> Open(const std::string& path) {
-  std::variant<OwnedFd, Problem> opened = OpenFile(path, Code::kInternal);
-  OwnedFd* const file = std::get_if<OwnedFd>(&opened);
-  return file == nullptr ? std::nullopt : std::optional(std::move(*file));
-}
-
-Result<Credential> Load(const OwnFiles& files) {
-  const auto certificate = Open(files.certificate);
-  const auto key = Open(files.private_key);
-  if (!certificate.has_value() || !key.has_value()) {
-    return Error{Code::kCertificateUnusable, "a file went away meanwhile"};
-  }
-  return LoadFiles(certificate->borrow(), key->borrow());
 }
 
 // A name by which a client may have asked for this server.
@@ -148,7 +129,7 @@ void CheckOwnCertificate(Side side, std::string_view settings,
                          const OwnFiles& files,
                          const std::optional<TrustFiles>& trust,
                          CalendarTime now, Report& report) {
-  const Result<Credential> credential = Load(files);
+  const Result<Credential> credential = OpenCredential(files);
   if (!credential.ok()) {
     return report.Fail(files.certificate, credential.error().what);
   }

@@ -11,17 +11,13 @@
 #include <string>
 #include <string_view>
 
+#include "agent/check/own_files.h"
 #include "agent/check/report.h"
 #include "agent/check/trust_files.h"
 #include "agent/ipc/wire_types.h"
 #include "base/clock.h"
 
 namespace ktlsd::agent {
-
-struct OwnFiles {
-  std::string certificate;
-  std::string private_key;
-};
 
 // `settings`: their name. `trust`: the side's own, if it can be loaded. Peers
 // may have another one.

@@ -94,5 +94,29 @@ TEST_F(LocalCommandsTest, VerifyRefusesWhatIsNoQuestion) {
             Exit::kMisuse);
 }
 
+TEST_F(LocalCommandsTest, HandshakeSaysWhyThereIsNone) {
+  const std::string trust = Write("trust", handshake::MakeTestPki().root.pem());
+  const std::string config =
+      Write("config", "[authenticate.client]\nx509.truststore=" + trust + "\n");
+  // Nobody can listen on port 0.
+  EXPECT_EQ(Run({"handshake", "127.0.0.1:0", "-c", config.c_str()}),
+            Exit::kNegative);
+  EXPECT_TRUE(Says("no connection: ")) << output_;
+  EXPECT_EQ(Run({"handshake", "[::1]:1", "-c", "/no/such/file"}),
+            Exit::kNegative);
+  EXPECT_TRUE(Says("failed: /no/such/file: No such file")) << output_;
+}
+
+TEST_F(LocalCommandsTest, HandshakeRefusesWhatIsNoQuestion) {
+  for (const char* const server : {"host", ":1", "host:", "2001:db8::1:2049"}) {
+    EXPECT_EQ(Run({"handshake", server}), Exit::kMisuse) << server;
+  }
+  EXPECT_EQ(Run({"handshake", "a:1", "--consumer", "nfsd"}), Exit::kMisuse);
+  EXPECT_EQ(Run({"handshake", "a:1", "--psk-file", "f"}), Exit::kMisuse);
+  EXPECT_EQ(Run({"handshake", "a:1", "--psk-file", "f", "--psk-identity", "i"}),
+            Exit::kMisuse);
+  EXPECT_EQ(Run({"handshake", "a:1", "--timeout", "0"}), Exit::kMisuse);
+}
+
 }  // namespace
 }  // namespace ktlsd::ktlsctl

@@ -1,0 +1,24 @@
+// The files of a certificate of ours, and the credential that the keeper makes
+// of them.
+//
+// Layer:     agent/check.
+// Threads:   pure functions.
+// Privilege: reads the private key.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "handshake/credential.h"
+
+namespace ktlsd::agent {
+
+struct OwnFiles {
+  std::string certificate;
+  std::string private_key;
+};
+
+// Errors: kCertificateUnusable, kPrivateKeyUnusable.
+Result<handshake::Credential> OpenCredential(const OwnFiles& files);
+
+}  // namespace ktlsd::agent
