@@ -29,7 +29,7 @@ gcc=${gcc%%.*}
 packages="libc6-dev linux-libc-dev libstdc++-$gcc-dev libssl-dev libnl-3-dev
   libnl-genl-3-dev liburing-dev libkeyutils-dev libseccomp-dev libcap-dev
   libgtest-dev libgmock-dev libbenchmark-dev libglib2.0-dev libsystemd-dev
-  libfmt-dev libcli11-dev"
+  libfmt-dev libcli11-dev libyaml-cpp-dev"
 
 # Made anew when this script or the suite changes.
 stamp="$suite $(sha256sum <tools/make_sysroot.sh)"

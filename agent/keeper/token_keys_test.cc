@@ -266,22 +266,30 @@ TEST(TpmTest, SignsWithAPersistentKey) {
   const TestPki& pki = Pki(KeyKind::kEcdsaP256);
   TpmEmulator tpm;
   tpm.Import(pki.server.key_pem(), "0x81000001");
-  TokenKeys keys;
-  keys.Open("handle:0x81000001");
-  keys.Open("handle:0x81000002");
-
-  const auto credential =
-      keys.Use("handle:0x81000001", BytesOf(pki.ChainPemOf(pki.server)));
-  ASSERT_TRUE(credential.ok()) << credential.error().what;
-  EXPECT_EQ(Sign(pki, *credential), "ok");
-  EXPECT_EQ(keys.Use("handle:0x81000002", {}).error().code,
-            Code::kPrivateKeyUnusable);
-  // Ours is not done in the TPM.
-  EXPECT_EQ(Sign(pki, handshake::Credential::FromPem(
-                          BytesOf(pki.ChainPemOf(pki.server)),
-                          BytesOf(pki.server.key_pem()))
-                          .value()),
-            "ok");
+  const std::string chain = pki.ChainPemOf(pki.server);
+  EXPECT_EQ(
+      InChild([&] {
+        TokenKeys keys;
+        keys.Open("handle:0x81000001");
+        const auto credential = keys.Use("handle:0x81000001", BytesOf(chain));
+        if (!credential.ok()) {
+          return std::string(credential.error().what);
+        }
+        // Ours is not done in the TPM, and its provider is not asked.
+        return Sign(pki, *credential) + ' ' +
+               Sign(pki, handshake::Credential::FromPem(
+                             BytesOf(chain), BytesOf(pki.server.key_pem()))
+                             .value());
+      }),
+      "ok ok");
+  EXPECT_EQ(InChild([&] {
+              TokenKeys keys;
+              keys.Open("handle:0x81000002");
+              return std::string(
+                  keys.Use("handle:0x81000002", BytesOf(chain)).error().what);
+            }),
+            "no token, or no private key in it, that the URL names; or it "
+            "needs a PIN");
 }
 
 }  // namespace

@@ -57,11 +57,12 @@ bool Installed(const std::string& program) {
 }
 
 bool LibraryThere(const std::string& folder, const std::string& name) {
-  const std::array places = {"/usr/lib/x86_64-linux-gnu/",
-                             "/usr/lib/aarch64-linux-gnu/"};
-  return std::ranges::any_of(places, [&](const char* place) {
-    return ::access((place + folder + "/" + name).c_str(), R_OK) == 0;
-  });
+#if defined(__x86_64__)
+  const std::string place = "/usr/lib/x86_64-linux-gnu/";
+#else
+  const std::string place = "/usr/lib/aarch64-linux-gnu/";
+#endif
+  return ::access((place + folder + "/" + name).c_str(), R_OK) == 0;
 }
 
 }  // namespace
