@@ -138,7 +138,8 @@ std::string RefusalText(Code code, std::string_view reason) {
 
 void Foresee(const std::string& about, const Request& request,
              const std::string& address, const Means& means, Report& report) {
-  const auto [profile, planning] = means.rehearsal.Plan(request, address);
+  const auto [profile, planning] =
+      means.rehearsal.Plan(request, address, means.suites);
   if (const Refused* refused = std::get_if<Refused>(&planning)) {
     return report.Fail(
         about, fmt::format("[{}] {}", profile.name,

@@ -72,8 +72,9 @@ Status Rehearsal::LoadAll() {
   return Hear<FromVerifier, TrustLoaded>(*resources_.verifier(), resources_);
 }
 
-Rehearsal::Answer Rehearsal::Plan(const Request& request,
-                                  const std::string& address) const {
+Rehearsal::Answer Rehearsal::Plan(
+    const Request& request, const std::string& address,
+    const std::vector<CipherSuite>& suites) const {
   SocketFacts facts;
   facts.is_tcp = true;
   // As a socket shows it.
@@ -82,7 +83,7 @@ Rehearsal::Answer Rehearsal::Plan(const Request& request,
       ":0";
   const Consumer consumer = InferConsumer(request);
   const Profile& profile = resources_.Choose(request, consumer, facts);
-  return {profile, MakePlan(request, consumer, facts, profile)};
+  return {profile, MakePlan(request, consumer, facts, profile, suites)};
 }
 
 }  // namespace ktlsd::agent

@@ -27,6 +27,7 @@
 #include "agent/verifier/verifier.h"
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/session_keys.h"
 
 namespace ktlsd::agent {
 
@@ -46,12 +47,14 @@ class Rehearsal {
   const std::vector<Profile>& profiles() const { return resources_.profiles(); }
 
   // What the daemon would do with `request`, which needs no socket, of a peer
-  // at `address` (may be empty), and with which settings.
+  // at `address` (may be empty), and with which settings, where the kernel
+  // takes `suites`.
   struct Answer {
     const Profile& profile;
     Planning planning;
   };
-  Answer Plan(const Request& request, const std::string& address) const;
+  Answer Plan(const Request& request, const std::string& address,
+              const std::vector<CipherSuite>& suites) const;
 
  private:
   // What it would log stands in the settings, too.
