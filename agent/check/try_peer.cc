@@ -24,6 +24,7 @@
 #include "agent/config/config.h"
 #include "agent/netlink/request.h"
 #include "base/result.h"
+#include "handshake/config.h"
 #include "handshake/server_name.h"
 #include "handshake/wire.h"
 #include "handshake/x509/facts.h"
@@ -115,16 +116,16 @@ Equipped EquipMount(const PeerQuestion& question, const Config& config,
   if (!rehearsal.ok()) {
     return ProblemOf(rehearsal.error());
   }
-  const auto plain =
-      (*rehearsal)
-          ->Plan(MountRequest(question, AuthMode::kUnauth), question.host);
+  const auto suites = handshake::DefaultSuites();
+  const auto plan_of = [&](AuthMode mode) {
+    return (*rehearsal)
+        ->Plan(MountRequest(question, mode), question.host, suites);
+  };
+  const auto plain = plan_of(AuthMode::kUnauth);
   const auto [profile, planning] =
-      (*rehearsal)
-          ->Plan(MountRequest(question, WantsCertificate(question.security,
-                                                         plain.profile.settings)
-                                            ? AuthMode::kX509
-                                            : AuthMode::kUnauth),
-                 question.host);
+      plan_of(WantsCertificate(question.security, plain.profile.settings)
+                  ? AuthMode::kX509
+                  : AuthMode::kUnauth);
   if (const Refused* refused = std::get_if<Refused>(&planning)) {
     return Problem{refused->code, "", refused->reason};
   }
@@ -140,6 +141,12 @@ Equipped EquipMount(const PeerQuestion& question, const Config& config,
   if (auto* made = std::get_if<std::unique_ptr<Equipment>>(&equipped)) {
     TrialSetup& setup = (*made)->setup;
     setup.config.server_name = name->dns();
+    setup.config.suites = plan.suites;
+    if (!plan.groups.empty()) {
+      setup.config.groups = plan.groups;
+      setup.config.share_groups = handshake::DefaultShares(plan.groups);
+    }
+    setup.config.require_alpn = plan.require_sunrpc;
     if (plan.offer_sunrpc) {
       setup.config.alpn_protocols = {BytesOf(kSunrpc)};
     }
