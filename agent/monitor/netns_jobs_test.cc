@@ -19,6 +19,8 @@ class NetnsJobsTest : public World {
   static constexpr WorkerId kBluePskWorker = 13;
 
   NetnsJobsTest() { desk_.AddKernel(blue_, "blue"); }
+  // What is left is answered while there is whom to tell.
+  ~NetnsJobsTest() override { desk_.Close(); }
 
   // The host has settings for both sides, blue for clients only.
   void StartWithBlue() {
