@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,18 +23,18 @@
 #include "agent/monitor/spawn.h"
 #include "agent/sandbox/cell.h"
 #include "agent/sandbox/lock_down.h"
+#include "agent/sandbox/loop_kind.h"
 #include "agent/sandbox/process_role.h"
 #include "agent/service/process.h"
 #include "agent/service/role_start.h"
 #include "agent/socket_ops_source.h"
 #include "agent/verifier/verifier_main.h"
+#include "agent/version.h"
 #include "agent/worker/worker_main.h"
 #include "base/owned_fd.h"
 
 namespace ktlsd::agent {
 namespace {
-
-constexpr char kVersion[] = "0.1.0";
 
 constexpr char kUsage[] =
     "usage: ktlsd [options]\n"
@@ -106,6 +107,8 @@ Status BecomeRole(const std::string& role) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::prctl(PR_SET_NAME, ("ktlsd-" + role).c_str());
   ::setpriority(PRIO_PROCESS, 0, 0);
+  // When memory is short the monitor may be spared: it can replace a role.
+  std::ofstream("/proc/self/oom_score_adj") << 0;
   return LeaveKeyrings();
 }
 
@@ -114,9 +117,11 @@ struct RoleEntry {
   int (*run)(OwnedFd monitor_link, const LockDownCall& lock_down);
 };
 
-constexpr std::array kRoles = {RoleEntry{ProcessRole::kKeeper, RunKeeper},
-                               RoleEntry{ProcessRole::kVerifier, RunVerifier},
-                               RoleEntry{ProcessRole::kWorker, RunWorker}};
+constexpr std::array kRoles = {
+    RoleEntry{ProcessRole::kKeeper, RunKeeper},
+    RoleEntry{ProcessRole::kTokenKeeper, RunTokenKeeper},
+    RoleEntry{ProcessRole::kVerifier, RunVerifier},
+    RoleEntry{ProcessRole::kWorker, RunWorker}};
 
 int RunRole(const std::string& role, const RoleUser& user) {
   OwnedFd link(kLinkDescriptor);
@@ -130,8 +135,9 @@ int RunRole(const std::string& role, const RoleUser& user) {
   }
   for (const RoleEntry& entry : kRoles) {
     if (role == RoleName(entry.role)) {
-      return entry.run(std::move(link),
-                       [&] { return LockDown(entry.role, std::move(cell)); });
+      return entry.run(std::move(link), [&](LoopKind loop) {
+        return LockDown(entry.role, std::move(cell), loop);
+      });
     }
   }
   return EXIT_FAILURE;

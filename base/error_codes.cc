@@ -81,6 +81,8 @@ constexpr std::array<CodeInfo, kCodeCount> kTable = {{
     {Code::kOcspResponseMissing, "ocsp_response_missing", Fault::kPeer,
      Alert::kBadCertificateStatusResponse, Disposition::kRefuse,
      LogLevel::kWarning},
+    {Code::kClientNotAllowed, "client_not_allowed", Fault::kPeer,
+     Alert::kAccessDenied, Disposition::kRefuse, LogLevel::kWarning},
     {Code::kAlertReceived, "alert_received", Fault::kPeer, Alert::kCloseNotify,
      Disposition::kRefuse, LogLevel::kWarning},
     {Code::kPeerClosed, "peer_closed", Fault::kPeer, Alert::kCloseNotify,

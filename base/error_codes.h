@@ -56,6 +56,7 @@ enum class Code : uint16_t {
   kCrlUnavailable,
   kOcspResponseInvalid,
   kOcspResponseMissing,
+  kClientNotAllowed,
   // The peer ended the handshake, or let it hang.
   kAlertReceived,
   kPeerClosed,
@@ -119,7 +120,7 @@ enum class LogLevel : uint8_t { kError, kWarning, kNotice, kInfo, kDebug };
 
 struct CodeInfo {
   Code code;
-  std::string_view label;  // in the log and in docs/running.md
+  std::string_view label;  // in the log and in docs/runbook.md
   Fault fault;
   Alert alert;  // told to the peer while alerts can still be sent
   Disposition disposition;

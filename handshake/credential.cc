@@ -109,6 +109,7 @@ Status CheckBelongs(const Bytes& end_entity, EVP_PKEY* key) {
 struct Credential::State {
   LocalCertificate certificate;
   PkeyPtr key;
+  KeyHome home = {};
 
   static Result<std::unique_ptr<State>> Make(std::vector<Bytes> chain,
                                              PkeyPtr key) {
@@ -152,6 +153,19 @@ Result<Credential> Credential::FromDer(ByteView certificates,
   return Credential(std::move(state));
 }
 
+Result<Credential> Credential::FromKey(ByteView certificates, evp_pkey_st& key,
+                                       const KeyHome& home) {
+  ASSIGN_OR_RETURN(std::vector<Bytes> chain,
+                   PemBlocksAmongOthers(certificates, "CERTIFICATE",
+                                        Code::kCertificateUnusable));
+  if (EVP_PKEY_up_ref(&key) != 1) {
+    return BadKey("the private key cannot be shared");
+  }
+  ASSIGN_OR_RETURN(auto state, State::Make(std::move(chain), PkeyPtr(&key)));
+  state->home = home;
+  return Credential(std::move(state));
+}
+
 const std::vector<Bytes>& Credential::chain() const {
   return state_->certificate.chain;
 }
@@ -165,7 +179,7 @@ LocalCertificate Credential::certificate() const { return state_->certificate; }
 Result<Bytes> Credential::Sign(SignatureScheme scheme, Role signer,
                                const HashValue& transcript_hash) const {
   return SignCertificateVerify(state_->key.get(), scheme, signer,
-                               transcript_hash);
+                               transcript_hash, state_->home);
 }
 
 }  // namespace ktlsd::handshake

@@ -13,7 +13,10 @@
 #include "base/result.h"
 #include "handshake/config.h"
 #include "handshake/crypto/digest.h"
+#include "handshake/crypto/key_home.h"
 #include "handshake/wire.h"
+
+struct evp_pkey_st;
 
 namespace ktlsd::handshake {
 
@@ -29,6 +32,10 @@ class Credential {
   // `private_key`: PKCS#8 or the key's own DER form.
   static Result<Credential> FromDer(ByteView certificates,
                                     ByteView private_key);
+  // With a private key of libcrypto's, which may stand for one in a token.
+  // Shares it; what `home` names must outlive the credential.
+  static Result<Credential> FromKey(ByteView certificates, evp_pkey_st& key,
+                                    const KeyHome& home);
   Credential(Credential&&) noexcept;
   Credential& operator=(Credential&&) noexcept;
   ~Credential();

@@ -94,9 +94,8 @@ Status CheckKeyKind(X509* end_entity) {
   return Ok{};
 }
 
-// Everything that is not the path's.
-Status CheckEndEntity(const PeerPolicy& policy, const PeerProof& proof,
-                      const STACK_OF(X509) * path) {
+// Everything of the chain that is not the path's.
+Status CheckEndEntity(const PeerPolicy& policy, const STACK_OF(X509) * path) {
   X509* const end_entity = sk_X509_value(path, 0);
   if (!IsVersion3(end_entity)) {
     return Error{Code::kCertificateInvalid, "not an X.509v3 certificate"};
@@ -107,6 +106,14 @@ Status CheckEndEntity(const PeerPolicy& policy, const PeerProof& proof,
                                    : KeyPurposes::kTlsOrRpc));
   RETURN_IF_ERROR(CheckSigningAllowed(end_entity));
   RETURN_IF_ERROR(CheckKeyKind(end_entity));
+  return Ok{};
+}
+
+// Everything of one handshake.
+Status CheckHandshake(const PeerPolicy& policy, const PeerProof& proof,
+                      const STACK_OF(X509) * path) {
+  X509* const end_entity = sk_X509_value(path, 0);
+  RETURN_IF_ERROR(CheckPolicy(policy));
   RETURN_IF_ERROR(CheckNames(policy, end_entity));
   RETURN_IF_ERROR(CheckStaple(policy, proof, path));
   return CheckCertificateVerify(X509_get0_pubkey(end_entity), proof.scheme,
@@ -130,6 +137,47 @@ Refusal Refuse(const Error& error, std::string subject,
 
 }  // namespace
 
+struct VerifiedChain::State {
+  Path path;
+  Role peer;
+  CertificateProfile profile;
+  std::string subject;
+};
+
+VerifiedChain::VerifiedChain(std::unique_ptr<State> state)
+    : state_(std::move(state)) {}
+VerifiedChain::VerifiedChain(VerifiedChain&&) noexcept = default;
+VerifiedChain& VerifiedChain::operator=(VerifiedChain&&) noexcept = default;
+VerifiedChain::~VerifiedChain() = default;
+
+const ValidityWindow& VerifiedChain::window() const {
+  return state_->path.window;
+}
+
+std::size_t VerifiedChain::size() const {
+  std::size_t size = 0;
+  const STACK_OF(X509)* const path = state_->path.certificates.get();
+  for (int i = 0; i < sk_X509_num(path); ++i) {
+    const int bytes = i2d_X509(sk_X509_value(path, i), nullptr);
+    size += static_cast<std::size_t>(std::max(bytes, 0));
+  }
+  return size;
+}
+
+std::variant<VerifiedPeer, Refusal> VerifiedChain::Check(
+    const PeerPolicy& policy, const PeerProof& proof) const {
+  if (policy.peer != state_->peer || policy.profile != state_->profile) {
+    return Refuse({Code::kApiMisuse, "a chain that was verified for others"},
+                  state_->subject, "");
+  }
+  const STACK_OF(X509)* const path = state_->path.certificates.get();
+  const Status status = CheckHandshake(policy, proof, path);
+  if (!status.ok()) {
+    return Refuse(status.error(), state_->subject, "");
+  }
+  return VerifiedPeer{state_->subject, IssuerText(sk_X509_value(path, 0))};
+}
+
 struct TrustStore::State {
   Anchors anchors;
 };
@@ -150,31 +198,42 @@ std::size_t TrustStore::anchor_count() const { return state_->anchors.count(); }
 
 std::variant<VerifiedPeer, Refusal> TrustStore::Verify(
     const PeerPolicy& policy, const PeerProof& proof) const {
-  for (const Status& status : {CheckPolicy(policy), CheckSize(proof.chain)}) {
+  auto chain = VerifyChain(policy, proof.chain);
+  if (auto* const refusal = std::get_if<Refusal>(&chain)) {
+    return std::move(*refusal);
+  }
+  return std::get<VerifiedChain>(chain).Check(policy, proof);
+}
+
+std::variant<VerifiedChain, Refusal> TrustStore::VerifyChain(
+    const PeerPolicy& policy, const std::vector<Bytes>& chain) const {
+  for (const Status& status : {CheckPolicy(policy), CheckSize(chain)}) {
     if (!status.ok()) {
       return Refuse(status.error(), "", "");
     }
   }
-  const auto chain = Parse(proof.chain);
-  if (!chain.ok()) {
-    return Refuse(chain.error(), "", "");
+  const auto parsed = Parse(chain);
+  if (!parsed.ok()) {
+    return Refuse(parsed.error(), "", "");
   }
-  std::string subject = SubjectText(chain->front().get());
-  const Status names = CheckNameComparisons(*chain);
+  std::string subject = SubjectText(parsed->front().get());
+  const Status names = CheckNameComparisons(*parsed);
   if (!names.ok()) {
     return Refuse(names.error(), std::move(subject), "");
   }
-  const auto path = BuildPath(state_->anchors.store(),
-                              state_->anchors.revocation(), *chain, policy.now);
+  auto path = BuildPath(state_->anchors.store(), state_->anchors.revocation(),
+                        *parsed, policy.now);
   if (const auto* const refusal = std::get_if<PathRefusal>(&path)) {
     return Refuse(refusal->error, std::move(subject), refusal->where);
   }
-  const Status status =
-      CheckEndEntity(policy, proof, std::get<X509StackPtr>(path).get());
+  Path& found = std::get<Path>(path);
+  const Status status = CheckEndEntity(policy, found.certificates.get());
   if (!status.ok()) {
     return Refuse(status.error(), std::move(subject), "");
   }
-  return VerifiedPeer{std::move(subject), IssuerText(chain->front().get())};
+  return VerifiedChain(
+      std::make_unique<VerifiedChain::State>(VerifiedChain::State{
+          std::move(found), policy.peer, policy.profile, std::move(subject)}));
 }
 
 }  // namespace ktlsd::handshake

@@ -23,6 +23,7 @@
 #include "base/result.h"
 #include "handshake/peer_proof.h"
 #include "handshake/server_name.h"
+#include "handshake/validity_window.h"
 #include "handshake/wire.h"
 
 namespace ktlsd::handshake {
@@ -69,6 +70,34 @@ struct Refusal {
   std::string detail;   // libcrypto's words ("certificate has expired"), depth
 };
 
+// A chain that a TrustStore accepted: a path from it to an anchor, for an end
+// entity that suits the role and the profile of a policy. What is left to do
+// belongs to one handshake. It may be kept, by whoever knows when it ends.
+// Move-only.
+class VerifiedChain {
+ public:
+  VerifiedChain(VerifiedChain&&) noexcept;
+  VerifiedChain& operator=(VerifiedChain&&) noexcept;
+  ~VerifiedChain();
+
+  // Outside of it the store may say something else, unless it is another one.
+  const ValidityWindow& window() const;
+  // Bytes of the path in DER.
+  std::size_t size() const;
+
+  // Checks the rest of `proof`, whose chain is the one that was verified: name,
+  // OCSP response, CertificateVerify.
+  // Errors: kApiMisuse for a policy of another role or profile.
+  std::variant<VerifiedPeer, Refusal> Check(const PeerPolicy& policy,
+                                            const PeerProof& proof) const;
+
+ private:
+  friend class TrustStore;
+  struct State;
+  explicit VerifiedChain(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
 // Trust anchors and revocation lists, parsed once, immutable.
 class TrustStore {
  public:
@@ -98,6 +127,11 @@ class TrustStore {
   //         kMaxNameComparisons (handshake/x509/name_limits.h) are made.
   std::variant<VerifiedPeer, Refusal> Verify(const PeerPolicy& policy,
                                              const PeerProof& proof) const;
+
+  // The part of it that does not depend on the handshake: everything before
+  // the name. Verify is this and VerifiedChain::Check.
+  std::variant<VerifiedChain, Refusal> VerifyChain(
+      const PeerPolicy& policy, const std::vector<Bytes>& chain) const;
 
  private:
   struct State;

@@ -16,6 +16,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]
 import cases  # noqa: E402
 import demo_summary  # noqa: E402
 import session  # noqa: E402
+import storm_table  # noqa: E402
 from beds import console, uml  # noqa: E402
 from guest import agents, genl, upcalls  # noqa: E402
 from report import Outcome, Report  # noqa: E402
@@ -87,7 +88,8 @@ class Staging(Folder):
         places = ("agent/ktlsd", "agent/ktlsd_broken_readback",
                   "agent/ktlsd_hostile_worker",
                   "ktls/kernel_test", "agent/sandbox/lock_down_test",
-                  "tools/examples/serve_file", "tools/examples/fetch_file")
+                  "tools/examples/serve_file", "tools/examples/fetch_file",
+                  "kernel-tests/load/storm_load")
         for place in places:
             path = self.out / "bin" / place
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -177,6 +179,45 @@ class Upcalls(unittest.TestCase):
         probe = self.observed(_done(-1, 0, 9))
         self.assertEqual(len(probe.faults(probes_allowed=False)), 1)
         self.assertEqual(probe.faults(probes_allowed=True), [])
+
+
+    def test_what_the_dead_left_is_no_fault_and_its_numbers_are_free(self):
+        record = self.observed(_accept(5, 1, 9), _accept(6, 1, 9),
+                               _done(6, 0, 9))
+        self.assertEqual([u.sockfd for u in record.abandon()], [5])
+        record.note(_accept(5, 2, 10), 4.0)
+        record.note(_done(5, 13, 10), 5.0)
+        self.assertEqual(record.faults(probes_allowed=False), [])
+        self.assertEqual(record.statuses("server"), [13])
+        self.assertEqual(record.answers(), 2)
+
+
+class Storm(unittest.TestCase):
+    def round(self, agent: str, **fields) -> dict:
+        return {"agent": agent, "memory": "8G", "slots": 20, "at_once": 8,
+                "clients": 300, "sessions": 300, "wall_ms": 3000.0,
+                "agent_cpu_ms": 300.0, "p50_ms": 60.0, "p99_ms": 110.0,
+                **fields}
+
+    def table(self, *rounds: dict) -> list[str]:
+        return storm_table.table({
+            "kernel": "7.2.7", "clients": 300, "authorities": 1,
+            "rounds": rounds}).splitlines()
+
+    def test_agents_are_compared_in_the_same_storm(self):
+        lines = self.table(
+            self.round("ktlsd"), self.round("ktlsd", at_once=16),
+            self.round("other", sessions=150, agent_cpu_ms=3000.0))
+        self.assertEqual(lines[4].split(), ["8G", "20", "8", "ktlsd",
+                                            "300/300", "100", "1.00", "60",
+                                            "110"])
+        self.assertIn("ktlsd to other: rate 2.0x, CPU 0.05x", lines[6])
+        self.assertEqual(len(lines), 8)
+
+    def test_an_agent_without_a_session_has_no_figures(self):
+        lines = self.table(self.round("ktlsd"), self.round("other", sessions=0))
+        self.assertIn("0/300", lines[5])
+        self.assertIn("nothing to compare", lines[6])
 
 
 class Logs(unittest.TestCase):

@@ -1,7 +1,9 @@
 """One run of the harness: what all its cases share, and running one case."""
 
 import dataclasses
+import datetime
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -9,20 +11,45 @@ import subprocess
 import pki
 from beds import console, modules, uml
 from cases import Case
+from project import cache_dir  # of tools/
 from report import Outcome
 
 TESTS = pathlib.Path(__file__).resolve().parent
+_BUILT = TESTS.parent / "bazel-bin"
 # Made beside the agent, for cases of their own.
 BROKEN_READBACK = "ktlsd_broken_readback"
 HOSTILE_WORKER = "ktlsd_hostile_worker"
 KERNEL_TEST = "kernel_test"
 LOCK_DOWN_TEST = "lock_down_test"
 EXAMPLES = ("serve_file", "fetch_file")
+STORM_LOAD = "storm_load"
+KTLSCTL = "ktlsctl"
+# What ktlsctl is linked with and no guest has: its name differs by Debian.
+_BESIDE = "libprometheus-cpp-core"
 
+KEPT_RUNS = 20
 _PROGRAMS = ("mount", "unshare", "setpriv", "chroot", "openssl")
 
 # What a boot, the modules and the end of a guest take beside the case.
 _BOOT_S = 30
+
+
+def output_folder(wanted: pathlib.Path | None) -> pathlib.Path:
+    """`wanted`, or a dated one in the cache; made, and empty."""
+    if wanted is None:
+        runs = cache_dir() / "runs"
+        _forget_old(runs)
+        name = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+        wanted = runs / f"{name}-{os.getpid()}"
+    wanted.mkdir(parents=True, exist_ok=False)
+    return wanted.resolve()
+
+
+def _forget_old(runs: pathlib.Path) -> None:
+    """Keeps the newest; their names begin with the date."""
+    found = sorted(runs.iterdir()) if runs.is_dir() else []
+    for old in found[:-KEPT_RUNS]:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 class SetupError(Exception):
@@ -59,6 +86,9 @@ def prepare(out: pathlib.Path, agent: str, memory: str, *,
         _stage(pathlib.Path(agent), session)
         if sanitizer and not _has_sanitizer(session.agent_dir / "ktlsd"):
             raise SetupError(f"{agent} was not built with a sanitizer")
+    else:
+        _copy_those({STORM_LOAD: _BUILT / "kernel-tests/load" / STORM_LOAD},
+                    session)
     pki.make(session.pki_dir)
     return session
 
@@ -76,10 +106,29 @@ def _stage(agent: pathlib.Path, session: Session) -> None:
               HOSTILE_WORKER: agent.with_name(HOSTILE_WORKER),
               KERNEL_TEST: built / "ktls" / KERNEL_TEST,
               LOCK_DOWN_TEST: built / "agent/sandbox" / LOCK_DOWN_TEST,
+              STORM_LOAD: built / "kernel-tests/load" / STORM_LOAD,
+              KTLSCTL: built / "tools/ktlsctl" / KTLSCTL,
               **{name: built / "tools/examples" / name for name in EXAMPLES}}
-    for name, place in others.items():
+    _copy_those(others, session)
+    for library in _libraries(others[KTLSCTL]):
+        shutil.copy2(library, session.agent_dir / library.name)
+
+
+def _copy_those(places: dict[str, pathlib.Path], session: Session) -> None:
+    for name, place in places.items():
         if place.is_file():
             shutil.copy2(place, session.agent_dir / name)
+
+
+def _libraries(program: pathlib.Path) -> list[pathlib.Path]:
+    """Those of a program that the guest has to be given."""
+    if not program.is_file():
+        return []
+    listed = subprocess.run(["ldd", str(program)], capture_output=True,
+                            text=True, check=True).stdout
+    paths = [line.split()[2] for line in listed.splitlines()
+             if line.strip().startswith(_BESIDE)]
+    return [pathlib.Path(path) for path in paths]
 
 
 def stage_modules(session: Session, root: pathlib.Path) -> None:

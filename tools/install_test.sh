@@ -18,11 +18,15 @@ tools/install --built "$here" --prefix /opt/t --libdir "$libdir" "$root/" \
 cat >"$dir/wanted" <<'LIST'
 /opt/t/include/ktlsd.h
 /opt/t/include/ktlsd_codes.h
+/opt/t/lib/systemd/system/ktlsd.service
+/opt/t/lib/sysusers.d/ktlsd.conf
 /opt/t/lib/triplet/libktlsd.so
 /opt/t/lib/triplet/libktlsd.so.0
 /opt/t/lib/triplet/pkgconfig/ktlsd.pc
+/opt/t/sbin/ktlsctl
 /opt/t/sbin/ktlsd
 /opt/t/share/man/man3/ktlsd_handshake.3
+/opt/t/share/man/man8/ktlsctl.8
 LIST
 (cd "$root" && find . ! -type d | sed 's/^\.//' | LC_ALL=C sort) >"$dir/found"
 diff "$dir/wanted" "$dir/found" || fail "these files are installed"
@@ -31,6 +35,9 @@ LC_ALL=C sort "$dir/list" | diff "$dir/wanted" - || fail "it prints each file"
 [ "$(stat -L -c %a "$root/opt/t/sbin/ktlsd")" = 755 ] || fail "mode of ktlsd"
 [ "$(stat -L -c %a "$root/opt/t/include/ktlsd.h")" = 644 ] || fail "mode"
 
+grep -qx 'ExecStart=/opt/t/sbin/ktlsd' \
+  "$root/opt/t/lib/systemd/system/ktlsd.service" || fail "the unit's program"
+
 for wrong in "" "--prefix relative $dir/x" "--unknown $dir/x" "a b"; do
   # shellcheck disable=SC2086  # the words are the arguments
   if tools/install --built "$here" $wrong >/dev/null 2>&1; then
@@ -38,7 +45,7 @@ for wrong in "" "--prefix relative $dir/x" "--unknown $dir/x" "a b"; do
   fi
 done
 
-if ! mandoc -T lint -W warning "$root"/opt/t/share/man/man3/*.3; then
+if ! mandoc -T lint -W warning "$root"/opt/t/share/man/man*/*; then
   fail "mandoc has nothing to say about the pages"
 fi
 
@@ -51,7 +58,7 @@ fi
 export PKG_CONFIG_SYSROOT_DIR=$root
 export PKG_CONFIG_LIBDIR=$root$libdir/pkgconfig
 [ "$(pkg-config --modversion ktlsd)" = "$(sed -n \
-  's/.*kVersion\[\] = "\(.*\)";.*/\1/p' agent/main.cc)" ] ||
+  's/.*kVersion\[\] = "\(.*\)";.*/\1/p' agent/version.h)" ] ||
   fail "the version is the agent's"
 sed 's|"handshake/c/ktlsd.h"|<ktlsd.h>|' handshake/c/header_test.c \
   >"$dir/program.c"

@@ -7,34 +7,17 @@
 // Threads:   value types.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
-#include "base/error_codes.h"
+#include "agent/config/problem.h"
+#include "agent/config/sections.h"
+#include "agent/config/side_config.h"
 #include "base/hkdf.h"
 
 namespace ktlsd::agent {
-
-// Why something that the administrator named cannot be used.
-struct Problem {
-  Code code{};
-  std::string file;    // as the configuration names it; may be empty
-  std::string reason;  // words for the log
-};
-
-// [authenticate.client] or [authenticate.server]. A key that is there but
-// empty names a file that cannot be used; it is not the same as no key.
-struct SideConfig {
-  std::optional<std::string> truststore;
-  std::optional<std::string> crl;
-  std::optional<std::string> certificate;
-  std::optional<std::string> private_key;
-
-  bool operator==(const SideConfig&) const = default;
-};
 
 struct Config {
   // tlshd's levels of chatter: checked, and without effect. One line a
@@ -45,15 +28,18 @@ struct Config {
   std::vector<std::string> keyrings;  // names, beside the kernel's own
   // Of the PSKs whose identity does not say it: not a key of tlshd.
   HashAlgorithm psk_hash = HashAlgorithm::kSha256;
-  SideConfig client;
-  SideConfig server;
-  std::vector<std::string> ignored;  // "[group] key", without a meaning here
+  SideConfig client;  // [authenticate.client]
+  SideConfig server;  // [authenticate.server]
+  std::vector<Section> sections;
+  // "[group] key (line 3)", without a meaning here.
+  std::vector<std::string> ignored;
 
   bool operator==(const Config&) const = default;
 };
 
-// Errors: kConfigUnusable, with GLib's words: the text is no key file, or a
-//         number is none; or a value is none of those that its key takes.
+// Errors: kConfigUnusable, with the line and the reason: the text is no key
+//         file, a number is none, or a value is none of those that its key
+//         takes.
 std::variant<Config, Problem> ParseConfig(std::string_view text);
 
 // Reads and parses `path`; an absent file is a problem.

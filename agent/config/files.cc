@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -17,9 +19,16 @@ namespace ktlsd::agent {
 namespace {
 
 constexpr std::size_t kMaxText = 1U << 20;  // bytes
+constexpr std::string_view kCredential = "credential:";
 
 Problem FromErrno(Code code, const std::string& path, int os_error) {
   return {code, path, std::generic_category().message(os_error)};
+}
+
+std::string Octal(mode_t mode) {
+  std::array<char, 8> text{};
+  std::snprintf(text.data(), text.size(), "%04o", mode & 07777U);
+  return text.data();
 }
 
 std::string DirectoryOf(const std::string& path) {
@@ -36,10 +45,32 @@ bool SameTime(const timespec& a, const timespec& b) {
 
 }  // namespace
 
+std::variant<std::string, Problem> PathOf(const std::string& value, Code code) {
+  if (!value.starts_with(kCredential)) {
+    return value;
+  }
+  const std::string name = value.substr(kCredential.size());
+  if (name.empty() || name == "." || name == ".." ||
+      name.find('/') != std::string::npos) {
+    return Problem{code, value, "not the name of a credential"};
+  }
+  const char* const directory = std::getenv("CREDENTIALS_DIRECTORY");
+  if (directory == nullptr || *directory == '\0') {
+    return Problem{
+        code, value,
+        "the service has no credentials: LoadCredential= is not set"};
+  }
+  return std::string(directory) + '/' + name;
+}
+
 std::variant<OwnedFd, Problem> OpenFile(const std::string& path, Code code) {
+  const std::variant<std::string, Problem> place = PathOf(path, code);
+  if (const Problem* problem = std::get_if<Problem>(&place)) {
+    return *problem;
+  }
   // O_NONBLOCK: a FIFO must not hold the daemon up before it is refused.
-  OwnedFd file(
-      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  OwnedFd file(::open(std::get<std::string>(place).c_str(),
+                      O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   if (!file.valid()) {
     return FromErrno(code, path, errno);
   }
@@ -51,6 +82,33 @@ std::variant<OwnedFd, Problem> OpenFile(const std::string& path, Code code) {
     return Problem{code, path, "not a regular file"};
   }
   return file;
+}
+
+std::variant<OwnedFd, Problem> OpenPrivateKey(const std::string& path,
+                                              uid_t owner) {
+  std::variant<OwnedFd, Problem> opened =
+      OpenFile(path, Code::kPrivateKeyUnusable);
+  const OwnedFd* const file = std::get_if<OwnedFd>(&opened);
+  if (file == nullptr) {
+    return opened;
+  }
+  struct stat about{};
+  if (::fstat(file->raw(), &about) != 0) {
+    return FromErrno(Code::kPrivateKeyUnusable, path, errno);
+  }
+  if ((about.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    return Problem{Code::kPrivateKeyUnusable, path,
+                   "a private key that its group or others may access (mode " +
+                       Octal(about.st_mode) + "): make it 0400 or 0600"};
+  }
+  if (about.st_uid != 0 && about.st_uid != owner &&
+      about.st_uid != ::geteuid()) {
+    return Problem{Code::kPrivateKeyUnusable, path,
+                   "a private key of the user with the number " +
+                       std::to_string(about.st_uid) +
+                       ": it must be root's, or of the user of KTLSD_USER"};
+  }
+  return opened;
 }
 
 std::variant<std::string, Problem> ReadText(const std::string& path,
@@ -94,7 +152,13 @@ std::optional<std::string> SystemTrustStore() {
 
 FileStamps::FileStamps(std::vector<std::string> paths)
     : paths_(std::move(paths)) {
-  for (const std::string& path : paths_) {
+  for (std::string& path : paths_) {
+    // What is nowhere counts as absent.
+    std::variant<std::string, Problem> place =
+        PathOf(path, Code::kConfigUnusable);
+    if (std::string* found = std::get_if<std::string>(&place)) {
+      path = std::move(*found);
+    }
     stamps_.push_back(StampOf(path));
   }
 }

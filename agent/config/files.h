@@ -14,15 +14,29 @@
 #include <variant>
 #include <vector>
 
-#include "agent/config/config.h"
+#include "agent/config/problem.h"
+#include "base/error_codes.h"
 #include "base/owned_fd.h"
 
 namespace ktlsd::agent {
 
-// Opens the regular file `path` for reading; `code` is the problem's.
+// Where the file is that a value of the configuration names: the value itself;
+// or, of "credential:NAME", the credential NAME that systemd handed to the
+// service. Errors: with `code`; NAME has a '/' or is no name, or there are no
+// credentials.
+std::variant<std::string, Problem> PathOf(const std::string& value, Code code);
+
+// Opens the regular file that the value `path` names for reading; `code` is the
+// problem's.
 std::variant<OwnedFd, Problem> OpenFile(const std::string& path, Code code);
 
-// The same, and reads it: at most 1 MiB.
+// Opens the file of a private key, which nobody but its owner may access (0400
+// or 0600), and whose owner must be root, `owner` or who we are.
+// Errors: kPrivateKeyUnusable.
+std::variant<OwnedFd, Problem> OpenPrivateKey(const std::string& path,
+                                              uid_t owner);
+
+// Like OpenFile, and reads it: at most 1 MiB.
 std::variant<std::string, Problem> ReadText(const std::string& path, Code code);
 
 // The trust store of the system, where there is one.
@@ -33,6 +47,7 @@ class FileStamps {
  public:
   FileStamps() = default;
   // Takes the state of now.
+  // Of values of the configuration.
   explicit FileStamps(std::vector<std::string> paths);
   bool Changed() const;
   const std::vector<std::string>& paths() const { return paths_; }

@@ -27,8 +27,20 @@ struct SigningTerms {
   bool Check() const;
 };
 
-// With two descriptors: PEM files of the chain and of the key. Without: the
-// payload holds a DER certificate of `certificate_size` bytes, then a DER key.
+// The first message to a keeper with tokens. Payload: the URLs of the keys that
+// it is to open, one a line.
+struct OpenTokens {
+  static constexpr MessageType kType = MessageType::kOpenTokens;
+  static constexpr Carries kCarries{kMaxChainBytes, 0, 0};
+  Header header;
+  uint64_t count = 0;
+  bool Check() const { return count != 0; }
+};
+
+// With two descriptors: PEM files of the chain and of the key. With one: of the
+// chain, and the payload is the URL of a key that OpenTokens named. Without:
+// the payload holds a DER certificate of `certificate_size` bytes, then a DER
+// key.
 struct LoadCredential {
   static constexpr MessageType kType = MessageType::kLoadCredential;
   static constexpr Carries kCarries{kMaxChainBytes, 0, 2};

@@ -31,7 +31,7 @@ namespace ktlsd::agent {
 using ToWorker = std::variant<Job, TakeLink, EndJob, Forget, ChoiceReply,
                               BinderReply, SecretReply>;
 using FromWorker = std::variant<JobReport, ChoiceRequest, BinderRequest,
-                                SecretRequest, NotConfined>;
+                                SecretRequest, NotConfined, LoopChosen>;
 using ToKeeper = std::variant<AddWorker, RemoveWorker, SigningTerms,
                               LoadCredential, EndJob, Forget>;
 using FromKeeper =

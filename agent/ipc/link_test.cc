@@ -275,6 +275,21 @@ TEST_F(LinkTest, RefusesRequestsAboutPsksThatNoWorkerWrites) {
   }
 }
 
+TEST(LoadTrustMessage, HasABoundedListAndFlags) {
+  LoadTrust load;
+  load.id = 1;
+  load.allowed = kMaxAllowed;
+  load.rpc_certificates = 1;
+  EXPECT_TRUE(load.Check());
+  for (const auto& [wrong, passes] : {
+           With(load, [](LoadTrust& l) { l.id = 0; }),
+           With(load, [](LoadTrust& l) { l.allowed = kMaxAllowed + 1; }),
+           With(load, [](LoadTrust& l) { l.rpc_certificates = 2; }),
+       }) {
+    EXPECT_FALSE(passes) << wrong.allowed;
+  }
+}
+
 Job SomePskJob(Side side) {
   Job job;
   job.job = 7;

@@ -23,9 +23,11 @@ static_assert(kFixedLayout<Forget, 16>);
 static_assert(kFixedLayout<AddWorker, 16>);
 static_assert(kFixedLayout<RemoveWorker, 16>);
 static_assert(kFixedLayout<SigningTerms, 32>);
+static_assert(kFixedLayout<OpenTokens, 16>);
 static_assert(kFixedLayout<LoadCredential, 24>);
 static_assert(kFixedLayout<VerdictTerms, 288>);
-static_assert(kFixedLayout<LoadTrust, 16>);
+static_assert(kFixedLayout<LoadTrust, 24>);
+static_assert(kFixedLayout<LoopChosen, 16>);
 static_assert(kFixedLayout<JobReport, 176>);
 static_assert(kFixedLayout<CredentialLoaded, 152>);
 static_assert(kFixedLayout<Signed, 16>);
@@ -110,6 +112,10 @@ bool VerdictTerms::Check() const {
          server_name.valid() && (peer == Side::kServer) != server_name.empty();
 }
 
+bool LoopChosen::Check() const {
+  return Valid(kind) && os_error >= 0 && os_error <= kMaxErrno;
+}
+
 bool JobReport::Check() const {
   return job != 0 && outcome.valid() && what.valid() && os_error >= 0 &&
          os_error <= kMaxErrno && AreFlags({hello_retry, certificate_asked}) &&
@@ -120,13 +126,17 @@ bool CredentialLoaded::Check() const {
   return id != 0 && outcome.valid() && text.valid();
 }
 
+bool LoadTrust::Check() const {
+  return id != 0 && allowed <= kMaxAllowed && AreFlags({rpc_certificates});
+}
+
 bool TrustLoaded::Check() const {
   return id != 0 && outcome.valid() && text.valid();
 }
 
 bool Verdict::Check() const {
   return job != 0 && transcript_hash.valid() && outcome.valid() &&
-         subject.valid() && detail.valid();
+         AreFlags({remembered}) && subject.valid() && detail.valid();
 }
 
 bool Misbehaved::Check() const { return worker != 0 && what.valid(); }

@@ -28,13 +28,18 @@ struct VerdictTerms {
   bool Check() const;
 };
 
-// With one descriptor: a PEM file of anchors; a second one: of CRLs.
+// With one descriptor: a PEM file of anchors; a second one: of CRLs. Payload:
+// `allowed` entries as in identities.h, each a byte of handshake::AllowedBy and
+// a value. With any, a peer's certificate must be one of them.
 struct LoadTrust {
   static constexpr MessageType kType = MessageType::kLoadTrust;
-  static constexpr Carries kCarries{0, 1, 2};
+  static constexpr Carries kCarries{kMaxAllowedBytes, 1, 2};
   Header header;
   TrustId id = 0;
-  bool Check() const { return id != 0; }
+  uint16_t allowed = 0;
+  uint8_t rpc_certificates = 0;  // 1: only those for RPC with TLS
+  std::array<uint8_t, 5> reserved{};
+  bool Check() const;
 };
 
 struct TrustLoaded {
@@ -57,7 +62,8 @@ struct Verdict {
   JobId job = 0;
   WireHash transcript_hash;
   Outcome outcome;
-  std::array<uint8_t, 4> reserved{};
+  uint8_t remembered = 0;  // the path is that of an earlier job
+  std::array<uint8_t, 3> reserved{};
   Text<kSubjectSize> subject;
   Text<kDetailSize> detail;
   bool Check() const;

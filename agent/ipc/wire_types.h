@@ -41,6 +41,7 @@ enum class MessageType : uint16_t {
   kLoadCredential = 0x0302,
   kVerdictTerms = 0x0303,
   kLoadTrust = 0x0304,
+  kOpenTokens = 0x0305,
   // worker -> monitor
   kJobReport = 0x0401,
   // keeper, verifier -> monitor
@@ -65,6 +66,8 @@ enum class MessageType : uint16_t {
   kSecretReply = 0x0706,
   // any role -> monitor
   kNotConfined = 0x0801,
+  // worker -> monitor
+  kLoopChosen = 0x0802,
 };
 
 // Stands first in every message, host endian: both ends are one binary on one
@@ -166,6 +169,8 @@ inline constexpr std::size_t kMaxSchemes = 8;
 inline constexpr std::size_t kMaxCertificates = 10;  // in one chain
 inline constexpr std::size_t kMaxChainBytes = 1U << 16;
 inline constexpr std::size_t kMaxSignatureBytes = 1U << 13;
+inline constexpr std::size_t kMaxAllowed = 1024;  // peers of one trust
+inline constexpr std::size_t kMaxAllowedBytes = 40U << 10;
 inline constexpr std::size_t kMaxJobPsks = 8;       // that a client offers
 inline constexpr std::size_t kMaxOfferedPsks = 32;  // that a server looks at
 // No key of the kernel has a longer description.

@@ -11,6 +11,7 @@
 
 #include "agent/ipc/shared_messages.h"
 #include "agent/ipc/wire_types.h"
+#include "agent/sandbox/loop_kind.h"
 
 namespace ktlsd::agent {
 
@@ -56,6 +57,18 @@ struct TakeLink {
   Header header;
   LinkTo to{};
   std::array<uint8_t, 7> reserved{};
+  bool Check() const;
+};
+
+// What the worker's event loop waits with: its first message, once it is locked
+// down. `os_error` says why an io_uring that was wished for is not there.
+struct LoopChosen {
+  static constexpr MessageType kType = MessageType::kLoopChosen;
+  static constexpr Carries kCarries{};
+  Header header;
+  int32_t os_error = 0;  // an errno, or 0
+  LoopKind kind{};
+  std::array<uint8_t, 3> reserved{};
   bool Check() const;
 };
 

@@ -21,9 +21,9 @@ using KeyFile = Secret<kMaxKeyFile>;
 Result<KeyFile> ReadKeyFile(const KeyAccess& access, BorrowedFd file) {
   ASSIGN_OR_RETURN(const FileFacts facts,
                    InspectFile(file, kMaxKeyFile, Code::kPrivateKeyUnusable));
-  if ((facts.mode & S_IRWXO) != 0) {
+  if ((facts.mode & (S_IRWXG | S_IRWXO)) != 0) {
     return Error{Code::kPrivateKeyUnusable,
-                 "the private key's file is accessible to everybody"};
+                 "the private key's file is accessible to its group or others"};
   }
   KeyFile key = KeyFile::Filled(
       access, facts.size,
@@ -45,6 +45,15 @@ Result<handshake::Credential> LoadFiles(BorrowedFd certificate,
       ReadFile(certificate, kMaxCertificateFile, Code::kCertificateUnusable));
   ASSIGN_OR_RETURN(const KeyFile key_file, ReadKeyFile(access, key));
   return handshake::Credential::FromPem(certificates, key_file.Reveal(access));
+}
+
+Result<handshake::Credential> LoadToken(BorrowedFd certificate,
+                                        std::string_view url,
+                                        const TokenKeys& tokens) {
+  ASSIGN_OR_RETURN(
+      const Bytes certificates,
+      ReadFile(certificate, kMaxCertificateFile, Code::kCertificateUnusable));
+  return tokens.Use(url, certificates);
 }
 
 Result<handshake::Credential> LoadDer(ByteView der,

@@ -6,7 +6,9 @@
 #pragma once
 
 #include <cstddef>
+#include <string_view>
 
+#include "agent/keeper/token_keys.h"
 #include "base/bytes.h"
 #include "base/owned_fd.h"
 #include "base/result.h"
@@ -14,11 +16,15 @@
 
 namespace ktlsd::agent {
 
-// Two PEM files. The key's must not be accessible to others than its owner and
-// group (0400 and 0600 are usual; a group that may read it is the operator's
-// choice).
-// Errors: kCertificateUnusable, kPrivateKeyUnusable with the reason.
+// Two PEM files. The key's must not be accessible to others than its owner:
+// 0400 or 0600. Errors: kCertificateUnusable, kPrivateKeyUnusable with the
+// reason.
 Result<handshake::Credential> LoadFiles(BorrowedFd certificate, BorrowedFd key);
+
+// A PEM file, and the key that was opened by `url`.
+Result<handshake::Credential> LoadToken(BorrowedFd certificate,
+                                        std::string_view url,
+                                        const TokenKeys& tokens);
 
 // DER: `certificate_size` bytes of certificates, then a private key. The
 // caller wipes `der`.

@@ -23,8 +23,15 @@ handshake::Role RoleOf(Side side) {
 }
 
 Result<handshake::Credential> Load(const LoadCredential& load,
-                                   const Received<ToKeeper>& received) {
+                                   const Received<ToKeeper>& received,
+                                   const TokenKeys& tokens) {
   const auto& files = received.descriptors;
+  if (files.size() == 1) {
+    return LoadToken(files[0].borrow(),
+                     {reinterpret_cast<const char*>(received.payload.data()),
+                      received.payload.size()},
+                     tokens);
+  }
   if (files.size() == 2 && received.payload.empty()) {
     return LoadFiles(files[0].borrow(), files[1].borrow());
   }
@@ -108,7 +115,7 @@ void Keeper::Handle(const LoadCredential& load,
     loaded.outcome = Outcome::Failure(Code::kTooBusy);
     loaded.text = decltype(loaded.text)::Of("too many credentials");
   } else {
-    auto credential = Load(load, received);
+    auto credential = Load(load, received, tokens_);
     loaded.outcome = credential.ok()
                          ? Outcome::Success()
                          : Outcome::Failure(credential.error().code);

@@ -18,6 +18,7 @@
 #include "agent/ipc/link.h"
 #include "agent/ipc/messages.h"
 #include "agent/ipc/wire_types.h"
+#include "agent/keeper/token_keys.h"
 #include "agent/service/loaded.h"
 #include "agent/service/role_output.h"
 #include "base/bytes.h"
@@ -39,8 +40,9 @@ class Keeper {
   using Answer = KeeperToWorker;
   using Output = RoleOutput<Notice, Answer>;
 
-  // `output` must outlive the keeper.
-  explicit Keeper(Output& output) : output_(output) {}
+  // `output` and `tokens` must outlive the keeper.
+  Keeper(Output& output, const TokenKeys& tokens)
+      : output_(output), tokens_(tokens) {}
 
   void HandleMonitorMessage(const Received<FromMonitor>& received);
 
@@ -85,6 +87,7 @@ class Keeper {
   Jobs::iterator End(Jobs::iterator job);
 
   Output& output_;
+  const TokenKeys& tokens_;
   LoadedTable<handshake::Credential> credentials_{kMaxCredentials};
   Jobs jobs_;
 };

@@ -29,6 +29,8 @@ std::string_view EventName(EventKind kind) {
   switch (kind) {
     case EventKind::kStarted:
       return "started";
+    case EventKind::kReady:
+      return "ready";
     case EventKind::kStopped:
       return "stopped";
     case EventKind::kConfigLoaded:
@@ -47,6 +49,10 @@ std::string_view EventName(EventKind kind) {
       return "process_replaced";
     case EventKind::kKernelTrouble:
       return "kernel_trouble";
+    case EventKind::kServiceTrouble:
+      return "service_trouble";
+    case EventKind::kNamespaceChanged:
+      return "namespace_changed";
   }
   return "unknown";
 }
@@ -55,6 +61,8 @@ std::string_view EventId(EventKind kind) {
   switch (kind) {
     case EventKind::kStarted:
       return "3d1f3b5c0f5a4bb0a3c7e21f6d8a9b01";
+    case EventKind::kReady:
+      return "3d1f3b5c0f5a4bb0a3c7e21f6d8a9b10";
     case EventKind::kStopped:
       return "3d1f3b5c0f5a4bb0a3c7e21f6d8a9b02";
     case EventKind::kConfigLoaded:
@@ -73,6 +81,10 @@ std::string_view EventId(EventKind kind) {
       return "3d1f3b5c0f5a4bb0a3c7e21f6d8a9b0a";
     case EventKind::kKernelTrouble:
       return "3d1f3b5c0f5a4bb0a3c7e21f6d8a9b09";
+    case EventKind::kServiceTrouble:
+      return "3d1f3b5c0f5a4bb0a3c7e21f6d8a9b11";
+    case EventKind::kNamespaceChanged:
+      return "3d1f3b5c0f5a4bb0a3c7e21f6d8a9b0e";
   }
   return "";
 }

@@ -19,6 +19,7 @@ namespace ktlsd::agent {
 
 enum class EventKind : uint8_t {
   kStarted,
+  kReady,
   kStopped,
   kConfigLoaded,
   kConfigProblem,
@@ -28,6 +29,8 @@ enum class EventKind : uint8_t {
   kProcessMisbehaved,
   kProcessReplaced,
   kKernelTrouble,
+  kServiceTrouble,
+  kNamespaceChanged,
 };
 
 // "handshake_done" and the like.

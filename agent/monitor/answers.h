@@ -36,7 +36,8 @@ struct Account {
   std::optional<JobReport> report;
   std::optional<Verdict> verdict;
   std::optional<MonotonicTime> dispatched;
-  std::string reason;  // of a failure
+  std::string settings;  // the group of the configuration that served
+  std::string reason;    // of a failure
   int os_error = 0;
   std::string identity;  // of the PSK
   KeySerial key = 0;     // its serial, where it is ours

@@ -118,13 +118,17 @@ LogEvent DescribeHandshake(const Ticket& ticket, std::optional<Code> code,
   event.Add("side", SideName(SideOf(request)))
       .Add("consumer", ConsumerName(ticket.upcall.consumer()))
       .Add("peer", ticket.facts.peer)
-      .Add("name", request.peer_name);
+      .Add("name", request.peer_name)
+      .Add("settings", account.settings);
   AddPsk(event, account);
   if (account.report.has_value()) {
     AddParameters(event, SideOf(request), *account.report);
   }
   if (account.verdict.has_value()) {
     event.Add("subject", account.verdict->subject.view());
+    if (account.verdict->remembered != 0) {
+      event.Add("remembered", "yes");
+    }
   }
   event.Add("status", code.has_value() ? ticket.upcall.os_error(*code) : 0);
   if (code.has_value()) {

@@ -20,8 +20,9 @@ using std::chrono::milliseconds;
 // With less than this left a handshake is not begun.
 constexpr milliseconds kLeastTime{100};
 
-Account Because(std::string reason) {
+Account Because(std::string reason, std::string settings) {
   Account account;
+  account.settings = std::move(settings);
   account.reason = std::move(reason);
   return account;
 }
@@ -113,17 +114,18 @@ JobDesk::Next JobDesk::Consider(Queued& queued, Pools& busy) {
       TimeLeft(ticket) >= kLeastTime) {
     return Next::kWait;
   }
-  Planning planning =
-      MakePlan(ticket.upcall.request(), ticket.upcall.consumer(), ticket.facts,
-               around_.resources.side(Side::kClient),
-               around_.resources.side(Side::kServer));
+  const Profile& profile = around_.resources.Choose(
+      ticket.upcall.request(), ticket.upcall.consumer(), ticket.facts);
+  Planning planning = MakePlan(ticket.upcall.request(),
+                               ticket.upcall.consumer(), ticket.facts, profile);
   if (const Refused* refused = std::get_if<Refused>(&planning)) {
-    answers_.Fail(std::move(ticket), refused->code, Because(refused->reason));
+    answers_.Fail(std::move(ticket), refused->code,
+                  Because(refused->reason, profile.name));
     return Next::kDone;
   }
   if (TimeLeft(ticket) < kLeastTime) {
     answers_.Fail(std::move(ticket), Code::kTooBusy,
-                  Because("no time was left to begin it"));
+                  Because("no time was left to begin it", profile.name));
     return Next::kDone;
   }
   Plan* plan = std::get_if<Plan>(&planning);
@@ -304,6 +306,7 @@ Account JobDesk::AccountOf(const Running& job) {
   Account account;
   account.verdict = job.evidence.verdict;
   account.dispatched = job.dispatched;
+  account.settings = job.plan.settings;
   account.identity = job.evidence.psk.identity;
   account.key = job.evidence.psk.serial;
   return account;

@@ -90,6 +90,10 @@ class JobDesk {
 
   MonotonicTime now() const { return around_.clock.Now(); }
   const Answers::Counts& counts() const { return answers_.counts(); }
+  std::size_t queued() const { return queue_.size(); }
+  std::size_t running() const { return running_.size(); }
+  std::size_t waiting_answers() const { return answers_.waiting(); }
+  std::size_t capacity() const { return capacity_; }
   // What workers may have of the PSKs of their jobs.
   PskDesk& psks() { return psks_; }
 

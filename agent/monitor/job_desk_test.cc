@@ -45,9 +45,35 @@ TEST_F(JobDeskTest, ServesNfsd) {
   EXPECT_EQ(kernel_.answers()[0].remote_auth, -1);
   EXPECT_EQ(log_.Count("event=handshake_done outcome=ok side=server",
                        "consumer=nfsd", "peer=127.0.0.1:", "subject=\"CN=peer",
-                       "suite=TLS_AES_256_GCM_SHA384", "status=0", "job=1"),
+                       "suite=TLS_AES_256_GCM_SHA384", "status=0", "job=1",
+                       "settings=authenticate.server"),
             1)
       << log_.All();
+}
+
+// One section's trouble is its own, and is never healed by wider settings.
+TEST_F(JobDeskTest, RefusesThePeersOfABrokenSectionOnly) {
+  StartServices();
+  StartWorkers();
+  Config config = GoodConfig();
+  Section section{"peer.nas",
+                  Consumer::kNfsClient,
+                  {*PeerPattern::Parse("server")},
+                  config.client};
+  section.config.truststore = "/no/such/file";
+  config.sections = {section};
+  resources_.Reload(config);
+  LoadAll();
+  Ask(NfsTls());
+  ExpectAnswers({EACCES});
+  EXPECT_EQ(log_.Count("outcome=failed code=trust_store_unusable",
+                       "name=server settings=peer.nas"),
+            1)
+      << log_.All();
+  Request other = NfsTls();
+  other.peer_name = "other";
+  Ask(std::move(other));
+  EXPECT_NE(TakeJob(kClientWorker).job, 0U);
 }
 
 TEST_F(JobDeskTest, TellsNfsdNothingAboutAClientWithoutCertificate) {

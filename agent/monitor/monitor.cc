@@ -1,7 +1,6 @@
 #include "agent/monitor/monitor.h"
 
 #include <sys/resource.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,14 +16,21 @@
 #include <vector>
 
 #include "agent/config/config.h"
+#include "agent/control/control_answers.h"
+#include "agent/control/control_server.h"
+#include "agent/control/protocol.h"
+#include "agent/control/recording_sink.h"
 #include "agent/keyring/keyrings.h"
 #include "agent/monitor/file_watch.h"
 #include "agent/monitor/job_desk.h"
 #include "agent/monitor/monitor_loop.h"
 #include "agent/monitor/resources.h"
 #include "agent/monitor/roster.h"
+#include "agent/monitor/service_duties.h"
+#include "agent/monitor/status_of.h"
 #include "agent/monitor/supervisor.h"
 #include "agent/monitor/switchboard.h"
+#include "agent/netlink/listeners.h"
 #include "agent/netlink/netlink_kernel.h"
 #include "agent/netlink/policy.h"
 #include "agent/sandbox/cell.h"
@@ -66,18 +72,27 @@ unsigned WorkersPerPool() {
 void BlockSignals() {
   sigset_t handled;
   ::sigemptyset(&handled);
-  for (const int number : {SIGHUP, SIGUSR1, SIGINT, SIGTERM, SIGCHLD}) {
+  for (const int number :
+       {SIGHUP, SIGUSR1, SIGUSR2, SIGINT, SIGTERM, SIGCHLD}) {
     ::sigaddset(&handled, number);
   }
   ::sigprocmask(SIG_BLOCK, &handled, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
 }
 
+// Whose private keys' files may be beside root's. The default user of the roles
+// may be anybody's.
+uid_t KeyOwner(const RoleUser& user) {
+  return user == RoleUser() ? 0 : user.uid;
+}
+
 class Monitor {
  public:
-  Monitor(std::string config_path, Config config, LogSink& log,
+  using Why = ServiceDuties::Why;
+
+  Monitor(std::string config_path, Config config, RecordingSink& log,
           ktls::SocketOps& socket_ops, NetlinkKernel kernel, MonitorLoop loop,
-          std::vector<CipherSuite> suites, Cell cell)
+          std::vector<CipherSuite> suites, Cell cell, ServiceDuties duties)
       : config_path_(std::move(config_path)),
         config_(std::move(config)),
         log_(log),
@@ -85,16 +100,18 @@ class Monitor {
         kernel_(std::move(kernel)),
         loop_(std::move(loop)),
         suites_(std::move(suites)),
-        cell_(std::move(cell)) {}
+        cell_(std::move(cell)),
+        duties_(std::move(duties)) {}
 
   Status Run() {
     RETURN_IF_ERROR(WatchSignals());
     RETURN_IF_ERROR(WatchKernel());
     UseConfig();
+    OpenControl();
     supervisor_.Start(WorkersPerPool());
     desk_.TakeRequests(JobDesk::Age::kOld);
-    ::sd_notify(0, "READY=1");
-    while (!stopping_) {
+    duties_.Serving();
+    while (!stopping_.has_value()) {
       RETURN_IF_ERROR(Turn());
     }
     return Stop();
@@ -114,9 +131,11 @@ class Monitor {
       RETURN_IF_ERROR(
           Watch(loop_.OnSignal(number, [this] { reload_ = true; })));
     }
-    for (const int number : {SIGINT, SIGTERM}) {
+    for (const auto& [number, why] : {std::pair{SIGINT, Why::kStop},
+                                      {SIGTERM, Why::kStop},
+                                      {SIGUSR2, Why::kRestart}}) {
       RETURN_IF_ERROR(
-          Watch(loop_.OnSignal(number, [this] { stopping_ = true; })));
+          Watch(loop_.OnSignal(number, [this, why] { stopping_ = why; })));
     }
     return Ok{};
   }
@@ -143,13 +162,18 @@ class Monitor {
     RETURN_IF_ERROR(loop_.RunOnce(UntilNextWake()));
     switchboard_.OnTime();
     supervisor_.OnTime();
+    duties_.OnTime(desk_.counts());
+    control_.OnTime();
     if (clock_.Now() >= look_at_) {
       look_at_ = clock_.Now() + kLookForRequestsEvery;
       // Its READY was lost; it may have waited since the last look.
       desk_.TakeRequests(JobDesk::Age::kOld);
+      duties_.LookForOthers();
     }
     if (std::exchange(reload_, false) || files_.Changed()) {
+      duties_.Reloading();
       Reload();
+      duties_.Reloaded();
     }
     return Ok{};
   }
@@ -157,13 +181,37 @@ class Monitor {
   std::chrono::microseconds UntilNextWake() const {
     MonotonicTime first = look_at_;
     for (const auto& wake :
-         {desk_.NextWake(), supervisor_.NextWake(), files_.NextWake()}) {
+         {desk_.NextWake(), supervisor_.NextWake(), files_.NextWake(),
+          duties_.NextWake(), control_.NextWake()}) {
       first = std::min(first, wake.value_or(first));
     }
     // Rounded up: a wake too early would find nothing to do.
     return std::max(
         std::chrono::ceil<std::chrono::microseconds>(first - clock_.Now()),
         std::chrono::microseconds(0));
+  }
+
+  // Without it nobody can ask; handshakes do not depend on it.
+  void OpenControl() {
+    const std::string path = ControlPath();
+    if (const Status opened = control_.Open(path); !opened.ok()) {
+      LogEvent event{EventKind::kConfigProblem, LogLevel::kWarning, {}};
+      log_.Write(event.Add("file", path)
+                     .Add("reason", opened.error().what)
+                     .Add("os_error", opened.error().os_error)
+                     .Add("consequence", "ktlsctl cannot ask this ktlsd"));
+    }
+  }
+
+  std::string AnswerQuestion(ControlQuestion question) {
+    StatusReport report =
+        StatusOf(desk_, supervisor_, roster_, resources_, clock_);
+    report.uptime = std::chrono::duration_cast<std::chrono::seconds>(
+        clock_.Now() - started_);
+    for (const CipherSuite suite : suites_) {
+      report.suites.emplace_back(CipherSuiteName(suite));
+    }
+    return AnswerControl(question, log_.records(), report);
   }
 
   void Reload() {
@@ -207,7 +255,7 @@ class Monitor {
   }
 
   Status Stop() {
-    ::sd_notify(0, "STOPPING=1");
+    duties_.Stopping(stopping_.value_or(Why::kStop));
     desk_.Close();
     supervisor_.Close();
     const MonotonicTime end = clock_.Now() + kLongestEnd;
@@ -228,7 +276,7 @@ class Monitor {
 
   const std::string config_path_;
   Config config_;
-  LogSink& log_;
+  RecordingSink& log_;
   ktls::SocketOps& socket_ops_;
   const SystemClock clock_;
   KernelKeyrings keyrings_;
@@ -236,7 +284,8 @@ class Monitor {
   MonitorLoop loop_;
   const std::vector<CipherSuite> suites_;
   const Cell cell_;
-  Resources resources_{log_};
+  ServiceDuties duties_;
+  Resources resources_{log_, KeyOwner(cell_.user)};
   Roster roster_;
   JobDesk desk_{{kernel_, keyrings_, socket_ops_, clock_, log_, resources_,
                  roster_, suites_},
@@ -244,10 +293,14 @@ class Monitor {
   Switchboard switchboard_{desk_, resources_, roster_};
   Supervisor supervisor_{loop_, switchboard_, log_, clock_, cell_};
   FileWatch files_{loop_, clock_};
+  ControlServer control_{loop_, clock_, [this](ControlQuestion question) {
+                           return AnswerQuestion(question);
+                         }};
   std::vector<MonitorLoop::WatchPtr> watches_;
+  const MonotonicTime started_ = clock_.Now();
   MonotonicTime look_at_ = clock_.Now() + kLookForRequestsEvery;
   bool reload_ = false;
-  bool stopping_ = false;
+  std::optional<Why> stopping_;
 };
 
 // By the kernel's speed with them; ChaCha20 is for machines without AES, CCM
@@ -293,14 +346,33 @@ std::vector<CipherSuite> ProbeKernel(LogSink& log, ktls::SocketOps& socket_ops,
   return allowed.empty() ? all : allowed;
 }
 
+// Also needs the network namespace of the start.
+Result<NetlinkKernel> OpenKernel(ServiceDuties& duties) {
+  ASSIGN_OR_RETURN(NetlinkKernel kernel,
+                   NetlinkKernel::Open(duties.TakeReadySocket()));
+  const BorrowedFd ready = kernel.ready_socket();
+  duties.Joined(ready, kernel.ready_origin(),
+                Listeners::Here(ready, kernel.ready_group()));
+  return kernel;
+}
+
 // All that needs more privilege than the rest of the monitor's life, once
 // everything is open that is opened in the network namespace of its start.
 Result<Cell> Withdraw() {
   const char* const user = std::getenv("KTLSD_USER");
   ASSIGN_OR_RETURN(const RoleUser role_user,
                    FindRoleUser(user == nullptr ? "" : user));
-  ASSIGN_OR_RETURN(Cell cell, MakeCell(role_user));
-  RETURN_IF_ERROR(LeaveNetwork());
+  // A service manager that made the roles' root gives no privilege to make one,
+  // and none to leave the network: then their filters alone keep them from it.
+  const char* const made = std::getenv("KTLSD_CELL");
+  ASSIGN_OR_RETURN(Cell cell, made == nullptr ? MakeCell(role_user)
+                                              : UseCell(made, role_user));
+  if (const char* const root = std::getenv("KTLSD_TOKEN_ROOT")) {
+    ASSIGN_OR_RETURN(cell.token_root, OpenTokenRoot(root));
+  }
+  if (made == nullptr) {
+    RETURN_IF_ERROR(LeaveNetwork());
+  }
   RETURN_IF_ERROR(KeepNeededCapabilities());
   return cell;
 }
@@ -311,23 +383,30 @@ int Complain(LogSink& log, EventKind kind, const Error& error) {
   return EXIT_FAILURE;
 }
 
-}  // namespace
-
-int RunMonitor(const std::string& config_path, LogSink& log,
-               ktls::SocketOps& socket_ops) {
-  std::variant<Config, Problem> config = LoadConfig(config_path);
-  if (const Problem* problem = std::get_if<Problem>(&config)) {
-    LogEvent event{EventKind::kConfigProblem, LogLevel::kError, {}};
-    log.Write(event.Add("file", problem->file).Add("reason", problem->reason));
-    return EXIT_FAILURE;
-  }
+void PrepareThisProcess(LogSink& log) {
   BlockSignals();
   ::setpriority(PRIO_PROCESS, 0, kPriority);
   if (const Status prepared = KernelKeyrings::Prepare(); !prepared.ok()) {
     // Only requests with keys of their own will fail for it.
     Complain(log, EventKind::kKernelTrouble, prepared.error());
   }
-  Result<NetlinkKernel> kernel = NetlinkKernel::Open();
+}
+
+}  // namespace
+
+int RunMonitor(const std::string& config_path, LogSink& sink,
+               ktls::SocketOps& socket_ops) {
+  const SystemClock clock;
+  RecordingSink log(sink, clock);
+  ServiceDuties duties = ServiceDuties::FromEnvironment(log, clock);
+  std::variant<Config, Problem> config = LoadConfig(config_path);
+  if (const Problem* problem = std::get_if<Problem>(&config)) {
+    LogEvent event{EventKind::kConfigProblem, LogLevel::kError, {}};
+    log.Write(event.Add("file", problem->file).Add("reason", problem->reason));
+    return EXIT_FAILURE;
+  }
+  PrepareThisProcess(log);
+  Result<NetlinkKernel> kernel = OpenKernel(duties);
   std::vector<CipherSuite> suites = ProbeKernel(
       log, socket_ops, kernel.ok() ? kernel->policy() : KernelPolicy());
   if (!kernel.ok()) {
@@ -347,7 +426,7 @@ int RunMonitor(const std::string& config_path, LogSink& log,
     Monitor monitor(config_path, std::move(std::get<Config>(config)), log,
                     socket_ops, std::move(kernel).value(),
                     std::move(loop).value(), std::move(suites),
-                    std::move(cell).value());
+                    std::move(cell).value(), std::move(duties));
     run = monitor.Run();
   } catch (const std::exception&) {
     run = Error{Code::kNoMemory, "the monitor ran out of memory"};

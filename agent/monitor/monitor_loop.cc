@@ -62,21 +62,32 @@ Result<MonitorLoop::WatchPtr> MonitorLoop::Finish(int error, WatchPtr watch) {
   return watch;
 }
 
-Result<MonitorLoop::WatchPtr> MonitorLoop::OnReadable(BorrowedFd fd,
-                                                      Callback callback,
-                                                      Urgency urgency) {
+Result<MonitorLoop::WatchPtr> MonitorLoop::OnIo(BorrowedFd fd, uint32_t events,
+                                                Callback callback) {
   auto watch = std::make_unique<Watch>();
   watch->callback_ = std::move(callback);
   const int error = ::sd_event_add_io(
-      event_.get(), &watch->source_, fd.raw(), EPOLLIN,
+      event_.get(), &watch->source_, fd.raw(), events,
       [](sd_event_source* source, int, uint32_t, void* data) {
         return Guarded(source, static_cast<Watch*>(data)->callback_);
       },
       watch.get());
-  if (error >= 0 && urgency == Urgency::kFirst) {
+  return Finish(error, std::move(watch));
+}
+
+Result<MonitorLoop::WatchPtr> MonitorLoop::OnReadable(BorrowedFd fd,
+                                                      Callback callback,
+                                                      Urgency urgency) {
+  ASSIGN_OR_RETURN(WatchPtr watch, OnIo(fd, EPOLLIN, std::move(callback)));
+  if (urgency == Urgency::kFirst) {
     ::sd_event_source_set_priority(watch->source_, SD_EVENT_PRIORITY_IMPORTANT);
   }
-  return Finish(error, std::move(watch));
+  return watch;
+}
+
+Result<MonitorLoop::WatchPtr> MonitorLoop::OnWritable(BorrowedFd fd,
+                                                      Callback callback) {
+  return OnIo(fd, EPOLLOUT, std::move(callback));
 }
 
 Result<MonitorLoop::WatchPtr> MonitorLoop::OnChildEnd(pid_t pid,

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -36,6 +37,8 @@ class MonitorLoop {
   // While `fd`, which must outlive the watch, can be read or was hung up.
   Result<WatchPtr> OnReadable(BorrowedFd fd, Callback callback,
                               Urgency urgency = Urgency::kNormal);
+  // While `fd` can be written to.
+  Result<WatchPtr> OnWritable(BorrowedFd fd, Callback callback);
   // When the child `pid` has ended and was reaped; `how` says it in words.
   using ChildCallback = std::function<void(const std::string& how)>;
   Result<WatchPtr> OnChildEnd(pid_t pid, ChildCallback callback);
@@ -55,6 +58,7 @@ class MonitorLoop {
   };
   explicit MonitorLoop(std::unique_ptr<sd_event, Free> event);
   static Result<WatchPtr> Finish(int error, WatchPtr watch);
+  Result<WatchPtr> OnIo(BorrowedFd fd, uint32_t events, Callback callback);
 
   std::unique_ptr<sd_event, Free> event_;
 };

@@ -106,20 +106,20 @@ Planning PlanServer(const Request& request, const SideSettings& settings,
 }  // namespace
 
 Planning MakePlan(const Request& request, Consumer consumer,
-                  const SocketFacts& facts, const SideSettings& client,
-                  const SideSettings& server) {
+                  const SocketFacts& facts, const Profile& profile) {
   if (std::optional<Refused> refused = RefuseAtOnce(request, facts)) {
     return *std::move(refused);
   }
   Plan plan;
+  plan.settings = profile.name;
   if (request.auth_mode == AuthMode::kPsk) {
     return PlanPsk(request, std::move(plan));
   }
   plan.offer_sunrpc =
       consumer == Consumer::kNfsClient || consumer == Consumer::kNfsd;
   return request.kind == HandshakeKind::kClientHello
-             ? PlanClient(request, client, std::move(plan))
-             : PlanServer(request, server, std::move(plan));
+             ? PlanClient(request, profile.settings, std::move(plan))
+             : PlanServer(request, profile.settings, std::move(plan));
 }
 
 }  // namespace ktlsd::agent

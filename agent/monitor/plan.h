@@ -24,6 +24,7 @@ namespace ktlsd::agent {
 
 struct Plan {
   Side side{};
+  std::string settings;         // the name of those that it was made of
   CredentialId credential = 0;  // 0: none is shown
   TrustId trust = 0;            // 0: the peer is not looked at
   std::string server_name;      // of a client
@@ -44,8 +45,8 @@ struct Refused {
 };
 using Planning = std::variant<Plan, NotYet, Refused>;
 
+// `profile` is the one that was chosen for the request.
 Planning MakePlan(const Request& request, Consumer consumer,
-                  const SocketFacts& facts, const SideSettings& client,
-                  const SideSettings& server);
+                  const SocketFacts& facts, const Profile& profile);
 
 }  // namespace ktlsd::agent

@@ -18,7 +18,13 @@ class PlanTest : public ::testing::Test {
     request.well_formed = well_formed_;
     request.certificate = own_keys_;
     request.peer_identities = psks_;
-    return MakePlan(request, InferConsumer(request), facts_, client_, server_);
+    const bool server = kind == kServerHello;
+    const Profile profile{"name",
+                          server ? Side::kServer : Side::kClient,
+                          {},
+                          {},
+                          server ? server_ : client_};
+    return MakePlan(request, InferConsumer(request), facts_, profile);
   }
   void ExpectRefused(const Planning& planning, Code code) {
     const Refused* refused = std::get_if<Refused>(&planning);

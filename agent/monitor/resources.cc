@@ -1,18 +1,39 @@
 #include "agent/monitor/resources.h"
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
+#include <set>
+#include <span>
 #include <utility>
+
+#include "agent/ipc/identities.h"
+#include "agent/keeper/token_url.h"
+#include "agent/monitor/token_urls.h"
+#include "base/bytes.h"
 
 namespace ktlsd::agent {
 namespace {
+
+constexpr char kClientGroup[] = "authenticate.client";
+constexpr char kServerGroup[] = "authenticate.server";
 
 // What a link's error means to what was to be loaded over it.
 Problem Unloadable(Code code, const std::string& file) {
   return {code, file, "the process that loads it does not answer"};
 }
 
-bool IsUrl(const std::string& key) {
-  return key.starts_with("pkcs11:") || key.starts_with("tpmkey:");
+static_assert(kMaxAllowedPeers <= kMaxAllowed &&
+              kMaxAllowedPeersBytes <= kMaxAllowedBytes);
+
+Bytes Entries(const std::vector<AllowedPeer>& allowed) {
+  Bytes entries;
+  for (const AllowedPeer& peer : allowed) {
+    Bytes entry = {static_cast<uint8_t>(peer.by)};
+    entry.insert(entry.end(), peer.value.begin(), peer.value.end());
+    AppendIdentity(entry, entries);
+  }
+  return entries;
 }
 
 uint64_t IdOf(const Slot& slot) {
@@ -34,16 +55,81 @@ Problem FromLoader(Outcome outcome, std::string_view text) {
 
 }  // namespace
 
-const Resources::SideState& Resources::Of(Side side) const {
-  return side == Side::kClient ? client_ : server_;
+// What of a SideConfig each kind is made of, and what became of it.
+struct Resources::Shared {
+  std::vector<std::pair<SideConfig, Slot>> trusts;
+  std::vector<std::pair<SideConfig, Slot>> credentials;
+
+  static SideConfig TrustPart(const SideConfig& config) {
+    SideConfig part;
+    part.truststore = config.truststore;
+    part.crl = config.crl;
+    part.allowed = config.allowed;
+    part.rpc_certificates = config.rpc_certificates;
+    return part;
+  }
+  static SideConfig CredentialPart(const SideConfig& config) {
+    SideConfig part;
+    part.certificate = config.certificate;
+    part.private_key = config.private_key;
+    return part;
+  }
+};
+
+std::vector<Profile> Resources::GeneralProfiles() {
+  return {{kClientGroup, Side::kClient, std::nullopt, {}, {}},
+          {kServerGroup, Side::kServer, std::nullopt, {}, {}}};
 }
 
-Resources::SideState& Resources::Of(Side side) {
-  return side == Side::kClient ? client_ : server_;
+// An address that cannot be read is that of a peer that has gone.
+const Profile& Resources::Choose(const Request& request, Consumer consumer,
+                                 const SocketFacts& facts) const {
+  const Side side = request.kind == HandshakeKind::kServerHello ? Side::kServer
+                                                                : Side::kClient;
+  const bool by_name = side == Side::kClient && !request.peer_name.empty();
+  const Profile* const chosen = ChooseProfile(
+      current_, side, consumer,
+      by_name ? NamedPeer(request.peer_name) : PeerAtAddress(facts.peer));
+  return chosen != nullptr ? *chosen : current_.front();
+}
+
+const SideSettings& Resources::side(Side side) const {
+  return current_[side == Side::kClient ? 0 : 1].settings;
+}
+
+ProcessRole Resources::keeper_role() const {
+  return TokenUrls().empty() ? ProcessRole::kKeeper : ProcessRole::kTokenKeeper;
+}
+
+bool Resources::keeper_outdated() const {
+  return keeper_.has_value() && opened_ != TokenUrls();
+}
+
+std::vector<std::string> Resources::TokenUrls() const {
+  return config_.has_value() ? TokenUrlsOf(*config_)
+                             : std::vector<std::string>();
+}
+
+// The first message to a keeper with tokens. When it cannot be sent, the keeper
+// ends: its link will tell.
+void Resources::OpenTokens() {
+  opened_ = TokenUrls();
+  if (opened_.empty()) {
+    return;
+  }
+  agent::OpenTokens open;
+  open.count = opened_.size();
+  std::string lines;
+  for (const std::string& url : opened_) {
+    lines += url + '\n';
+  }
+  static_cast<void>(keeper_->Send(
+      open, {reinterpret_cast<const uint8_t*>(lines.data()), lines.size()}));
 }
 
 void Resources::SetKeeper(Link link) {
   keeper_ = std::move(link);
+  OpenTokens();
   if (config_.has_value() && verifier_.has_value()) {
     Reload(*config_);
   }
@@ -58,32 +144,28 @@ void Resources::SetVerifier(Link link) {
 
 void Resources::LoseKeeper() {
   keeper_.reset();
-  DropUses(Kind::kCredential);
-  for (SideState* state : {&client_, &server_}) {
-    DropNext(*state);
-    if (std::holds_alternative<Loaded>(state->current.credential)) {
-      state->current.credential = Loading();
-    }
-  }
+  Lose(Kind::kCredential, &SideSettings::credential);
 }
 
 void Resources::LoseVerifier() {
   verifier_.reset();
-  DropUses(Kind::kTrust);
-  for (SideState* state : {&client_, &server_}) {
-    DropNext(*state);
-    if (std::holds_alternative<Loaded>(state->current.trust)) {
-      state->current.trust = Loading();
+  Lose(Kind::kTrust, &SideSettings::trust);
+}
+
+void Resources::Lose(Kind kind, Slot SideSettings::* slot) {
+  DropUses(kind);
+  DropNext();
+  for (Profile& profile : current_) {
+    if (std::holds_alternative<Loaded>(profile.settings.*slot)) {
+      profile.settings.*slot = Loading();
     }
   }
 }
 
 // What the process that is left has loaded of it is of no use.
-void Resources::DropNext(SideState& state) {
-  if (state.next.has_value()) {
-    Retire(*state.next);
-    state.next.reset();
-  }
+void Resources::DropNext() {
+  next_.reset();
+  RetireUnused();
 }
 
 // Ids of a process that is gone mean nothing to its successor.
@@ -98,17 +180,55 @@ void Resources::DropUses(Kind kind) {
 
 void Resources::Reload(const Config& config) {
   config_ = config;
-  if (keeper_.has_value() && verifier_.has_value()) {
-    Begin(Side::kClient, config.client);
-    Begin(Side::kServer, config.server);
+  if (keeper_.has_value() && verifier_.has_value() && !keeper_outdated()) {
+    Begin(config);
   }
 }
 
-void Resources::Begin(Side side, const SideConfig& config) {
-  SideState& state = Of(side);
-  DropNext(state);
-  state.next = SideSettings{LoadTrust(config), LoadCredential(config)};
-  SwapWhenSettled(side);
+void Resources::Begin(const Config& config) {
+  DropNext();
+  Shared shared;
+  std::vector<Profile> next;
+  next.push_back(
+      MakeProfile(shared, kClientGroup, Side::kClient, config.client));
+  next.push_back(
+      MakeProfile(shared, kServerGroup, Side::kServer, config.server));
+  for (const Section& section : config.sections) {
+    next.push_back(MakeProfile(shared, section));
+  }
+  next_ = std::move(next);
+  SwapWhenSettled();
+}
+
+Profile Resources::MakeProfile(Shared& shared, std::string name, Side side,
+                               const SideConfig& config) {
+  Profile profile{std::move(name), side, std::nullopt, {}, {}};
+  const auto once = [](auto& all, const SideConfig& part, auto load) {
+    auto known = std::ranges::find(
+        all, part, [](const auto& p) -> auto& { return p.first; });
+    if (known == all.end()) {
+      known = all.emplace(known, part, load(part));
+    }
+    return known->second;
+  };
+  profile.settings.trust =
+      once(shared.trusts, Shared::TrustPart(config),
+           [this](const SideConfig& part) { return LoadTrust(part); });
+  profile.settings.credential =
+      once(shared.credentials, Shared::CredentialPart(config),
+           [this](const SideConfig& part) { return LoadCredential(part); });
+  return profile;
+}
+
+Profile Resources::MakeProfile(Shared& shared, const Section& section) {
+  const Side side = IsClient(section.consumer) ? Side::kClient : Side::kServer;
+  Profile profile =
+      UsesPsks(section.consumer)
+          ? Profile{section.name, side, {}, {}, {Absent(), Absent()}}
+          : MakeProfile(shared, section.name, side, section.config);
+  profile.consumer = section.consumer;
+  profile.match = section.match;
+  return profile;
 }
 
 uint64_t Resources::NewId(Kind kind) {
@@ -141,7 +261,12 @@ Slot Resources::LoadTrust(const SideConfig& config) {
   }
   agent::LoadTrust load;
   load.id = NewId(Kind::kTrust);
-  if (!verifier_.has_value() || !verifier_->Send(load, {}, borrowed).ok()) {
+  load.rpc_certificates = config.rpc_certificates.value_or(false) ? 1 : 0;
+  const std::vector<AllowedPeer> allowed =
+      config.allowed.value_or(std::vector<AllowedPeer>());
+  load.allowed = static_cast<uint16_t>(allowed.size());
+  if (!verifier_.has_value() ||
+      !verifier_->Send(load, Entries(allowed), borrowed).ok()) {
     return Unloadable(Code::kVerifierUnavailable, *store);
   }
   return Loading{load.id, *store};
@@ -155,17 +280,16 @@ Slot Resources::LoadCredential(const SideConfig& config) {
     return Problem{Code::kConfigUnusable, "",
                    "x509.certificate and x509.private_key go together"};
   }
-  if (IsUrl(*config.private_key)) {
-    return Problem{Code::kPrivateKeyUnusable, *config.private_key,
-                   "keys in tokens are not supported yet"};
-  }
   std::variant<OwnedFd, Problem> chain =
       OpenFile(*config.certificate, Code::kCertificateUnusable);
   if (Problem* problem = std::get_if<Problem>(&chain)) {
     return std::move(*problem);
   }
+  if (IsTokenUrl(*config.private_key)) {
+    return LoadTokenCredential(config, std::get<OwnedFd>(chain).borrow());
+  }
   std::variant<OwnedFd, Problem> key =
-      OpenFile(*config.private_key, Code::kPrivateKeyUnusable);
+      OpenPrivateKey(*config.private_key, key_owner_);
   if (Problem* problem = std::get_if<Problem>(&key)) {
     return std::move(*problem);
   }
@@ -177,6 +301,22 @@ Slot Resources::LoadCredential(const SideConfig& config) {
     return Unloadable(Code::kKeeperUnavailable, *config.certificate);
   }
   return Loading{load.id, *config.certificate};
+}
+
+Slot Resources::LoadTokenCredential(const SideConfig& config,
+                                    BorrowedFd chain) {
+  const std::string& url = *config.private_key;
+  agent::LoadCredential load;
+  load.id = NewId(Kind::kCredential);
+  if (!keeper_.has_value() ||
+      !keeper_
+           ->Send(load,
+                  {reinterpret_cast<const uint8_t*>(url.data()), url.size()},
+                  std::span(&chain, 1))
+           .ok()) {
+    return Unloadable(Code::kKeeperUnavailable, LoggableUrl(url));
+  }
+  return Loading{load.id, LoggableUrl(url)};
 }
 
 Result<CredentialId> Resources::LoadForJob(const Keyrings::Pair& keys) {
@@ -208,50 +348,58 @@ void Resources::Handle(const TrustLoaded& loaded) {
   Settle(loaded.id, FromLoader(loaded.outcome, loaded.text.view()));
 }
 
-void Resources::Settle(uint64_t id, Slot slot) {
-  for (const Side side : {Side::kClient, Side::kServer}) {
-    SideState& state = Of(side);
-    if (!state.next.has_value()) {
-      continue;
-    }
-    for (Slot* waiting : {&state.next->trust, &state.next->credential}) {
+void Resources::Settle(uint64_t id, const Slot& slot) {
+  if (!next_.has_value()) {
+    return;
+  }
+  for (Profile& profile : *next_) {
+    for (Slot* waiting :
+         {&profile.settings.trust, &profile.settings.credential}) {
       if (Awaits(*waiting, id)) {
-        if (Problem* problem = std::get_if<Problem>(&slot)) {
-          problem->file = std::get<Loading>(*waiting).file;
-          Retire(*waiting);  // the failure is kept under the id there
+        const std::string file = std::get<Loading>(*waiting).file;
+        *waiting = slot;
+        if (Problem* problem = std::get_if<Problem>(waiting)) {
+          problem->file = file;
         }
-        *waiting = std::move(slot);
-        return SwapWhenSettled(side);
       }
     }
   }
+  SwapWhenSettled();
+  RetireUnused();  // of a failure, too, the id is kept there
 }
 
-void Resources::SwapWhenSettled(Side side) {
-  SideState& state = Of(side);
-  if (!state.next.has_value() || !state.next->settled()) {
+void Resources::SwapWhenSettled() {
+  const auto settled = [](const Profile& profile) {
+    return profile.settings.settled();
+  };
+  if (!next_.has_value() || !std::ranges::all_of(*next_, settled)) {
     return;
   }
-  SideSettings next = std::move(*state.next);
-  state.next.reset();
-  const bool keep = state.current.sound() && !next.sound();
-  LogProblems(side, next, keep);
-  if (keep) {
-    return Retire(next);
+  for (Profile& next : *next_) {
+    const auto old = std::ranges::find_if(
+        current_, [&](const Profile& p) { return p.SameScope(next); });
+    const bool keep = old != current_.end() && old->settings.sound() &&
+                      !next.settings.sound();
+    LogProblems(next, keep);
+    if (keep) {
+      next.settings = old->settings;
+    }
   }
-  Retire(std::exchange(state.current, std::move(next)));
+  current_ = *std::exchange(next_, std::nullopt);
+  RetireUnused();
 }
 
-void Resources::LogProblems(Side side, const SideSettings& settings,
-                            bool kept) {
-  for (const Slot* slot : {&settings.trust, &settings.credential}) {
+void Resources::LogProblems(const Profile& profile, bool kept) {
+  for (const Slot* slot :
+       {&profile.settings.trust, &profile.settings.credential}) {
     const Problem* problem = std::get_if<Problem>(slot);
     if (problem == nullptr) {
       continue;
     }
     LogEvent event{EventKind::kConfigProblem, LogLevel::kError, {}};
     log_.Write(
-        event.Add("side", SideName(side))
+        event.Add("settings", profile.name)
+            .Add("side", SideName(profile.side))
             .Add("code", Describe(problem->code).label)
             .Add("file", problem->file)
             .Add("reason", problem->reason)
@@ -261,17 +409,26 @@ void Resources::LogProblems(Side side, const SideSettings& settings,
 }
 
 std::vector<std::string> Resources::FilesOf(const Config& config) {
+  std::vector<const SideConfig*> sides = {&config.client, &config.server};
+  for (const Section& section : config.sections) {
+    if (!UsesPsks(section.consumer)) {
+      sides.push_back(&section.config);
+    }
+  }
   std::vector<std::string> files;
-  for (const SideConfig* side : {&config.client, &config.server}) {
+  for (const SideConfig* side : sides) {
     const std::optional<std::string> store =
         side->truststore.has_value() ? side->truststore : SystemTrustStore();
     for (const auto& file :
          {store, side->crl, side->certificate, side->private_key}) {
-      if (file.has_value() && !file->empty() && !IsUrl(*file)) {
+      if (file.has_value() && !file->empty() && !IsTokenUrl(*file)) {
         files.push_back(*file);
       }
     }
   }
+  std::ranges::sort(files);
+  const auto repeated = std::ranges::unique(files);
+  files.erase(repeated.begin(), repeated.end());
   return files;
 }
 
@@ -288,15 +445,25 @@ void Resources::Release(uint64_t id) {
   }
 }
 
-void Resources::Retire(const SideSettings& settings) {
-  Retire(settings.trust);
-  Retire(settings.credential);
-}
-
-void Resources::Retire(const Slot& slot) {
-  if (const auto use = uses_.find(IdOf(slot)); use != uses_.end()) {
-    use->second.retired = true;
-    ForgetIfUnused(use->first);
+// What neither serves nor is going to is forgotten after its last job.
+void Resources::RetireUnused() {
+  std::set<uint64_t> wanted;
+  for (const std::vector<Profile>* profiles :
+       {&current_, next_.has_value() ? &*next_ : &current_}) {
+    for (const Profile& profile : *profiles) {
+      wanted.insert(IdOf(profile.settings.trust));
+      wanted.insert(IdOf(profile.settings.credential));
+    }
+  }
+  std::vector<uint64_t> retired;
+  for (auto& [id, use] : uses_) {
+    if (!use.retired && !wanted.contains(id)) {
+      use.retired = true;
+      retired.push_back(id);
+    }
+  }
+  for (const uint64_t id : retired) {
+    ForgetIfUnused(id);
   }
 }
 

@@ -2,14 +2,17 @@
 // and which serve now.
 //
 // Scope:     opens the files that the configuration names, has the keeper and
-//            the verifier load them, and swaps one side's settings as a whole
-//            once all of it is there. A side that was sound stays as it is
-//            when its successor is not. Files are loaded anew under a new id,
-//            so nothing in flight sees a mix.
+//            the verifier load them, and swaps all settings at once when all of
+//            it is there. Settings of a group that were sound stay as they are
+//            when their successors are not; a group without sound settings
+//            refuses what it is for, and no wider one takes its place. Files
+//            are loaded anew under a new id, so nothing in flight sees a mix.
 // Layer:     agent/monitor.
 // Threads:   one thread.
 // Privilege: opens private keys' files; reads none.
 #pragma once
+
+#include <sys/types.h>
 
 #include <map>
 #include <optional>
@@ -22,13 +25,19 @@
 #include "agent/keyring/keyrings.h"
 #include "agent/log/log_event.h"
 #include "agent/monitor/settings.h"
+#include "agent/monitor/socket_facts.h"
+#include "agent/netlink/request.h"
+#include "agent/sandbox/process_role.h"
+#include "agent/upcall/consumer.h"
+#include "base/owned_fd.h"
 
 namespace ktlsd::agent {
 
 class Resources {
  public:
-  // `log` must outlive this.
-  explicit Resources(LogSink& log) : log_(log) {}
+  // `log` must outlive this. Private keys' files may be of `key_owner` too.
+  explicit Resources(LogSink& log, uid_t key_owner = 0)
+      : log_(log), key_owner_(key_owner) {}
 
   // Takes over the link of a keeper or verifier that was just started; both
   // load everything anew once both are there.
@@ -40,12 +49,23 @@ class Resources {
   Link* keeper() { return keeper_.has_value() ? &*keeper_ : nullptr; }
   Link* verifier() { return verifier_.has_value() ? &*verifier_ : nullptr; }
 
+  // The role that the next keeper is to have: with tokens or without.
+  ProcessRole keeper_role() const;
+  // The keeper that is there opened other tokens than are configured now; it
+  // has to be replaced before anything is loaded.
+  bool keeper_outdated() const;
+
   // Begins to use `config`, as far as it is sound.
   void Reload(const Config& config);
   void Handle(const CredentialLoaded& loaded);
   void Handle(const TrustLoaded& loaded);
 
-  const SideSettings& side(Side side) const { return Of(side).current; }
+  // What serves this handshake now.
+  const Profile& Choose(const Request& request, Consumer consumer,
+                        const SocketFacts& facts) const;
+  // The settings for all that no other group is for.
+  const SideSettings& side(Side side) const;
+  const std::vector<Profile>& profiles() const { return current_; }
   // The files that Reload would open, to be watched.
   static std::vector<std::string> FilesOf(const Config& config);
 
@@ -59,10 +79,6 @@ class Resources {
   std::vector<CredentialId> TakeForgotten();
 
  private:
-  struct SideState {
-    SideSettings current;
-    std::optional<SideSettings> next;
-  };
   enum class Kind : uint8_t { kTrust, kCredential };
   struct Use {
     Kind kind{};
@@ -70,27 +86,37 @@ class Resources {
     bool retired = false;
   };
 
-  const SideState& Of(Side side) const;
-  SideState& Of(Side side);
+  static std::vector<Profile> GeneralProfiles();
+  // Groups that name the same files share what is loaded of them.
+  struct Shared;
+
   uint64_t NewId(Kind kind);
   Slot LoadTrust(const SideConfig& config);
   Slot LoadCredential(const SideConfig& config);
-  void Begin(Side side, const SideConfig& config);
+  Slot LoadTokenCredential(const SideConfig& config, BorrowedFd chain);
+  std::vector<std::string> TokenUrls() const;
+  void OpenTokens();
+  void Begin(const Config& config);
+  Profile MakeProfile(Shared& shared, std::string name, Side side,
+                      const SideConfig& config);
+  Profile MakeProfile(Shared& shared, const Section& section);
   void DropUses(Kind kind);
-  void DropNext(SideState& state);
-  void Settle(uint64_t id, Slot slot);
-  void SwapWhenSettled(Side side);
-  void LogProblems(Side side, const SideSettings& settings, bool kept);
-  void Retire(const SideSettings& settings);
-  void Retire(const Slot& slot);
+  void DropNext();
+  void Lose(Kind kind, Slot SideSettings::* slot);
+  void Settle(uint64_t id, const Slot& slot);
+  void SwapWhenSettled();
+  void LogProblems(const Profile& profile, bool kept);
+  void RetireUnused();
   void ForgetIfUnused(uint64_t id);
 
   LogSink& log_;
+  const uid_t key_owner_;
   std::optional<Link> keeper_;
+  std::vector<std::string> opened_;  // by the keeper
   std::optional<Link> verifier_;
   std::optional<Config> config_;
-  SideState client_;
-  SideState server_;
+  std::vector<Profile> current_ = GeneralProfiles();
+  std::optional<std::vector<Profile>> next_;
   std::map<uint64_t, Use> uses_;
   std::vector<CredentialId> forgotten_;
   uint64_t last_id_ = 0;

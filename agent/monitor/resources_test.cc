@@ -2,9 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
 #include <variant>
+#include <vector>
 
+#include "agent/ipc/link.h"
 #include "agent/monitor/testing/world.h"
+#include "agent/sandbox/process_role.h"
 
 namespace ktlsd::agent {
 namespace {
@@ -13,6 +18,25 @@ class ResourcesTest : public World {
  protected:
   ResourcesTest() { StartServices(); }
   const SideSettings& client() const { return resources_.side(Side::kClient); }
+  // One for "server", one for the loopback network of clients.
+  Config WithSections() {
+    Config config = GoodConfig();
+    Section named{"peer.named",
+                  Consumer::kNfsClient,
+                  {*PeerPattern::Parse("server")},
+                  config.client};
+    named.config.truststore = File("other_trust");
+    const Section loopback{"peer.loopback",
+                           Consumer::kNfsd,
+                           {*PeerPattern::Parse("127.0.0.0/8")},
+                           config.server};
+    config.sections = {named, loopback};
+    return config;
+  }
+  const Profile& ChosenFor(const Request& request) {
+    return resources_.Choose(request, InferConsumer(request),
+                             ReadSocketFacts(request.socket.borrow()));
+  }
   void ExpectProblem(const Slot& slot, Code code) {
     const Problem* problem = std::get_if<Problem>(&slot);
     ASSERT_NE(problem, nullptr);
@@ -46,12 +70,88 @@ TEST_F(ResourcesTest, PutsNothingInThePlaceOfAnAbsentFile) {
 TEST_F(ResourcesTest, RefusesHalfACredential) {
   Config config = GoodConfig();
   config.client.private_key.reset();
-  config.server.private_key = "pkcs11:token=a";
   resources_.Reload(config);
   LoadAll();
   ExpectProblem(client().credential, Code::kConfigUnusable);
-  ExpectProblem(resources_.side(Side::kServer).credential,
-                Code::kPrivateKeyUnusable);
+}
+
+// --- keys in tokens ---
+
+TEST_F(ResourcesTest, HasThemLoadedByAKeeperThatOpenedThem) {
+  resources_.Reload(GoodConfig());
+  LoadAll();
+  EXPECT_EQ(resources_.keeper_role(), ProcessRole::kKeeper);
+  Config config = GoodConfig();
+  config.server.private_key = "pkcs11:object=b";
+  config.client.private_key = "handle:0x81000001";
+
+  resources_.Reload(config);
+
+  // Nothing is loaded before the keeper is another one.
+  EXPECT_EQ(resources_.keeper_role(), ProcessRole::kTokenKeeper);
+  EXPECT_TRUE(resources_.keeper_outdated());
+  EXPECT_FALSE((Next<LoadCredential, ToKeeper>(*keeper_).has_value()));
+  switchboard_.LoseKeeper();
+  EXPECT_FALSE(resources_.keeper_outdated());
+  switchboard_.AddKeeper(PlayedBy(keeper_, ends_));
+  EXPECT_FALSE(resources_.keeper_outdated());
+  const auto open =
+      Next<OpenTokens, std::variant<OpenTokens, LoadCredential>>(*keeper_);
+  ASSERT_TRUE(open.has_value());
+  EXPECT_EQ(open->count, 2U);
+  EXPECT_EQ(std::string(payload_.begin(), payload_.end()),
+            "handle:0x81000001\npkcs11:object=b\n");
+  ASSERT_TRUE((Next<LoadCredential, ToKeeper>(*keeper_).has_value()));
+  EXPECT_EQ(descriptors_, 1U);
+  EXPECT_EQ(std::string(payload_.begin(), payload_.end()), "handle:0x81000001");
+  ASSERT_TRUE((Next<LoadCredential, ToKeeper>(*keeper_).has_value()));
+  EXPECT_EQ(std::string(payload_.begin(), payload_.end()), "pkcs11:object=b");
+}
+
+TEST_F(ResourcesTest, GoesBackToAKeeperWithoutTokens) {
+  Config config = GoodConfig();
+  config.server.private_key = "pkcs11:object=b";
+  resources_.Reload(config);
+  switchboard_.LoseKeeper();
+  switchboard_.AddKeeper(PlayedBy(keeper_, ends_));
+  EXPECT_FALSE(resources_.keeper_outdated());
+
+  resources_.Reload(GoodConfig());
+
+  EXPECT_TRUE(resources_.keeper_outdated());
+  EXPECT_EQ(resources_.keeper_role(), ProcessRole::kKeeper);
+}
+
+TEST_F(ResourcesTest, LogsNoPinOfAToken) {
+  Config config = GoodConfig();
+  config.server.private_key = "pkcs11:object=b?pin-value=1234";
+  resources_.Reload(config);
+  switchboard_.LoseKeeper();
+  switchboard_.AddKeeper(PlayedBy(keeper_, ends_));
+  Next<OpenTokens, std::variant<OpenTokens>>(*keeper_);
+  LoadAll(Outcome::Failure(Code::kPrivateKeyUnusable));
+
+  EXPECT_EQ(log_.Count("code=private_key_unusable", "pin-value="), 1);
+  EXPECT_EQ(log_.Count("1234"), 0) << log_.All();
+}
+
+TEST_F(ResourcesTest, TellsAKeeperOfOneUrlALine) {
+  Config config = GoodConfig();
+  config.server.private_key = "pkcs11:object=b\npkcs11:object=c";
+  resources_.Reload(config);
+
+  EXPECT_FALSE(resources_.keeper_outdated());
+}
+
+TEST_F(ResourcesTest, RefusesAKeyThatOthersMayRead) {
+  Config config = GoodConfig();
+  config.client.private_key = File("open_key");
+  ::chmod(config.client.private_key->c_str(), 0640);
+  resources_.Reload(config);
+  LoadAll();
+  ExpectProblem(client().credential, Code::kPrivateKeyUnusable);
+  EXPECT_EQ(log_.Count("open_key", "mode 0640", "0400 or 0600"), 1)
+      << log_.All();
 }
 
 TEST_F(ResourcesTest, SaysWhatTheLoaderFound) {
@@ -92,11 +192,13 @@ TEST_F(ResourcesTest, TakesTheNewWhenTheOldWasNotSound) {
 }
 
 TEST_F(ResourcesTest, ForgetsWhatWasReplacedWhenItsLastJobEnded) {
-  resources_.Reload(GoodConfig());
+  Config config = GoodConfig();
+  config.server.certificate = File("server_certificate");
+  resources_.Reload(config);
   LoadAll();
   const uint64_t held = std::get<Loaded>(client().credential).id;
   resources_.Hold(held);
-  resources_.Reload(GoodConfig());
+  resources_.Reload(config);
   LoadAll();
   EXPECT_EQ(resources_.TakeForgotten().size(), 1U);  // the server's
   resources_.Release(held);
@@ -132,6 +234,99 @@ TEST_F(ResourcesTest, ForgetsAtTheKeeperWhatADyingVerifierInterrupted) {
   resources_.Reload(GoodConfig());
   resources_.LoseVerifier();
   EXPECT_TRUE((Next<Forget, ToKeeper>(*keeper_).has_value()));
+}
+
+// --- Sections ---
+
+TEST_F(ResourcesTest, ChoosesTheSectionOfAPeer) {
+  resources_.Reload(WithSections());
+  LoadAll();
+  EXPECT_EQ(ChosenFor(NfsTls()).name, "peer.named");  // "server"
+  EXPECT_EQ(ChosenFor(Nfsd()).name, "peer.loopback");
+  Request by_address = NfsTls();
+  by_address.peer_name = "127.0.0.1";
+  EXPECT_EQ(ChosenFor(std::move(by_address)).name, "authenticate.client");
+}
+
+// It has the files of its group, and what it shares is loaded once.
+TEST_F(ResourcesTest, LoadsWhatSectionsName) {
+  const Config config = WithSections();
+  resources_.Reload(config);
+  std::vector<uint64_t> trusts;
+  while (auto load = Next<LoadTrust, ToVerifier>(*verifier_)) {
+    trusts.push_back(load->id);
+  }
+  EXPECT_EQ(trusts.size(), 2U);  // the general ones, and peer.named's
+  const std::vector<std::string> files = Resources::FilesOf(config);
+  EXPECT_EQ(std::ranges::count(files, *config.sections[0].config.truststore),
+            1);
+}
+
+// And never the wider one's settings in its place.
+TEST_F(ResourcesTest, LetsABrokenSectionRefuse) {
+  Config config = WithSections();
+  config.sections[0].config.truststore = "/no/such/file";
+  resources_.Reload(config);
+  LoadAll();
+  EXPECT_TRUE(client().sound());
+  const Profile& chosen = ChosenFor(NfsTls());
+  EXPECT_EQ(chosen.name, "peer.named");
+  ExpectProblem(chosen.settings.trust, Code::kTrustStoreUnusable);
+  EXPECT_EQ(log_.Count("settings=peer.named", "/no/such/file",
+                       "handshakes that need it are refused"),
+            1)
+      << log_.All();
+}
+
+// The list is the verifier's; it makes a trust of its own.
+TEST_F(ResourcesTest, SendsTheListOfClients) {
+  Config config = GoodConfig();
+  config.server.allowed = {{handshake::AllowedBy::kDns, "a"},
+                           {handshake::AllowedBy::kSubject, "CN=b"}};
+  config.server.rpc_certificates = true;
+  resources_.Reload(config);
+  const auto client = Next<LoadTrust, ToVerifier>(*verifier_);
+  ASSERT_TRUE(client.has_value());
+  EXPECT_EQ(client->allowed, 0U);
+  EXPECT_EQ(client->rpc_certificates, 0U);
+  EXPECT_TRUE(payload_.empty());
+  const auto server = Next<LoadTrust, ToVerifier>(*verifier_);
+  ASSERT_TRUE(server.has_value());
+  EXPECT_EQ(server->allowed, 2U);
+  EXPECT_EQ(server->rpc_certificates, 1U);
+  EXPECT_EQ(payload_, (Bytes{0, 2, 1, 'a', 0, 5, 5, 'C', 'N', '=', 'b'}));
+}
+
+TEST_F(ResourcesTest, SwapsAllSettingsAtOnce) {
+  resources_.Reload(WithSections());
+  EXPECT_EQ(ChosenFor(NfsTls()).name, "authenticate.client");
+  LoadAll();
+  const Slot before = ChosenFor(NfsTls()).settings.trust;
+  resources_.Reload(GoodConfig());
+  EXPECT_EQ(ChosenFor(NfsTls()).name, "peer.named");  // until all is there
+  LoadAll();
+  EXPECT_EQ(ChosenFor(NfsTls()).name, "authenticate.client");
+  EXPECT_NE(std::get<Loaded>(client().trust).id, std::get<Loaded>(before).id);
+}
+
+TEST_F(ResourcesTest, KeepsASoundSectionWhenTheNewOneIsNot) {
+  resources_.Reload(WithSections());
+  LoadAll();
+  const uint64_t old = std::get<Loaded>(ChosenFor(NfsTls()).settings.trust).id;
+  const uint64_t general = std::get<Loaded>(client().trust).id;
+  Config config = WithSections();
+  config.sections[0].config.truststore = "/no/such/file";
+  resources_.Reload(config);
+  LoadAll();
+  EXPECT_EQ(std::get<Loaded>(ChosenFor(NfsTls()).settings.trust).id, old);
+  EXPECT_NE(std::get<Loaded>(client().trust).id, general);
+  EXPECT_EQ(log_.Count("settings=peer.named", "the old settings stay in use"),
+            1);
+  // For other peers it would be a new one: nothing of the old is for them.
+  config.sections[0].match.push_back(*PeerPattern::Parse("other"));
+  resources_.Reload(config);
+  LoadAll();
+  ExpectProblem(ChosenFor(NfsTls()).settings.trust, Code::kTrustStoreUnusable);
 }
 
 TEST_F(ResourcesTest, SettlesWhenAReloadOvertakesAnother) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "agent/ipc/link.h"
+#include "agent/ipc/messages.h"
 #include "agent/ipc/wire_types.h"
 #include "agent/monitor/pulse.h"
 #include "base/clock.h"
@@ -47,7 +48,8 @@ class Roster {
     std::size_t taken = 0;
     std::size_t allowance = kMaxJobsPerWorker;
     Pulse pulse{};
-    bool given_up = false;  // it is about to be ended
+    bool given_up = false;             // it is about to be ended
+    std::optional<LoopChosen> loop{};  // once it has said so
 
     bool retiring() const { return taken >= kJobsPerLife; }
     bool has_room() const {

@@ -84,7 +84,10 @@ Result<Spawned> Spawn(ProcessRole role, const Cell& cell) {
                                           user.data(), nullptr};
   pid_t pid = 0;
   const OwnedFd link = OutOfTheWay(pair.second.borrow());
-  const OwnedFd root = OutOfTheWay(cell.root.borrow());
+  const bool own_root =
+      role == ProcessRole::kTokenKeeper && cell.token_root.valid();
+  const OwnedFd root =
+      OutOfTheWay(own_root ? cell.token_root.borrow() : cell.root.borrow());
   if (!link.valid() || !root.valid()) {
     return Error{Code::kNoDescriptors, "cannot start a process", errno};
   }

@@ -6,6 +6,8 @@
 #include <csignal>
 #include <utility>
 
+#include "agent/sandbox/loop_kind.h"
+
 namespace ktlsd::agent {
 namespace {
 
@@ -13,6 +15,10 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kFirstPause{100};
 constexpr milliseconds kLongestPause{5000};
+bool IsKeeper(ProcessRole role) {
+  return role == ProcessRole::kKeeper || role == ProcessRole::kTokenKeeper;
+}
+
 // A process that lived so long did not die of its start.
 constexpr milliseconds kSoundLife{10'000};
 
@@ -44,6 +50,9 @@ void Supervisor::Start(unsigned workers_per_pool) {
 
 void Supervisor::Fill(Seat& seat) {
   const MonotonicTime now = clock_.Now();
+  if (IsKeeper(seat.role)) {
+    seat.role = switchboard_.keeper_role();
+  }
   Result<Spawned> spawned = Spawn(seat.role, cell_);
   const Status occupied = spawned.ok()
                               ? Occupy(seat, std::move(spawned).value())
@@ -79,6 +88,7 @@ Status Supervisor::Occupy(Seat& seat, Spawned spawned) {
 void Supervisor::Connect(Seat& seat, Link link) {
   switch (seat.role) {
     case ProcessRole::kKeeper:
+    case ProcessRole::kTokenKeeper:
       return switchboard_.AddKeeper(std::move(link));
     case ProcessRole::kVerifier:
       return switchboard_.AddVerifier(std::move(link));
@@ -91,6 +101,7 @@ void Supervisor::Connect(Seat& seat, Link link) {
 Status Supervisor::Read(const Seat& seat) {
   switch (seat.role) {
     case ProcessRole::kKeeper:
+    case ProcessRole::kTokenKeeper:
       return switchboard_.ReadKeeper();
     case ProcessRole::kVerifier:
       return switchboard_.ReadVerifier();
@@ -143,6 +154,7 @@ void Supervisor::Lose(Seat& seat, Code code, const std::string& reason) {
   finished_.push_back(std::move(seat.link_watch));
   switch (seat.role) {
     case ProcessRole::kKeeper:
+    case ProcessRole::kTokenKeeper:
       return switchboard_.LoseKeeper();
     case ProcessRole::kVerifier:
       return switchboard_.LoseVerifier();
@@ -156,6 +168,19 @@ void Supervisor::Dismiss(Seat& seat, Code code, const std::string& reason) {
     ::kill(seat.pid, SIGKILL);
   }
   Lose(seat, code, reason);
+}
+
+// Once for all workers that have the same: they find the same kernel.
+void Supervisor::LogLoop(const LoopChosen& loop) {
+  LogEvent event{EventKind::kStarted, LogLevel::kInfo, {}};
+  event.Add("role", RoleName(ProcessRole::kWorker))
+      .Add("event_loop", LoopName(loop.kind));
+  if (loop.os_error != 0) {
+    event.level = LogLevel::kNotice;
+    event.Add("reason", "no restricted io_uring to be had")
+        .Add("os_error", loop.os_error);
+  }
+  log_.Write(event);
 }
 
 void Supervisor::LogEnd(const Seat& seat, const std::string& how) {
@@ -182,6 +207,9 @@ void Supervisor::LogDismissal(const Seat& seat, EventKind kind, LogLevel level,
 
 void Supervisor::OnTime() {
   finished_.clear();
+  if (const auto loop = switchboard_.TakeLoop()) {
+    LogLoop(*loop);
+  }
   for (const Switchboard::Dismissal& dismissal : switchboard_.TakeDismissed()) {
     for (const auto& seat : seats_) {
       if (seat->role != ProcessRole::kWorker ||
@@ -199,9 +227,24 @@ void Supervisor::OnTime() {
       Dismiss(*seat, Code::kWorkerDied, dismissal.reason);
     }
   }
+  ReplaceOutdatedKeeper();
   for (const auto& seat : seats_) {
     if (!closed_ && seat->pid == 0 && seat->start_at <= clock_.Now()) {
       Fill(*seat);
+    }
+  }
+}
+
+// Other keys in tokens are configured than it opened, which it can do only as
+// it starts.
+void Supervisor::ReplaceOutdatedKeeper() {
+  for (const auto& seat : seats_) {
+    if (IsKeeper(seat->role) && !seat->lost && switchboard_.keeper_outdated()) {
+      constexpr char kReason[] = "other keys in tokens are configured";
+      seat->retired = true;
+      LogDismissal(*seat, EventKind::kProcessReplaced, LogLevel::kInfo,
+                   kReason);
+      Dismiss(*seat, Code::kWorkerDied, kReason);
     }
   }
 }
@@ -214,6 +257,15 @@ std::optional<MonotonicTime> Supervisor::NextWake() const {
     }
   }
   return first;
+}
+
+std::vector<Supervisor::Process> Supervisor::Processes() const {
+  std::vector<Process> all;
+  for (const auto& seat : seats_) {
+    all.push_back(
+        {seat->role, seat->pool, seat->worker, seat->pid, seat->started});
+  }
+  return all;
 }
 
 void Supervisor::Close() {

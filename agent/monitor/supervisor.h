@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/ipc/messages.h"
 #include "agent/log/log_event.h"
 #include "agent/monitor/monitor_loop.h"
 #include "agent/monitor/roster.h"
@@ -48,6 +49,16 @@ class Supervisor {
   void OnTime();
   std::optional<MonotonicTime> NextWake() const;
 
+  // Each process there should be; those about to be started have pid 0.
+  struct Process {
+    ProcessRole role;
+    Pool pool;        // of a worker
+    WorkerId worker;  // of a worker
+    pid_t pid;
+    MonotonicTime started;
+  };
+  std::vector<Process> Processes() const;
+
   // Nothing is started any more; every process finds its link closed.
   void Close();
   bool all_ended() const;
@@ -77,6 +88,8 @@ class Supervisor {
   // Answers for what depended on the process.
   void Lose(Seat& seat, Code code, const std::string& reason);
   void Dismiss(Seat& seat, Code code, const std::string& reason);
+  void ReplaceOutdatedKeeper();
+  void LogLoop(const LoopChosen& loop);
   void LogEnd(const Seat& seat, const std::string& how);
   void LogFailedStart(const Seat& seat, const Error& error);
   void LogDismissal(const Seat& seat, EventKind kind, LogLevel level,

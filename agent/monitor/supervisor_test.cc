@@ -15,10 +15,12 @@
 #include <string>
 #include <string_view>
 
+#include "agent/control/status_report.h"
 #include "agent/ipc/link.h"
 #include "agent/ipc/messages.h"
 #include "agent/monitor/monitor_loop.h"
 #include "agent/monitor/spawn.h"
+#include "agent/monitor/status_of.h"
 #include "agent/monitor/testing/world.h"
 #include "agent/sandbox/cell.h"
 #include "agent/sandbox/lock_step.h"
@@ -118,6 +120,17 @@ TEST_F(SupervisorTest, SaysWhoMisbehaved) {
   EXPECT_EQ(log_.Count("event=process_misbehaved", "role=worker"), 3);
 }
 
+// And that it has no io_uring.
+TEST_F(SupervisorTest, SaysOnceWhatWorkersWaitWith) {
+  supervisor_.Start(1);
+  RunUntil([&] { return log_.Count("event=process_misbehaved") == 3; });
+  EXPECT_EQ(log_.Count("event_loop="), 1) << log_.All();
+  EXPECT_EQ(log_.Count("event=started", "role=worker", "event_loop=epoll",
+                       "os_error=1"),
+            1)
+      << log_.All();
+}
+
 TEST_F(SupervisorTest, ReplacesQuietlyWhatHadItsShare) {
   supervisor_.Start(1);
   Roster::Worker* worker = nullptr;
@@ -130,6 +143,70 @@ TEST_F(SupervisorTest, ReplacesQuietlyWhatHadItsShare) {
   supervisor_.OnTime();
   EXPECT_EQ(log_.Count("event=process_replaced", "role=worker"), 3);
   EXPECT_EQ(log_.Count("role=worker"), 3) << log_.All();
+}
+
+TEST_F(SupervisorTest, IsToldOfInTheStatus) {
+  supervisor_.Start(1);
+  Ask(NfsTls());  // waits: nothing is loaded yet
+  roster_.Find(roster_.Ids().front())->taken = 9;
+  clock_.Advance(milliseconds(2500));
+  const StatusReport report =
+      StatusOf(desk_, supervisor_, roster_, resources_, clock_);
+  EXPECT_EQ(report.queued, 1U);
+  EXPECT_EQ(report.running, 0U);
+  EXPECT_EQ(report.capacity, 4U);
+  ASSERT_EQ(report.processes.size(), 5U);
+  EXPECT_EQ(report.processes[0].role, "keeper");
+  EXPECT_EQ(report.processes[0].pool, "");
+  EXPECT_NE(report.processes[0].pid, 0);
+  EXPECT_EQ(report.processes[0].age, std::chrono::seconds(2));
+  EXPECT_EQ(report.processes[2].pool, "server");
+  EXPECT_EQ(report.processes[2].jobs_taken, 9U);
+  EXPECT_EQ(report.processes[4].pool, "psk");
+  ASSERT_EQ(report.settings.size(), 4U);
+  EXPECT_EQ(report.settings[0].state, StatusReport::State::kLoading);
+}
+
+TEST_F(World, SaysInTheStatusWhatIsUnusable) {
+  MonitorLoop loop = std::move(MonitorLoop::Create()).value();
+  const Cell cell = SomeCell();
+  const Supervisor supervisor(loop, switchboard_, log_, clock_, cell);
+  StartServices();
+  Config config = GoodConfig();
+  config.client.truststore = "/no/such/file";
+  config.server.certificate.reset();
+  config.server.private_key.reset();
+  resources_.Reload(config);
+  LoadAll();
+  const StatusReport report =
+      StatusOf(desk_, supervisor, roster_, resources_, clock_);
+  ASSERT_EQ(report.settings.size(), 4U);
+  const StatusReport::Setting& trust = report.settings[0];
+  EXPECT_EQ(trust.side + " " + trust.name, "client trust");
+  EXPECT_EQ(trust.state, StatusReport::State::kUnusable);
+  EXPECT_EQ(trust.file, "/no/such/file");
+  EXPECT_FALSE(trust.reason.empty());
+  EXPECT_EQ(report.settings[1].state, StatusReport::State::kLoaded);
+  EXPECT_EQ(report.settings[2].state, StatusReport::State::kLoaded);
+  EXPECT_EQ(report.settings[3].state, StatusReport::State::kAbsent);
+}
+
+// A keeper can open tokens only as it starts.
+TEST_F(SupervisorTest, ReplacesAKeeperThatOpenedOtherTokens) {
+  supervisor_.Start(1);
+  Config config = GoodConfig();
+  config.server.private_key = "pkcs11:object=b";
+  resources_.Reload(config);
+
+  supervisor_.OnTime();
+
+  EXPECT_EQ(log_.Count("event=process_replaced", "role=keeper"), 1);
+  EXPECT_EQ(resources_.keeper(), nullptr);
+  RunUntil([&] {
+    clock_.Advance(milliseconds(100));
+    return resources_.keeper() != nullptr;
+  });
+  EXPECT_FALSE(resources_.keeper_outdated());
 }
 
 std::string Target(int descriptor) {
@@ -159,6 +236,9 @@ int PlayRole(std::string_view role) {
   }
   Link link((OwnedFd(kLinkDescriptor)));
   if (role == "--role=worker") {
+    LoopChosen chosen;
+    chosen.os_error = EPERM;
+    static_cast<void>(link.Send(chosen));
     SignRequest request;
     request.job = 1;
     static_cast<void>(link.Send(request));

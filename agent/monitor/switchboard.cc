@@ -104,6 +104,18 @@ Status Switchboard::Take(WorkerId id, const JobReport& report, ByteView) {
   return desk_.OnReport(id, report);
 }
 
+Status Switchboard::Take(WorkerId id, const LoopChosen& chosen, ByteView) {
+  Roster::Worker& worker = *roster_.Find(id);
+  if (worker.loop) {
+    return Error{Code::kWorkerMisbehaved, "it has a second event loop"};
+  }
+  worker.loop = chosen;
+  new_loop_ = !loop_ || loop_->kind != chosen.kind ||
+              loop_->os_error != chosen.os_error || new_loop_;
+  loop_ = chosen;
+  return Ok{};
+}
+
 Status Switchboard::ReadKeeper() {
   Link* keeper = nullptr;
   while (keeper_.ok() && (keeper = resources_.keeper()) != nullptr) {
@@ -229,6 +241,10 @@ void Switchboard::LookAfterTheLate() {
   if (std::exchange(more_room_, false)) {
     desk_.Dispatch();
   }
+}
+
+std::optional<LoopChosen> Switchboard::TakeLoop() {
+  return std::exchange(new_loop_, false) ? loop_ : std::nullopt;
 }
 
 std::vector<Switchboard::Dismissal> Switchboard::TakeDismissed() {

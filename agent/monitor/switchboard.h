@@ -13,9 +13,11 @@
 #include <vector>
 
 #include "agent/ipc/link.h"
+#include "agent/ipc/messages.h"
 #include "agent/monitor/job_desk.h"
 #include "agent/monitor/resources.h"
 #include "agent/monitor/roster.h"
+#include "agent/sandbox/process_role.h"
 #include "base/result.h"
 
 namespace ktlsd::agent {
@@ -42,6 +44,10 @@ class Switchboard {
   void LoseKeeper();
   void LoseVerifier();
 
+  // What the settings ask of the keeper: resources.h.
+  ProcessRole keeper_role() const { return resources_.keeper_role(); }
+  bool keeper_outdated() const { return resources_.keeper_outdated(); }
+
   // To be called after each event and at the desk's NextWake.
   void OnTime();
 
@@ -53,6 +59,8 @@ class Switchboard {
   };
   // Workers that have to be ended, since the last call.
   std::vector<Dismissal> TakeDismissed();
+  // What workers wait with, when it is not what the last one said.
+  std::optional<LoopChosen> TakeLoop();
 
  private:
   Status Handle(const CredentialLoaded& loaded);
@@ -61,11 +69,12 @@ class Switchboard {
   Status Handle(const Verdict& verdict);
   Status Handle(const Misbehaved& notice);
   static Status Handle(const NotConfined& notice);
-  // What a worker sends; these two have no payload.
+  // What a worker sends; these three have no payload.
   Status Take(WorkerId id, const JobReport& report, ByteView nothing);
   static Status Take(WorkerId /*id*/, const NotConfined& notice, ByteView) {
     return Handle(notice);
   }
+  Status Take(WorkerId id, const LoopChosen& chosen, ByteView nothing);
   template <typename PskRequest>
   Status Take(WorkerId id, const PskRequest& request, ByteView payload);
   void Connect(Roster::Worker& worker, LinkTo to);
@@ -76,6 +85,8 @@ class Switchboard {
   Roster& roster_;
   std::vector<Dismissal> dismissed_;
   bool more_room_ = false;  // a worker that was behind is not any more
+  std::optional<LoopChosen> loop_;
+  bool new_loop_ = false;
   // What reading found, for whoever asks next.
   Status keeper_ = Ok{};
   Status verifier_ = Ok{};

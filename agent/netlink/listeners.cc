@@ -100,8 +100,9 @@ Listeners::Listeners(OwnedFd table, BorrowedFd own, uint32_t group)
 }
 
 Listeners Listeners::Here(BorrowedFd own, uint32_t group) {
-  return {OwnedFd(::open("/proc/thread-self/net/netlink", O_RDONLY | O_CLOEXEC)), own,
-          group};
+  return {
+      OwnedFd(::open("/proc/thread-self/net/netlink", O_RDONLY | O_CLOEXEC)),
+      own, group};
 }
 
 std::vector<Listener> Listeners::Newcomers() {

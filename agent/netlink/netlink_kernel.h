@@ -16,14 +16,14 @@
 
 #include "agent/netlink/asker.h"
 #include "agent/netlink/family.h"
-#include "agent/netlink/handshake_kernel.h"
 #include "agent/netlink/netlink_socket.h"
 #include "agent/netlink/policy.h"
+#include "agent/netlink/ready_kernel.h"
 #include "agent/netlink/ready_socket.h"
 
 namespace ktlsd::agent {
 
-class NetlinkKernel final : public HandshakeKernel {
+class NetlinkKernel final : public ReadyKernel {
  public:
   // Goes on with the socket for READY in `kept`, if it is one.
   // Errors: kNetlinkFailed: no such family in this kernel, or no permission.
@@ -40,13 +40,10 @@ class NetlinkKernel final : public HandshakeKernel {
   Status Done(BorrowedFd socket, uint32_t status,
               std::optional<KeySerial> remote_auth) override;
 
-  // Becomes readable with each READY.
-  BorrowedFd ready_socket() const { return ready_->fd(); }
+  BorrowedFd ready_socket() const override { return ready_->fd(); }
+  unsigned DrainReady() override;
   ReadySocket::Origin ready_origin() const { return origin_; }
   uint32_t ready_group() const { return family_.group; }
-  // Reads until nothing is left: while its queue is not empty, an overrun
-  // socket gets nothing new. Returns how often messages were lost.
-  unsigned DrainReady();
 
   const KernelPolicy& policy() const { return policy_; }
 

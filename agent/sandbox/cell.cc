@@ -1,13 +1,20 @@
 #include "agent/sandbox/cell.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <sys/mount.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstring>
+#include <memory>
 #include <vector>
+
+#include "base/fn_deleter.h"
 
 namespace ktlsd::agent {
 namespace {
@@ -19,6 +26,33 @@ bool ParseId(std::string_view text, uint32_t& id) {
   const auto [end, error] =
       std::from_chars(text.data(), text.data() + text.size(), id);
   return error == std::errc() && end == text.data() + text.size() && id != 0;
+}
+
+// Whatever cannot be read counts as full.
+bool IsEmpty(BorrowedFd directory) {
+  // Of its own: reading moves the offset.
+  OwnedFd copy(
+      ::openat(directory.raw(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const std::unique_ptr<DIR, FnDeleter<::closedir>> entries(
+      ::fdopendir(copy.raw()));
+  if (entries == nullptr) {
+    return false;
+  }
+  static_cast<void>(copy.Release());  // `entries` closes it
+  errno = 0;
+  while (const dirent* entry = ::readdir(entries.get())) {
+    if (std::strcmp(entry->d_name, ".") != 0 &&
+        std::strcmp(entry->d_name, "..") != 0) {
+      return false;
+    }
+  }
+  return errno == 0;
+}
+
+bool IsReadOnly(BorrowedFd directory) {
+  struct statvfs about{};
+  return ::fstatvfs(directory.raw(), &about) == 0 &&
+         (about.f_flag & ST_RDONLY) != 0;
 }
 
 Error CannotMakeRoot() {
@@ -60,6 +94,15 @@ Result<RoleUser> FindRoleUser(const std::string& name) {
   return RoleUser{found->pw_uid, found->pw_gid};
 }
 
+Result<OwnedFd> OpenTokenRoot(const char* path) {
+  OwnedFd root(::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (path[0] != '/' || !root.valid()) {
+    return Error{Code::kConfigUnusable,
+                 "KTLSD_TOKEN_ROOT is no directory by its whole path", errno};
+  }
+  return root;
+}
+
 Result<Cell> MakeCell(const RoleUser& user) {
   const OwnedFd filesystem(::fsopen("tmpfs", FSOPEN_CLOEXEC));
   if (!filesystem.valid()) {
@@ -80,9 +123,24 @@ Result<Cell> MakeCell(const RoleUser& user) {
   Cell cell{OwnedFd(::fsmount(filesystem.raw(), FSMOUNT_CLOEXEC,
                               MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
                                   MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)),
-            user};
+            user,
+            {}};
   if (!cell.root.valid()) {
     return CannotMakeRoot();
+  }
+  return cell;
+}
+
+Result<Cell> UseCell(const std::string& path, const RoleUser& user) {
+  Cell cell{OwnedFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)),
+            user};
+  if (!cell.root.valid()) {
+    return Error{Code::kConfigUnusable, "cannot open the roles' root directory",
+                 errno};
+  }
+  if (!IsEmpty(cell.root.borrow()) || !IsReadOnly(cell.root.borrow())) {
+    return Error{Code::kConfigUnusable,
+                 "the roles' root directory is not empty and read-only"};
   }
   return cell;
 }

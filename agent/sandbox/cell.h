@@ -37,10 +37,22 @@ Result<RoleUser> FindRoleUser(const std::string& name);
 struct Cell {
   OwnedFd root;  // a directory: empty, read-only, part of no mount namespace
   RoleUser user;
+  // In its place for a keeper with tokens, whose modules read files; not valid:
+  // the same.
+  OwnedFd token_root = {};
 };
 
 // Privilege: CAP_SYS_ADMIN.
 // Errors:    kSystemFailed with the errno
 Result<Cell> MakeCell(const RoleUser& user);
+
+// With a root that somebody else made: the directory at `path`. It needs no
+// privilege, and is part of this process's mount namespace.
+// Errors: kConfigUnusable it is not empty, or can be written; or, with the
+//         errno, it cannot be opened
+Result<Cell> UseCell(const std::string& path, const RoleUser& user);
+// The directory `path`, to be the root of a keeper with tokens.
+// Errors: kConfigUnusable with the errno
+Result<OwnedFd> OpenTokenRoot(const char* path);
 
 }  // namespace ktlsd::agent

@@ -31,6 +31,7 @@ constexpr Limits LimitsOf(ProcessRole role) {
   switch (role) {
     case ProcessRole::kKeeper:
       return {512 * kMebi, 512};
+    case ProcessRole::kTokenKeeper:
     case ProcessRole::kVerifier:
       return {1024 * kMebi, 512};
     case ProcessRole::kWorker:
@@ -114,7 +115,7 @@ int LimitProcess(ProcessRole role) {
 
 }  // namespace
 
-LockResult LockDown(ProcessRole role, Cell cell) {
+LockResult LockDown(ProcessRole role, Cell cell, LoopKind loop) {
   // Capabilities go after the user: they are what the change needs. The filter
   // comes last: it allows none of these calls.
   const auto take = [&](LockStep step) {
@@ -134,7 +135,7 @@ LockResult LockDown(ProcessRole role, Cell cell) {
       case LockStep::kLimits:
         return LimitProcess(role);
       case LockStep::kSystemCalls:
-        return FilterSyscalls(role);
+        return FilterSyscalls(role, loop);
     }
     return EINVAL;
   };

@@ -12,13 +12,15 @@
 
 #include "agent/sandbox/cell.h"
 #include "agent/sandbox/lock_step.h"
+#include "agent/sandbox/loop_kind.h"
 #include "agent/sandbox/process_role.h"
 
 namespace ktlsd::agent {
 
 // Consumes `cell`. Comes once, before anything of another process is read; the
 // process must have one thread. After a failure, end: what was done before it
-// is not undone.
-LockResult LockDown(ProcessRole role, Cell cell);
+// is not undone. `loop`: of a worker, made already.
+LockResult LockDown(ProcessRole role, Cell cell,
+                    LoopKind loop = LoopKind::kEpoll);
 
 }  // namespace ktlsd::agent

@@ -34,7 +34,8 @@ namespace {
 
 constexpr RoleUser kUser{64321, 64322};
 constexpr ProcessRole kRoles[] = {ProcessRole::kKeeper, ProcessRole::kVerifier,
-                                  ProcessRole::kWorker};
+                                  ProcessRole::kWorker,
+                                  ProcessRole::kTokenKeeper};
 
 // "Name:\tvalue" of /proc/PID/status, blanks within the value kept.
 std::map<std::string, std::string> StatusOf(pid_t pid) {
@@ -280,6 +281,36 @@ TEST(KeepNeededCapabilities, KeepsFewAndHandsOnNoMore) {
                              status["CapEff"] == "0000000000001024" &&
                              status["CapInh"] == "0000000000000000" &&
                              status["NoNewPrivs"] == "1"
+                         ? 0
+                         : 1;
+            }),
+            "exit 0");
+}
+
+// A service that is started without it.
+TEST(KeepNeededCapabilities, DoesWithoutDacReadSearch) {
+  EXPECT_EQ(EndOf([] {
+              if (!KeepOnly("cap_net_admin,cap_kill,cap_sys_chroot,cap_setuid,"
+                            "cap_setgid,cap_setpcap=ep") ||
+                  !KeepNeededCapabilities().ok()) {
+                return 99;
+              }
+              auto status = StatusOf(::getpid());
+              return status["CapPrm"] == "00000000000411e0" &&
+                             status["CapEff"] == "0000000000001020"
+                         ? 0
+                         : 1;
+            }),
+            "exit 0");
+}
+
+// The others it needs.
+TEST(KeepNeededCapabilities, FailsWithoutAnother) {
+  EXPECT_EQ(EndOf([] {
+              return KeepOnly(
+                         "cap_kill,cap_sys_chroot,cap_setuid,cap_setgid,"
+                         "cap_setpcap,cap_dac_read_search=ep") &&
+                             !KeepNeededCapabilities().ok()
                          ? 0
                          : 1;
             }),

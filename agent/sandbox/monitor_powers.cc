@@ -37,6 +37,21 @@ Status LowerBoundingSet() {
   return Ok{};
 }
 
+using Capabilities = std::unique_ptr<_cap_struct, FreeCapabilities>;
+
+// Takes those out of `set` that this process may do without and has not got.
+bool WithoutMissing(cap_t own, cap_t set) {
+  constexpr cap_value_t kOptional = CAP_DAC_READ_SEARCH;
+  cap_flag_value_t has = CAP_CLEAR;
+  if (own == nullptr ||
+      ::cap_get_flag(own, kOptional, CAP_PERMITTED, &has) != 0) {
+    return false;
+  }
+  return has == CAP_SET ||
+         (::cap_set_flag(set, CAP_PERMITTED, 1, &kOptional, CAP_CLEAR) == 0 &&
+          ::cap_set_flag(set, CAP_EFFECTIVE, 1, &kOptional, CAP_CLEAR) == 0);
+}
+
 template <std::size_t N>
 bool Raise(cap_t set, cap_flag_t flag, const std::array<int, N>& values) {
   return ::cap_set_flag(set, flag, N, values.data(), CAP_SET) == 0;
@@ -57,10 +72,11 @@ Status LeaveNetwork() {
 
 Status KeepNeededCapabilities() {
   RETURN_IF_ERROR(LowerBoundingSet());
-  const std::unique_ptr<_cap_struct, FreeCapabilities> set(::cap_init());
+  const Capabilities own(::cap_get_proc());
+  const Capabilities set(::cap_init());
   if (set == nullptr || !Raise(set.get(), CAP_PERMITTED, kPermitted) ||
       !Raise(set.get(), CAP_EFFECTIVE, kInUse) ||
-      ::cap_set_proc(set.get()) != 0 ||
+      !WithoutMissing(own.get(), set.get()) || ::cap_set_proc(set.get()) != 0 ||
       ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 ||
       ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
     return CannotDrop();

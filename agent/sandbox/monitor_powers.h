@@ -21,7 +21,8 @@ Status LeaveNetwork();
 // give.
 //
 // In use:    CAP_NET_ADMIN       the kernel's handshake requests
-//            CAP_DAC_READ_SEARCH files of other users, as tlshd can read them
+//            CAP_DAC_READ_SEARCH files of other users, as tlshd can read them;
+//                                a service may be started without it
 //            CAP_KILL            ends roles, which are another user's
 // For roles: CAP_SYS_CHROOT, CAP_SETUID, CAP_SETGID, CAP_SETPCAP, which this
 //            process itself has not in effect

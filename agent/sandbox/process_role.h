@@ -8,7 +8,12 @@
 
 namespace ktlsd::agent {
 
-enum class ProcessRole : uint8_t { kKeeper, kVerifier, kWorker };
+enum class ProcessRole : uint8_t {
+  kKeeper,
+  kVerifier,
+  kWorker,
+  kTokenKeeper,  // a keeper, where a key is in a token
+};
 
 constexpr std::string_view RoleName(ProcessRole role) {
   switch (role) {
@@ -18,6 +23,8 @@ constexpr std::string_view RoleName(ProcessRole role) {
       return "verifier";
     case ProcessRole::kWorker:
       return "worker";
+    case ProcessRole::kTokenKeeper:
+      return "keeper-token";
   }
   return "";
 }

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "agent/sandbox/process_role.h"
 #include "agent/sandbox/syscall_table.h"
 
 namespace ktlsd::agent {
@@ -24,12 +23,17 @@ What the libraries below us call on their way (glibc, libstdc++, libcrypto) is
 in the list too. A call that an architecture does not have is left out there.
 Builds with a sanitizer allow more, from a list of their own.
 
-| call | only | keeper | verifier | worker | why |
-|---|---|---|---|---|---|
+`keeper-token` is the keeper where a key is in a token ([tokens.md](tokens.md)).
+A worker waits with an io_uring or with epoll
+([design/event-loop.md](design/event-loop.md)), and may make only the calls of
+its kind.
+
+| call | only | keeper | keeper-token | verifier | worker, io_uring | worker, epoll | why |
+|---|---|---|---|---|---|---|---|
 )";
 
-std::string Mark(const AllowedSyscall& call, ProcessRole role) {
-  return MayCall(call, role) ? "yes" : "";
+std::string Mark(const AllowedSyscall& call, SyscallList list) {
+  return MayCall(call, list) ? "yes" : "";
 }
 
 std::string Conditions(const AllowedSyscall& call) {
@@ -47,10 +51,12 @@ std::string Conditions(const AllowedSyscall& call) {
 std::string SyscallDocument() {
   std::string page(kHead);
   for (const AllowedSyscall& call : AllowedSyscalls()) {
-    page += fmt::format("| `{}` | {} | {} | {} | {} | {} |\n", call.name,
-                        Conditions(call), Mark(call, ProcessRole::kKeeper),
-                        Mark(call, ProcessRole::kVerifier),
-                        Mark(call, ProcessRole::kWorker), call.why);
+    page += fmt::format("| `{}` | {} | {} | {} | {} | {} | {} | {} |\n", call.name,
+                        Conditions(call), Mark(call, SyscallList::kKeeper),
+                        Mark(call, SyscallList::kTokenKeeper),
+                        Mark(call, SyscallList::kVerifier),
+                        Mark(call, SyscallList::kRingWorker),
+                        Mark(call, SyscallList::kEpollWorker), call.why);
   }
   return page;
 }

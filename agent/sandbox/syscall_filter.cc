@@ -44,10 +44,10 @@ int Allow(const Filter& filter, const AllowedSyscall& call) {
                                   comparisons.data());
 }
 
-int AllowAll(const Filter& filter, ProcessRole role,
+int AllowAll(const Filter& filter, SyscallList list,
              std::span<const AllowedSyscall> calls) {
   for (const AllowedSyscall& call : calls) {
-    const int error = MayCall(call, role) ? Allow(filter, call) : 0;
+    const int error = MayCall(call, list) ? Allow(filter, call) : 0;
     if (error != 0) {
       return error;
     }
@@ -57,7 +57,8 @@ int AllowAll(const Filter& filter, ProcessRole role,
 
 }  // namespace
 
-int FilterSyscalls(ProcessRole role) {
+int FilterSyscalls(ProcessRole role, LoopKind loop) {
+  const SyscallList list = ListOf(role, loop);
   const Filter filter(::seccomp_init(SCMP_ACT_KILL_PROCESS));
   if (filter == nullptr) {
     return ENOMEM;
@@ -70,8 +71,8 @@ int FilterSyscalls(ProcessRole role) {
   error = error != 0
               ? error
               : ::seccomp_attr_set(filter.get(), SCMP_FLTATR_API_SYSRAWRC, 1);
-  error = error != 0 ? error : AllowAll(filter, role, AllowedSyscalls());
-  error = error != 0 ? error : AllowAll(filter, role, SanitizerSyscalls());
+  error = error != 0 ? error : AllowAll(filter, list, AllowedSyscalls());
+  error = error != 0 ? error : AllowAll(filter, list, SanitizerSyscalls());
   error = error != 0 ? error : ::seccomp_load(filter.get());
   return -error;
 }

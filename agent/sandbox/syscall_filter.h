@@ -4,12 +4,14 @@
 // Privilege: no_new_privs is set.
 #pragma once
 
+#include "agent/sandbox/loop_kind.h"
 #include "agent/sandbox/process_role.h"
 
 namespace ktlsd::agent {
 
-// From here on a call that the table does not allow `role` ends this process at
-// once, by SIGSYS. There is no way back. Returns 0 or an errno.
-int FilterSyscalls(ProcessRole role);
+// From here on a call that the table does not allow `role`, a worker with an
+// event loop of kind `loop`, ends this process at once, by SIGSYS. There is no
+// way back. Returns 0 or an errno.
+int FilterSyscalls(ProcessRole role, LoopKind loop = LoopKind::kEpoll);
 
 }  // namespace ktlsd::agent

@@ -1,5 +1,7 @@
 #include "agent/sandbox/syscall_table.h"
 
+#include <fcntl.h>
+#include <linux/io_uring.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,16 +14,21 @@
 namespace ktlsd::agent {
 namespace {
 
-constexpr uint8_t Only(ProcessRole role) {
-  return static_cast<uint8_t>(1U << static_cast<unsigned>(role));
+constexpr uint8_t Only(SyscallList list) {
+  return static_cast<uint8_t>(1U << static_cast<unsigned>(list));
 }
-constexpr uint8_t kWorker = Only(ProcessRole::kWorker);
+constexpr uint8_t kEpollWorker = Only(SyscallList::kEpollWorker);
+constexpr uint8_t kRingWorker = Only(SyscallList::kRingWorker);
+constexpr uint8_t kWorker = kEpollWorker | kRingWorker;
+constexpr uint8_t kTokens = Only(SyscallList::kTokenKeeper);
 constexpr uint8_t kServices =
-    Only(ProcessRole::kKeeper) | Only(ProcessRole::kVerifier);
+    Only(SyscallList::kKeeper) | Only(SyscallList::kVerifier) | kTokens;
 constexpr uint8_t kAll = kWorker | kServices;
 
 // The kernel takes an int from the lower half of a register only.
 constexpr uint64_t kInt = 0xffffffff;
+
+constexpr uint64_t kEnterFlags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
 
 constexpr ArgumentRule kNeverExecutable = {2, PROT_EXEC, 0,
                                            "without PROT_EXEC"};
@@ -46,10 +53,13 @@ constexpr AllowedSyscall kCalls[] = {
     // Waiting.
     {"poll", kServices, "for messages; until a link has room"},
     {"ppoll", kServices, "the same on arm64"},
-    {"epoll_create1", kWorker, "the event loop"},
-    {"epoll_ctl", kWorker, "the event loop"},
-    {"epoll_wait", kWorker, "the event loop"},
-    {"epoll_pwait", kWorker, "the same on arm64"},
+    {"epoll_ctl", kEpollWorker, "the event loop, made before"},
+    {"epoll_wait", kEpollWorker, "the event loop"},
+    {"epoll_pwait", kEpollWorker, "the same on arm64"},
+    {"io_uring_enter",
+     kRingWorker,
+     "the event loop, on a ring that was made before and can only poll",
+     {{{3, kInt & ~kEnterFlags, 0, "to submit and to wait"}}}},
     // Sockets of jobs.
     {"recvfrom", kWorker, "handshake bytes"},
     {"setsockopt",
@@ -80,6 +90,23 @@ constexpr AllowedSyscall kCalls[] = {
      "the same in older C libraries",
      {{{3, kInt, 0x1000, "AT_EMPTY_PATH"}}}},
     {"pread64", kServices, "certificates, keys, trust anchors, CRLs"},
+    // Tokens: the descriptors that were opened before, and files in the root
+    // directory of this role, for modules that read theirs anew.
+    {"read", kTokens, "answers of a token; files of a module"},
+    {"write", kTokens, "commands to a token"},
+    {"recvfrom", kTokens, "answers of a token's daemon"},
+    {"openat",
+     kTokens,
+     "files of a module, as softhsm2's",
+     {{{2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY, "for reading"}}}},
+    {"newfstatat", kTokens, "the same"},
+    {"access", kTokens, "the same"},
+    {"faccessat", kTokens, "the same"},
+    {"getdents64", kTokens, "the same"},
+    {"lseek", kTokens, "the same"},
+    {"fcntl", kTokens, "the same: flags", {{{1, kInt, F_GETFL, "F_GETFL"}}}},
+    {"fcntl", kTokens, "the same: locks", {{{1, kInt, F_SETLK, "F_SETLK"}}}},
+    {"fcntl", kTokens, "the same: locks", {{{1, kInt, F_SETLKW, "F_SETLKW"}}}},
     // Memory.
     {"brk", kAll, "memory"},
     {"mmap", kAll, "memory", {{kNeverExecutable}}},

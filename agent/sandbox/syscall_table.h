@@ -11,9 +11,34 @@
 #include <span>
 #include <string_view>
 
+#include "agent/sandbox/loop_kind.h"
 #include "agent/sandbox/process_role.h"
 
 namespace ktlsd::agent {
+
+// A worker's event loop decides which of two lists is its own.
+enum class SyscallList : uint8_t {
+  kKeeper,
+  kVerifier,
+  kEpollWorker,
+  kRingWorker,
+  kTokenKeeper,
+};
+
+constexpr SyscallList ListOf(ProcessRole role, LoopKind loop) {
+  switch (role) {
+    case ProcessRole::kKeeper:
+      return SyscallList::kKeeper;
+    case ProcessRole::kVerifier:
+      return SyscallList::kVerifier;
+    case ProcessRole::kTokenKeeper:
+      return SyscallList::kTokenKeeper;
+    case ProcessRole::kWorker:
+      break;
+  }
+  return loop == LoopKind::kIoUring ? SyscallList::kRingWorker
+                                    : SyscallList::kEpollWorker;
+}
 
 // What one argument of a call must be: (argument & mask) == value.
 struct ArgumentRule {
@@ -28,14 +53,14 @@ struct ArgumentRule {
 
 struct AllowedSyscall {
   std::string_view name;  // unknown to an architecture: left out there
-  uint8_t roles;          // bits 1 << ProcessRole
+  uint8_t lists;          // bits 1 << SyscallList
   std::string_view why;
   // All must hold. Several entries of one name: any of them allows the call.
   std::array<ArgumentRule, 2> rules{};
 };
 
-constexpr bool MayCall(const AllowedSyscall& call, ProcessRole role) {
-  return (call.roles >> static_cast<unsigned>(role) & 1U) != 0;
+constexpr bool MayCall(const AllowedSyscall& call, SyscallList list) {
+  return (call.lists >> static_cast<unsigned>(list) & 1U) != 0;
 }
 
 // In the order of the document.

@@ -33,10 +33,10 @@ LockResult Prepare() {
 
 }  // namespace
 
-bool StartRole(Link& monitor, const LockDownCall& lock_down) {
+bool StartRole(Link& monitor, const LockDownCall& lock_down, LoopKind loop) {
   LockResult failed = Prepare();
   if (!failed) {
-    failed = lock_down();
+    failed = lock_down(loop);
   }
   if (!failed) {
     return true;

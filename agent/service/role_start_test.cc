@@ -3,11 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <optional>
 #include <utility>
 #include <variant>
 
 #include "agent/ipc/messages.h"
 #include "agent/sandbox/lock_step.h"
+#include "agent/sandbox/loop_kind.h"
 
 namespace ktlsd::agent {
 namespace {
@@ -29,7 +31,7 @@ TEST_F(StartRoleTest, ReadsNothingBeforeTheLockDown) {
   end.job = 7;
   ASSERT_TRUE(monitor_.Send(end).ok());
   bool locked = false;
-  EXPECT_TRUE(StartRole(role_, [&] {
+  EXPECT_TRUE(StartRole(role_, [&](LoopKind) {
     locked = true;
     return LockResult();
   }));
@@ -39,9 +41,24 @@ TEST_F(StartRoleTest, ReadsNothingBeforeTheLockDown) {
   EXPECT_TRUE(received->has_value());
 }
 
+TEST_F(StartRoleTest, LocksAWorkerDownWithItsLoop) {
+  for (const LoopKind made : {LoopKind::kEpoll, LoopKind::kIoUring}) {
+    std::optional<LoopKind> locked;
+    EXPECT_TRUE(StartRole(
+        role_,
+        [&](LoopKind loop) {
+          locked = loop;
+          return LockResult();
+        },
+        made));
+    EXPECT_EQ(locked, made);
+  }
+}
+
 TEST_F(StartRoleTest, TellsTheMonitorWhatFailed) {
-  EXPECT_FALSE(StartRole(
-      role_, [] { return LockResult(LockFailure{LockStep::kUser, EPERM}); }));
+  EXPECT_FALSE(StartRole(role_, [](LoopKind) {
+    return LockResult(LockFailure{LockStep::kUser, EPERM});
+  }));
   const auto received = monitor_.Receive<FromWorker>();
   ASSERT_TRUE(received.ok());
   ASSERT_TRUE(received->has_value());
@@ -51,7 +68,7 @@ TEST_F(StartRoleTest, TellsTheMonitorWhatFailed) {
 }
 
 TEST_F(StartRoleTest, IsNotBelievedAStepThatThereIsNot) {
-  EXPECT_FALSE(StartRole(role_, [] {
+  EXPECT_FALSE(StartRole(role_, [](LoopKind) {
     return LockResult(LockFailure{static_cast<LockStep>(8), EPERM});
   }));
   const auto received = monitor_.Receive<FromWorker>();

@@ -1,6 +1,7 @@
 // The variant whose workers are taken over. Each makes the one attempt that
 // KTLSD_HOSTILE_ATTEMPT names, as soon as it has a server's job; a client's it
 // holds. For a kernel test.
+#include <linux/io_uring.h>
 #include <linux/tls.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -10,10 +11,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,6 +29,9 @@
 #include "agent/ipc/messages.h"
 #include "agent/ipc/wire_types.h"
 #include "agent/worker/event_loop.h"
+#include "agent/worker/open_readiness.h"
+#include "agent/worker/readiness.h"
+#include "agent/worker/testing/forger.h"
 #include "agent/worker/worker_main.h"
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -41,10 +47,13 @@ constexpr int kSolTls = 282;             // SOL_TLS of <linux/socket.h>
 
 class HostileWorker {
  public:
-  HostileWorker(Link monitor, std::string_view attempt, const Clock& clock)
+  HostileWorker(Link monitor, std::unique_ptr<Readiness> readiness,
+                std::string_view attempt, const Clock& clock, Forger& forger)
       : monitor_(std::move(monitor)),
-        loop_(clock, {[this](EventLoop::Token token) { OnReady(token); },
-                      [](EventLoop::Token) {}}) {
+        forger_(forger),
+        loop_(std::move(readiness), clock,
+              {[this](EventLoop::Token token) { OnReady(token); },
+               [](EventLoop::Token) {}}) {
     const auto* found = std::ranges::find(kAttempts, attempt, &Attempt::name);
     attempt_ = found == kAttempts.end() ? nullptr : found->make;
   }
@@ -53,7 +62,6 @@ class HostileWorker {
     if (attempt_ == nullptr) {
       return Error{Code::kConfigUnusable, "no such attempt"};
     }
-    RETURN_IF_ERROR(loop_.Open());
     RETURN_IF_ERROR(loop_.Watch(monitor_.socket(), kMonitor));
     OnReady(kMonitor);
     return loop_.Run();
@@ -66,7 +74,7 @@ class HostileWorker {
     std::string_view name;
     Make make;
   };
-  static const std::array<Attempt, 24> kAttempts;
+  static const std::array<Attempt, 27> kAttempts;
 
   void OnReady(EventLoop::Token token) {
     switch (token) {
@@ -129,12 +137,12 @@ class HostileWorker {
     on_replies_ = std::move(act);
   }
 
-  void Report(JobId job, Outcome outcome) {
+  void Report(JobId job, Outcome outcome, std::string_view what = "made up") {
     JobReport report;
     report.job = job;
     report.outcome = outcome;
     report.suite = kAes256Gcm;
-    report.what = Text<kDetailSize>::Of("made up");
+    report.what = Text<kDetailSize>::Of(what);
     static_cast<void>(monitor_.Send(report));
   }
   void ReportSuccess() { Report(job_, Outcome::Success()); }
@@ -233,6 +241,18 @@ class HostileWorker {
   void Trace() { ::syscall(SYS_ptrace, 16, 1, 0, 0); }
   void Execute() { ::syscall(SYS_execve, "/proc/self/exe", nullptr, nullptr); }
   void Kill() { ::syscall(SYS_kill, 1, SIGKILL); }
+  void MakeRing() { ::syscall(SYS_io_uring_setup, 1, nullptr); }
+  void OpenRing() { ::syscall(SYS_io_uring_register, 0, 0, nullptr, 0); }
+  // The one thing that is left to do with the ring; the monitor is told how it
+  // went.
+  void SendByRing() {
+    io_uring_sqe entry{};
+    entry.opcode = IORING_OP_SENDMSG;
+    entry.fd = monitor_.socket().raw();
+    if (forger_.Submit(entry) == -EACCES) {
+      Report(job_, Outcome::Failure(Code::kInternal), "the ring refused");
+    }
+  }
 
   void InstallOwnKeys() {
     const int socket = sockets_.back().raw();
@@ -246,6 +266,7 @@ class HostileWorker {
   }
 
   Link monitor_;
+  Forger& forger_;
   std::optional<Link> keeper_;
   std::optional<Link> verifier_;
   EventLoop loop_;
@@ -256,7 +277,7 @@ class HostileWorker {
   std::function<void()> on_replies_;
 };
 
-const std::array<HostileWorker::Attempt, 24> HostileWorker::kAttempts = {{
+const std::array<HostileWorker::Attempt, 27> HostileWorker::kAttempts = {{
     {"success-at-once", &HostileWorker::SucceedAtOnce},
     {"success-without-keys", &HostileWorker::SucceedWithoutKeys},
     {"success-with-own-keys", &HostileWorker::SucceedWithOwnKeys},
@@ -281,6 +302,9 @@ const std::array<HostileWorker::Attempt, 24> HostileWorker::kAttempts = {{
     {"ptrace", &HostileWorker::Trace},
     {"execve", &HostileWorker::Execute},
     {"kill", &HostileWorker::Kill},
+    {"io_uring_setup", &HostileWorker::MakeRing},
+    {"io_uring_register", &HostileWorker::OpenRing},
+    {"sendmsg-by-ring", &HostileWorker::SendByRing},
 }};
 
 }  // namespace
@@ -289,11 +313,15 @@ int RunWorker(OwnedFd monitor_link, const LockDownCall& lock_down) {
   const char* const named = std::getenv("KTLSD_HOSTILE_ATTEMPT");
   const std::string attempt = named == nullptr ? "" : named;
   Link monitor(std::move(monitor_link));
-  if (!StartRole(monitor, lock_down)) {
+  Forger forger;
+  Result<OpenedReadiness> opened = OpenReadiness(LoopKind::kIoUring, forger);
+  if (!opened.ok() ||
+      !StartRole(monitor, lock_down, opened->readiness->kind())) {
     return EXIT_FAILURE;
   }
   const SystemClock clock;
-  HostileWorker worker(std::move(monitor), attempt, clock);
+  HostileWorker worker(std::move(monitor), std::move(opened->readiness),
+                       attempt, clock, forger);
   return worker.Run().ok() ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

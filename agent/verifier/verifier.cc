@@ -3,6 +3,7 @@
 #include <iterator>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 #include "agent/ipc/chain.h"
 #include "agent/verifier/trust_loader.h"
@@ -19,8 +20,9 @@ constexpr Code kUnknownJob = Code::kDeadlineTotal;
 
 Error Misbehaviour(std::string_view what) { return {Code::kApiMisuse, what}; }
 
-handshake::Refusal Refuse(const Error& error) {
-  return {error, "", std::string(error.what)};
+ChainMemory::Judged Refuse(const Error& error) {
+  return {handshake::Refusal{error, "", std::string(error.what)},
+          ChainMemory::Source::kStore};
 }
 
 // The worker encodes what it took from the peer's messages, so a payload that
@@ -39,6 +41,36 @@ Result<handshake::PeerProof> ParseProof(const ProofRequest& request,
   proof.scheme = static_cast<handshake::SignatureScheme>(request.scheme);
   proof.transcript_hash = handshake::HashValue(request.transcript_hash.view());
   return proof;
+}
+
+std::string Hex(std::string_view bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  for (const char byte : bytes) {
+    const auto value = static_cast<unsigned char>(byte);
+    text += {kDigits[value >> 4], kDigits[value & 0x0f]};
+  }
+  return text;
+}
+
+// Refuses a peer that is verified and not in the list.
+void Restrict(const handshake::AllowList& allowed,
+              const handshake::PeerProof& proof, ChainMemory::Judged& judged) {
+  const auto* const peer = std::get_if<handshake::VerifiedPeer>(&judged.result);
+  if (peer == nullptr || allowed.empty()) {
+    return;
+  }
+  const Status listed = allowed.Check(proof.chain.front());
+  if (listed.ok()) {
+    return;
+  }
+  std::string detail(listed.error().what);
+  if (const auto hash = handshake::CertificateFingerprint(proof.chain.front());
+      hash.ok()) {
+    detail += " (" + Hex(*hash) + ")";
+  }
+  judged.result = handshake::Refusal{listed.error(), std::string(peer->subject),
+                                     std::move(detail)};
 }
 
 Verdict Describe(const handshake::VerifiedPeer& peer) {
@@ -102,18 +134,30 @@ void Verifier::Handle(const LoadTrust& load,
     loaded.outcome = Outcome::Failure(Code::kTooBusy);
     loaded.text = decltype(loaded.text)::Of("too many trust stores");
   } else {
-    auto store = LoadTrustStore(received.descriptors);
-    if (store.ok()) {
+    Result<Trust> trust = Load(load, received);
+    if (trust.ok()) {
       loaded.outcome = Outcome::Success();
-      loaded.anchors = static_cast<uint32_t>(store->anchor_count());
+      loaded.anchors = static_cast<uint32_t>(trust->store.anchor_count());
     } else {
-      loaded.outcome = Outcome::Failure(store.error().code);
-      loaded.text = decltype(loaded.text)::Of(store.error().what);
+      loaded.outcome = Outcome::Failure(trust.error().code);
+      loaded.text = decltype(loaded.text)::Of(trust.error().what);
     }
-    trust_.Add(load.id, std::move(store));
+    trust_.Add(load.id, std::move(trust));
   }
   // A failure ends the service.
   static_cast<void>(output_.Notify(loaded));
+}
+
+Result<Verifier::Trust> Verifier::Load(const LoadTrust& load,
+                                       const Received<FromMonitor>& received) {
+  ASSIGN_OR_RETURN(handshake::TrustStore store,
+                   LoadTrustStore(received.descriptors));
+  ASSIGN_OR_RETURN(handshake::AllowList allowed,
+                   ParseAllowed(received.payload, load.allowed));
+  return Trust{std::move(store), std::move(allowed),
+               load.rpc_certificates != 0
+                   ? handshake::CertificateProfile::kRpcWithTls
+                   : handshake::CertificateProfile::kTls};
 }
 
 void Verifier::Handle(const EndJob& end, const Received<FromMonitor>&) {
@@ -124,6 +168,7 @@ void Verifier::Handle(const EndJob& end, const Received<FromMonitor>&) {
 
 void Verifier::Handle(const Forget& forget, const Received<FromMonitor>&) {
   trust_.Forget(forget.id);
+  DropMemoryOf(forget.id);
 }
 
 Status Verifier::Handle(WorkerId worker, const ProofRequest& request,
@@ -148,8 +193,8 @@ Status Verifier::Handle(WorkerId worker, const ProofRequest& request,
 }
 
 Verifier::Judged Verifier::Judge(const Job& job,
-                                 const handshake::PeerProof& proof) const {
-  const Result<handshake::TrustStore>* const trust = trust_.Find(job.trust);
+                                 const handshake::PeerProof& proof) {
+  const Result<Trust>* const trust = trust_.Find(job.trust);
   if (trust == nullptr || !trust->ok()) {
     return Refuse(trust == nullptr ? Error{Code::kTrustStoreUnusable,
                                            "the trust store is not known"}
@@ -164,13 +209,18 @@ Verifier::Judged Verifier::Judge(const Job& job,
     }
     policy.names.push_back(std::move(name).value());
   }
-  return trust->value().Verify(policy, proof);
+  policy.profile = trust->value().profile;
+  Judged judged =
+      memory_.Verify(job.trust, trust->value().store, policy, proof);
+  Restrict(trust->value().allowed, proof, judged);
+  return judged;
 }
 
 Status Verifier::Tell(WorkerId worker, const ProofRequest& request,
                       const Judged& judged) {
-  Verdict verdict =
-      std::visit([](const auto& result) { return Describe(result); }, judged);
+  Verdict verdict = std::visit(
+      [](const auto& result) { return Describe(result); }, judged.result);
+  verdict.remembered = judged.source == ChainMemory::Source::kMemory ? 1 : 0;
   verdict.job = request.job;
   verdict.transcript_hash = request.transcript_hash;
   // The monitor knows before the worker goes on.
@@ -184,8 +234,16 @@ Status Verifier::Tell(WorkerId worker, const ProofRequest& request,
 Verifier::Jobs::iterator Verifier::End(Jobs::iterator job) {
   if (job->second.holds == Holds::kIt) {
     trust_.Release(job->second.trust);
+    DropMemoryOf(job->second.trust);
   }
   return jobs_.erase(job);
+}
+
+// Unless a job still has the store.
+void Verifier::DropMemoryOf(TrustId trust) {
+  if (!trust_.Knows(trust)) {
+    memory_.Forget(trust);
+  }
 }
 
 }  // namespace ktlsd::agent

@@ -3,6 +3,7 @@
 // Scope:     one verdict for each job that the monitor announced. The peer's
 //            role and name and the trust store are those of the monitor's
 //            terms, never a worker's; the verdict goes to the monitor first.
+//            Paths of peers that come back are remembered (chain_memory.h).
 // Layer:     agent/verifier.
 // Threads:   one.
 // Privilege: none; the monitor opens files.
@@ -13,15 +14,16 @@
 #include <cstdint>
 #include <string>
 #include <unordered_map>
-#include <variant>
 
 #include "agent/ipc/link.h"
 #include "agent/ipc/messages.h"
 #include "agent/ipc/wire_types.h"
 #include "agent/service/loaded.h"
 #include "agent/service/role_output.h"
+#include "agent/verifier/chain_memory.h"
 #include "base/clock.h"
 #include "base/result.h"
+#include "handshake/allow_list.h"
 #include "handshake/peer_proof.h"
 #include "handshake/peer_verifier.h"
 
@@ -55,6 +57,7 @@ class Verifier {
 
   std::size_t job_count() const { return jobs_.size(); }
   std::size_t trust_count() const { return trust_.size(); }
+  std::size_t remembered_count() const { return memory_.size(); }
 
  private:
   enum class Judgement : uint8_t { kDue, kGiven };
@@ -69,7 +72,13 @@ class Verifier {
     Holds holds = Holds::kNothing;
   };
   using Jobs = std::unordered_map<JobId, Job>;
-  using Judged = std::variant<handshake::VerifiedPeer, handshake::Refusal>;
+  using Judged = ChainMemory::Judged;
+
+  struct Trust {
+    handshake::TrustStore store;
+    handshake::AllowList allowed;  // empty: nobody is left out
+    handshake::CertificateProfile profile;
+  };
 
   void Handle(const AddWorker& message, const Received<FromMonitor>& received);
   void Handle(const RemoveWorker& message,
@@ -80,14 +89,18 @@ class Verifier {
   void Handle(const Forget& forget, const Received<FromMonitor>& received);
 
   Status Handle(WorkerId worker, const ProofRequest& request, ByteView payload);
-  Judged Judge(const Job& job, const handshake::PeerProof& proof) const;
+  static Result<Trust> Load(const LoadTrust& load,
+                            const Received<FromMonitor>& received);
+  Judged Judge(const Job& job, const handshake::PeerProof& proof);
   Status Tell(WorkerId worker, const ProofRequest& request,
               const Judged& judged);
   Jobs::iterator End(Jobs::iterator job);
+  void DropMemoryOf(TrustId trust);
 
   Output& output_;
   const Clock& clock_;
-  LoadedTable<handshake::TrustStore> trust_{kMaxTrustStores};
+  LoadedTable<Trust> trust_{kMaxTrustStores};
+  ChainMemory memory_;
   Jobs jobs_;
 };
 

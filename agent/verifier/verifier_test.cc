@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/ipc/chain.h"
+#include "agent/ipc/identities.h"
 #include "agent/service/testing/fake_output.h"
 #include "agent/service/testing/test_file.h"
 #include "base/bytes.h"
@@ -47,8 +48,9 @@ class VerifierTest : public testing::Test {
   };
 
   void FromMonitor(const ToVerifier& message,
-                   std::vector<OwnedFd> descriptors = {}) {
-    verifier_.HandleMonitorMessage({message, {}, std::move(descriptors)});
+                   std::vector<OwnedFd> descriptors = {},
+                   ByteView payload = {}) {
+    verifier_.HandleMonitorMessage({message, payload, std::move(descriptors)});
   }
   Status FromWorker(const Proof& proof, WorkerId worker = kWorker) {
     return verifier_.HandleWorkerMessage(worker,
@@ -65,16 +67,38 @@ class VerifierTest : public testing::Test {
     FromMonitor(load, std::move(descriptors));
     return output_.TakeNotice<TrustLoaded>();
   }
+  // Trusts the root, for the peers in `entries`: a kind and a value each.
+  TrustLoaded LoadWithList(const std::vector<std::string>& entries) {
+    LoadTrust load;
+    load.id = kTrust;
+    load.allowed = static_cast<uint16_t>(entries.size());
+    Bytes payload;
+    for (const std::string& entry : entries) {
+      AppendIdentity(BytesOf(entry), payload);
+    }
+    std::vector<OwnedFd> descriptors;
+    descriptors.push_back(TestFile(Pki().root.pem()));
+    FromMonitor(load, std::move(descriptors), payload);
+    return output_.TakeNotice<TrustLoaded>();
+  }
   void LoadRoot() { EXPECT_TRUE(Load({Pki().root.pem()}).outcome.ok()); }
 
   void Announce(std::string_view name = "server.example", JobId job = kJob) {
+    FromMonitor(Terms(name, job));
+  }
+  static VerdictTerms Terms(std::string_view name, JobId job) {
     VerdictTerms terms;
     terms.job = job;
     terms.trust = kTrust;
     terms.worker = kWorker;
     terms.peer = name.empty() ? Side::kClient : Side::kServer;
     terms.server_name = decltype(terms.server_name)::Of(name);
-    FromMonitor(terms);
+    return terms;
+  }
+  void Ended() {
+    EndJob end;
+    end.job = kJob;
+    FromMonitor(end);
   }
 
   // What an honest worker sends of a peer that shows `end`.
@@ -211,6 +235,145 @@ TEST_F(VerifierTest, DropsTheJobsOfAWorkerThatWent) {
   verifier_.DropWorker(kWorker);
 
   EXPECT_EQ(verifier_.job_count(), 0U);
+}
+
+// --- peers that come back ---
+
+TEST_F(VerifierTest, RemembersAPeer) {
+  LoadRoot();
+  Announce();
+  EXPECT_EQ(VerdictOn(ProofOf(Pki().server)).remembered, 0);
+  Ended();
+  Announce();
+
+  const Verdict verdict = VerdictOn(ProofOf(Pki().server));
+
+  EXPECT_TRUE(verdict.outcome.ok());
+  EXPECT_EQ(verdict.remembered, 1);
+  EXPECT_EQ(verdict.subject.view(), "CN=Test Server");
+}
+
+TEST_F(VerifierTest, ChecksTheNameOfARememberedPeer) {
+  LoadRoot();
+  Announce();
+  VerdictOn(ProofOf(Pki().server));
+  Ended();
+  Announce("other.example");
+
+  const Verdict verdict = VerdictOn(ProofOf(Pki().server));
+
+  EXPECT_EQ(verdict.outcome.code(), Code::kCertificateNameMismatch);
+  EXPECT_EQ(verdict.remembered, 1);
+}
+
+// A renewed store comes under a new id, and the old one's paths go with it.
+TEST_F(VerifierTest, RemembersNothingOfAnotherStore) {
+  LoadRoot();
+  Announce();
+  VerdictOn(ProofOf(Pki().server));
+  Ended();
+  const std::string crls =
+      Pki().root.CrlPem({}) +
+      Pki().intermediate.CrlPem({.revoked = {&Pki().server}});
+  ASSERT_TRUE(Load({Pki().root.pem(), crls}, kTrust + 1).outcome.ok());
+  VerdictTerms terms = Terms("server.example", kJob);
+  terms.trust = kTrust + 1;
+  FromMonitor(terms);
+
+  EXPECT_EQ(VerdictOn(ProofOf(Pki().server)).outcome.code(),
+            Code::kCertificateRevoked);
+}
+
+TEST_F(VerifierTest, DropsWhatItRemembersWithTheStore) {
+  LoadRoot();
+  Announce();
+  VerdictOn(ProofOf(Pki().server));
+  EXPECT_EQ(verifier_.remembered_count(), 1U);
+  Forget forget;
+  forget.id = kTrust;
+  FromMonitor(forget);
+  EXPECT_EQ(verifier_.remembered_count(), 1U);  // the job has it still
+
+  Ended();
+
+  EXPECT_EQ(verifier_.remembered_count(), 0U);
+}
+
+TEST_F(VerifierTest, DropsWhatItRemembersOfAnIdleStore) {
+  LoadRoot();
+  Announce();
+  VerdictOn(ProofOf(Pki().server));
+  Ended();
+  EXPECT_EQ(verifier_.remembered_count(), 1U);
+  Forget forget;
+  forget.id = kTrust;
+  FromMonitor(forget);
+
+  EXPECT_EQ(verifier_.remembered_count(), 0U);
+}
+
+// --- lists of peers ---
+
+TEST_F(VerifierTest, AcceptsAClientThatIsInTheList) {
+  EXPECT_TRUE(LoadWithList({"\1other", "\1client.example"}).outcome.ok());
+  Announce("");
+  EXPECT_TRUE(VerdictOn(ProofOf(Pki().client, Role::kClient)).outcome.ok());
+}
+
+TEST_F(VerifierTest, RefusesAValidClientThatIsNot) {
+  EXPECT_TRUE(LoadWithList({"\1other.example", "\5CN=Other"}).outcome.ok());
+  for (int i = 0; i < 2; ++i) {  // also when its chain is remembered
+    Announce("");
+    const Verdict verdict = VerdictOn(ProofOf(Pki().client, Role::kClient));
+    ASSERT_FALSE(verdict.outcome.ok());
+    EXPECT_EQ(verdict.outcome.code(), Code::kClientNotAllowed);
+    EXPECT_EQ(verdict.subject.view(), "CN=Test Client");
+    EXPECT_TRUE(verdict.detail.view().starts_with(
+        "the certificate is not in the list ("));
+    EXPECT_TRUE(verdict.detail.view().ends_with(")"));  // nothing is cut
+    EndJob end;
+    end.job = kJob;
+    FromMonitor(end);
+  }
+}
+
+// A list says nothing about validity.
+TEST_F(VerifierTest, RefusesAnInvalidClientThatIsInTheList) {
+  EXPECT_TRUE(LoadWithList({"\1client.example"}).outcome.ok());
+  Announce("");
+  clock_.today = handshake::kTestNotAfter + std::chrono::hours(1);
+  EXPECT_EQ(VerdictOn(ProofOf(Pki().client, Role::kClient)).outcome.code(),
+            Code::kCertificateExpired);
+}
+
+TEST_F(VerifierTest, LoadsNoTrustWithABrokenList) {
+  for (const std::string& broken :
+       {std::string("\7x", 2), std::string(), std::string("\0x", 2)}) {
+    EXPECT_EQ(LoadWithList({broken}).outcome.code(), Code::kApiMisuse);
+    Forget forget;
+    forget.id = kTrust;
+    FromMonitor(forget);
+  }
+  LoadTrust load;
+  load.id = kTrust;
+  load.allowed = 1;  // and none there
+  std::vector<OwnedFd> descriptors;
+  descriptors.push_back(TestFile(Pki().root.pem()));
+  FromMonitor(load, std::move(descriptors));
+  EXPECT_EQ(output_.TakeNotice<TrustLoaded>().outcome.code(), Code::kApiMisuse);
+}
+
+TEST_F(VerifierTest, TakesOnlyCertificatesForRpcWhereOnlyTheseAre) {
+  LoadTrust load;
+  load.id = kTrust;
+  load.rpc_certificates = 1;
+  std::vector<OwnedFd> descriptors;
+  descriptors.push_back(TestFile(Pki().root.pem()));
+  FromMonitor(load, std::move(descriptors));
+  EXPECT_TRUE(output_.TakeNotice<TrustLoaded>().outcome.ok());
+  Announce("");
+  EXPECT_EQ(VerdictOn(ProofOf(Pki().client, Role::kClient)).outcome.code(),
+            Code::kCertificateWrongPurpose);
 }
 
 // --- hostile workers ---

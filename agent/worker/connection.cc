@@ -302,22 +302,28 @@ Error Connection::Missed(MonotonicTime now) const {
 // options, close, report.
 Connection::Step Connection::HandOver() {
   const MonotonicTime start = clock_.Now();
-  services_.StopWatching(socket_.borrow());
-  Result<handshake::EstablishedSession> taken =
-      std::move(engine_).TakeSession();
-  Status installed = taken.ok() ? Status(Ok{}) : Status(taken.error());
-  if (taken.ok()) {
-    installed = ktls::Install(
-        ktls_ops_, socket_.borrow(), std::move(taken->session.keys),
-        std::move(taken->finished), std::move(taken->drained),
-        std::move(taken->flushed));
-  }
+  const Status installed = Install();
   std::optional<Failed> failed;
   if (!installed.ok()) {
     failed = Failed{installed.error(), std::nullopt};
   }
   Finish(failed, std::chrono::microseconds(Microseconds(clock_.Now() - start)));
   return Step::kWait;
+}
+
+Status Connection::Install() {
+  RETURN_IF_ERROR(StopWatching());
+  ASSIGN_OR_RETURN(handshake::EstablishedSession taken,
+                   std::move(engine_).TakeSession());
+  return ktls::Install(ktls_ops_, socket_.borrow(),
+                       std::move(taken.session.keys), std::move(taken.finished),
+                       std::move(taken.drained), std::move(taken.flushed));
+}
+
+Status Connection::StopWatching() {
+  return std::exchange(watched_, false)
+             ? services_.StopWatching(socket_.borrow())
+             : Status(Ok{});
 }
 
 Connection::Step Connection::StartDraining(const Failed& failed) {
@@ -377,7 +383,8 @@ void Connection::Finish(const std::optional<Failed>& failed,
       report.alert_sent = static_cast<uint8_t>(*failed->alert_sent);
     }
   }
-  services_.StopWatching(socket_.borrow());
+  // Of a failed job nothing else depends on it.
+  static_cast<void>(StopWatching());
   RestoreOptions();
   if (failed) {
     ::shutdown(socket_.raw(), SHUT_WR);

@@ -53,8 +53,8 @@ class JobServices {
       JobId job, std::size_t index,
       const handshake::PskSecretRequest& request) = 0;
   // The socket is about to be used by the kernel: nothing of ours may watch
-  // it any longer.
-  virtual void StopWatching(BorrowedFd socket) = 0;
+  // it any longer. After an error something may.
+  virtual Status StopWatching(BorrowedFd socket) = 0;
 };
 
 // Who we are in a handshake: the certificate of the credential that the job
@@ -113,6 +113,8 @@ class Connection {
   Step AskSignature(const handshake::SignatureRequest& request);
   Step AskVerdict(const handshake::PeerProof& proof);
   Step HandOver();
+  Status Install();
+  Status StopWatching();
   Step StartDraining(const handshake::Failed& failed);
   Step Drain();
   Step OnSent(Status sent, Asked what);
@@ -130,6 +132,7 @@ class Connection {
   std::vector<handshake::PskName> psks_;                    // a client's
   handshake::Engine engine_;
   Asked asked_ = Asked::kNothing;
+  bool watched_ = true;
 
   const MonotonicTime started_;
   std::optional<MonotonicTime> last_byte_;

@@ -83,9 +83,13 @@ class FakeServices final : public JobServices {
     secret_indices.push_back(index);
     return answer;
   }
-  void StopWatching(BorrowedFd) override { stopped_watching = true; }
+  Status StopWatching(BorrowedFd) override {
+    stopped_watching = true;
+    return stop_answer;
+  }
 
   Status answer = Ok{};
+  Status stop_answer = Ok{};
   std::vector<handshake::SignatureRequest> signature_requests;
   std::vector<handshake::PeerProof> verdict_requests;
   const handshake::OfferedPsks* offered = nullptr;
@@ -328,6 +332,16 @@ TEST_P(ConnectionOfEachSide, EndsWithTheKeysInTheKernel) {
   EXPECT_TRUE(services_.stopped_watching);
   EXPECT_FALSE(NoDelay(observer_.raw()));
   EXPECT_EQ(connection_->socket().raw(), -1);
+}
+
+// A poll that is still there could eat what the kernel is to be woken for.
+TEST_P(ConnectionOfEachSide, InstallsNothingOnASocketThatMayStillBeWatched) {
+  services_.stop_answer = Error{Code::kNoMemory, "io_uring_enter", EAGAIN};
+  Start(GetParam());
+  handshake::LocalPeer peer = Peer(Opposite(GetParam()));
+  Exchange(peer, OurCredential());
+  EXPECT_EQ(ReportedCode(), Describe(Code::kNoMemory).label);
+  EXPECT_TRUE(ktls_.calls().empty());
 }
 
 TEST_P(ConnectionOfEachSide, LeavesTheFirstRecordToTheKernel) {

@@ -1,52 +1,35 @@
 #include "agent/worker/event_loop.h"
 
-#include <sys/epoll.h>
-
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <chrono>
 #include <utility>
 
 namespace ktlsd::agent {
+namespace {
 
-EventLoop::EventLoop(const Clock& clock, Handlers handlers)
-    : clock_(clock), handlers_(std::move(handlers)) {}
+using std::chrono::milliseconds;
 
-Status EventLoop::Open() {
-  epoll_ = OwnedFd(::epoll_create1(EPOLL_CLOEXEC));
-  if (!epoll_.valid()) {
-    return Error{Code::kSystemFailed, "epoll_create1", errno};
-  }
-  return Ok{};
-}
+constexpr milliseconds kLongestWait{60'000};
 
-Status EventLoop::Watch(BorrowedFd fd, Token token) {
-  epoll_event event{};
-  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-  event.data.u64 = token;
-  if (::epoll_ctl(epoll_.raw(), EPOLL_CTL_ADD, fd.raw(), &event) != 0) {
-    return Error{Code::kSystemFailed, "epoll_ctl", errno};
-  }
-  return Ok{};
-}
+}  // namespace
 
-void EventLoop::Unwatch(BorrowedFd fd) {
-  ::epoll_ctl(epoll_.raw(), EPOLL_CTL_DEL, fd.raw(), nullptr);
-}
+EventLoop::EventLoop(std::unique_ptr<Readiness> readiness, const Clock& clock,
+                     Handlers handlers)
+    : readiness_(std::move(readiness)),
+      clock_(clock),
+      handlers_(std::move(handlers)) {}
 
 void EventLoop::At(MonotonicTime when, Token token) {
   deadlines_.push({when, token});
 }
 
-int EventLoop::MillisecondsToNext() const {
+std::optional<milliseconds> EventLoop::UntilNext() const {
   if (deadlines_.empty()) {
-    return -1;
+    return std::nullopt;
   }
   // Rounded up, so that the loop does not spin through the last millisecond.
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-      deadlines_.top().when - clock_.Now());
-  return static_cast<int>(std::clamp<int64_t>(left.count(), 0, 60'000));
+  return std::clamp(
+      std::chrono::ceil<milliseconds>(deadlines_.top().when - clock_.Now()),
+      milliseconds(0), kLongestWait);
 }
 
 void EventLoop::RunDeadlines() {
@@ -60,15 +43,11 @@ void EventLoop::RunDeadlines() {
 
 Status EventLoop::Run() {
   running_ = true;
-  std::array<epoll_event, 64> events;
   while (running_) {
-    const int count = ::epoll_wait(epoll_.raw(), events.data(), events.size(),
-                                   MillisecondsToNext());
-    if (count < 0 && errno != EINTR) {
-      return Error{Code::kSystemFailed, "epoll_wait", errno};
-    }
-    for (int i = 0; i < count && running_; ++i) {
-      handlers_.on_ready(events[static_cast<std::size_t>(i)].data.u64);
+    ready_.clear();
+    RETURN_IF_ERROR(readiness_->Wait(UntilNext(), ready_));
+    for (std::size_t i = 0; i < ready_.size() && running_; ++i) {
+      handlers_.on_ready(ready_[i]);
     }
     RunDeadlines();
   }

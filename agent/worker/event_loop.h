@@ -1,19 +1,20 @@
 // The worker's event loop: readiness of descriptors, and deadlines.
 //
-// Scope:     epoll, edge triggered: a watcher is told once and then works until
-//            it would block. Descriptors must be non-blocking or used with
-//            MSG_DONTWAIT.
+// Scope:     what it waits with is behind agent/worker/readiness.h.
 // Layer:     agent/worker.
 // Threads:   one loop per thread.
-// Design:    docs/design/process-model.md
+// Design:    docs/design/event-loop.md
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <queue>
-#include <unordered_map>
 #include <vector>
 
+#include "agent/worker/readiness.h"
 #include "base/clock.h"
 #include "base/owned_fd.h"
 #include "base/result.h"
@@ -22,9 +23,9 @@ namespace ktlsd::agent {
 
 class EventLoop {
  public:
-  // Names a watcher or a deadline for as long as its owner likes; the owner
-  // gives the numbers out and never twice.
-  using Token = uint64_t;
+  // Names a watcher or a deadline; the owner gives the numbers out, and what
+  // it gave to a watcher that is gone may still be told once.
+  using Token = Readiness::Token;
 
   // What the loop calls. Neither may throw.
   struct Handlers {
@@ -32,23 +33,21 @@ class EventLoop {
     std::function<void(Token)> on_deadline;
   };
 
-  // `clock` must outlive the loop.
-  EventLoop(const Clock& clock, Handlers handlers);
+  // `readiness` is not null; `clock` must outlive the loop.
+  EventLoop(std::unique_ptr<Readiness> readiness, const Clock& clock,
+            Handlers handlers);
 
-  // Comes before everything else.
-  Status Open();
-
-  // Tells on_ready(token) whenever `fd` becomes readable, writable or hangs
-  // up. `fd` is borrowed until Unwatch: closing it does not end the watch, as
-  // another process holds the same socket.
-  Status Watch(BorrowedFd fd, Token token);
-  void Unwatch(BorrowedFd fd);
+  // As Readiness has it; what is ready is told to on_ready.
+  Status Watch(BorrowedFd fd, Token token) {
+    return readiness_->Watch(fd, token);
+  }
+  Status Unwatch(BorrowedFd fd) { return readiness_->Unwatch(fd); }
 
   // Tells on_deadline(token) once `when` has come. Deadlines cannot be taken
   // back; an owner ignores those that it no longer means.
   void At(MonotonicTime when, Token token);
 
-  // Runs until Stop().
+  // Runs until Stop(), or until it cannot wait any more.
   Status Run();
   void Stop() { running_ = false; }
 
@@ -59,14 +58,15 @@ class EventLoop {
     bool operator>(const Deadline& other) const { return when > other.when; }
   };
 
-  int MillisecondsToNext() const;
+  std::optional<std::chrono::milliseconds> UntilNext() const;
   void RunDeadlines();
 
-  OwnedFd epoll_;
+  std::unique_ptr<Readiness> readiness_;
   const Clock& clock_;
   Handlers handlers_;
   std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>>
       deadlines_;
+  std::vector<Token> ready_;
   bool running_ = false;
 };
 

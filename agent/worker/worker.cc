@@ -36,15 +36,16 @@ std::vector<handshake::SignatureScheme> SchemesOf(const ChainReply& reply) {
 
 }  // namespace
 
-Worker::Worker(Link monitor, ktls::SocketOps& ktls_ops, const Clock& clock)
+Worker::Worker(Link monitor, std::unique_ptr<Readiness> readiness,
+               ktls::SocketOps& ktls_ops, const Clock& clock)
     : monitor_(std::move(monitor)),
       ktls_ops_(ktls_ops),
       clock_(clock),
-      loop_(clock, {[this](EventLoop::Token token) { OnReady(token); },
-                    [this](EventLoop::Token token) { OnDeadline(token); }}) {}
+      loop_(std::move(readiness), clock,
+            {[this](EventLoop::Token token) { OnReady(token); },
+             [this](EventLoop::Token token) { OnDeadline(token); }}) {}
 
 Status Worker::Run() {
-  RETURN_IF_ERROR(loop_.Open());
   RETURN_IF_ERROR(loop_.Watch(monitor_.socket(), kMonitorToken));
   OnReady(kMonitorToken);
   RETURN_IF_ERROR(loop_.Run());
@@ -147,7 +148,7 @@ Status Worker::Handle(const TakeLink& take, Received<ToWorker>& received) {
 
 Status Worker::Handle(const EndJob& end, Received<ToWorker>&) {
   if (Connection* connection = Find(end.job)) {
-    loop_.Unwatch(connection->socket());
+    RETURN_IF_ERROR(loop_.Unwatch(connection->socket()));
     connections_.erase(end.job);
   }
   std::erase_if(waiting_, [&](const WaitingJob& waiting) {
@@ -238,7 +239,7 @@ void Worker::SendReports() {
   }
 }
 
-void Worker::StopWatching(BorrowedFd socket) { loop_.Unwatch(socket); }
+Status Worker::StopWatching(BorrowedFd socket) { return loop_.Unwatch(socket); }
 
 // --- Keeper ---
 
@@ -390,7 +391,8 @@ void Worker::Lose(std::optional<Link>& link, const Error& error) {
   if (!link) {
     return;
   }
-  loop_.Unwatch(link->socket());
+  // A loop that could not do that says so when it waits.
+  static_cast<void>(loop_.Unwatch(link->socket()));
   link.reset();
   std::vector<JobId> jobs;
   jobs.reserve(connections_.size());

@@ -22,6 +22,7 @@
 #include "agent/ipc/messages.h"
 #include "agent/worker/connection.h"
 #include "agent/worker/event_loop.h"
+#include "agent/worker/readiness.h"
 #include "base/clock.h"
 #include "base/owned_fd.h"
 #include "base/result.h"
@@ -32,8 +33,9 @@ namespace ktlsd::agent {
 
 class Worker final : public JobServices {
  public:
-  // `clock` and `ktls_ops` must outlive the worker.
-  Worker(Link monitor, ktls::SocketOps& ktls_ops, const Clock& clock);
+  // `clock` and `ktls_ops` must outlive the worker; `readiness` is not null.
+  Worker(Link monitor, std::unique_ptr<Readiness> readiness,
+         ktls::SocketOps& ktls_ops, const Clock& clock);
 
   // Runs until the monitor's link closes (success), or something fails that
   // the worker cannot go on without.
@@ -48,7 +50,7 @@ class Worker final : public JobServices {
                           const handshake::PskBinderRequest& request) override;
   Status RequestPskSecret(JobId job, std::size_t index,
                           const handshake::PskSecretRequest& request) override;
-  void StopWatching(BorrowedFd socket) override;
+  Status StopWatching(BorrowedFd socket) override;
 
  private:
   // Tokens below kFirstJobToken are links; a job's token is its id shifted

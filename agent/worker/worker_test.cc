@@ -7,17 +7,23 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "agent/ipc/chain.h"
 #include "agent/ipc/identities.h"
 #include "agent/ipc/link.h"
 #include "agent/ipc/messages.h"
 #include "agent/ipc/wire_types.h"
+#include "agent/sandbox/loop_kind.h"
+#include "agent/worker/open_readiness.h"
 #include "agent/worker/psk_requests.h"
+#include "agent/worker/readiness.h"
+#include "agent/worker/ring_calls.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error_codes.h"
@@ -50,7 +56,7 @@ constexpr CredentialId kCredential = 5;
 
 // A worker in a thread of its own, and this test as monitor, keeper, verifier
 // and peer. Every wait is for an event, with a deadline.
-class WorkerTest : public testing::Test {
+class WorkerTest : public testing::TestWithParam<LoopKind> {
  protected:
   WorkerTest()
       : pki_(handshake::MakeTestPki()),
@@ -61,7 +67,11 @@ class WorkerTest : public testing::Test {
     auto monitor = MakeLinkPair().value();
     monitor_.emplace(std::move(monitor.first));
     thread_ = std::thread([this, end = std::move(monitor.second)]() mutable {
-      Worker worker(Link(std::move(end)), ktls_, clock_);
+      // A ring is its thread's.
+      RingCalls calls;
+      Worker worker(Link(std::move(end)),
+                    std::move(OpenReadiness(GetParam(), calls)->readiness),
+                    ktls_, clock_);
       result_ = worker.Run();
     });
   }
@@ -196,7 +206,7 @@ class WorkerTest : public testing::Test {
   std::thread thread_;
 };
 
-TEST_F(WorkerTest, AsksForAChainOnceAndReportsEachJob) {
+TEST_P(WorkerTest, AsksForAChainOnceAndReportsEachJob) {
   auto keeper = GiveLink(LinkTo::kKeeper);
   SendJob(1);
   AnswerChain(*keeper);
@@ -213,7 +223,7 @@ TEST_F(WorkerTest, AsksForAChainOnceAndReportsEachJob) {
   EXPECT_TRUE(report.outcome.ok());
 }
 
-TEST_F(WorkerTest, ForgetsAChainWhenTold) {
+TEST_P(WorkerTest, ForgetsAChainWhenTold) {
   auto keeper = GiveLink(LinkTo::kKeeper);
   SendJob(1);
   AnswerChain(*keeper);
@@ -226,7 +236,7 @@ TEST_F(WorkerTest, ForgetsAChainWhenTold) {
   AnswerChain(*keeper);
 }
 
-TEST_F(WorkerTest, AJobWaitsForTheKeeperThatIsToCome) {
+TEST_P(WorkerTest, AJobWaitsForTheKeeperThatIsToCome) {
   SendJob(1);
   auto keeper = GiveLink(LinkTo::kKeeper);
   AnswerChain(*keeper);
@@ -234,7 +244,7 @@ TEST_F(WorkerTest, AJobWaitsForTheKeeperThatIsToCome) {
   EXPECT_TRUE(AwaitReport().outcome.ok());
 }
 
-TEST_F(WorkerTest, ReportsWhatTheKeeperRefused) {
+TEST_P(WorkerTest, ReportsWhatTheKeeperRefused) {
   auto keeper = GiveLink(LinkTo::kKeeper);
   SendJob(1);
   AnswerChain(*keeper, Outcome::Failure(Code::kPrivateKeyUnusable));
@@ -242,7 +252,7 @@ TEST_F(WorkerTest, ReportsWhatTheKeeperRefused) {
   EXPECT_EQ(report.outcome.code(), Code::kPrivateKeyUnusable);
 }
 
-TEST_F(WorkerTest, ReportsALostKeeper) {
+TEST_P(WorkerTest, ReportsALostKeeper) {
   auto keeper = GiveLink(LinkTo::kKeeper);
   SendJob(1);
   AnswerChain(*keeper);
@@ -256,7 +266,7 @@ TEST_F(WorkerTest, ReportsALostKeeper) {
   EXPECT_LT(clock_.Now() - lost, std::chrono::seconds(4));
 }
 
-TEST_F(WorkerTest, ReportsAPeerThatNeverSpeaks) {
+TEST_P(WorkerTest, ReportsAPeerThatNeverSpeaks) {
   auto keeper = GiveLink(LinkTo::kKeeper);
   SendJob(1, /*total_ms=*/50);
   AnswerChain(*keeper);
@@ -265,8 +275,8 @@ TEST_F(WorkerTest, ReportsAPeerThatNeverSpeaks) {
 }
 
 // It is the peer's fault, and no verifier may take it for the worker's.
-TEST_F(WorkerTest, SendsNoProofThatTheVerifierCannotTake) {
-  Worker worker(Link(OwnedFd()), ktls_, clock_);
+TEST_P(WorkerTest, SendsNoProofThatTheVerifierCannotTake) {
+  Worker worker(Link(OwnedFd()), OpenEpoll().value(), ktls_, clock_);
   handshake::PeerProof proof;
   proof.chain = server_.chain();
   for (const std::size_t size : {std::size_t{0}, kMaxSignatureBytes + 1}) {
@@ -280,7 +290,7 @@ TEST_F(WorkerTest, SendsNoProofThatTheVerifierCannotTake) {
             Code::kVerifierUnavailable);
 }
 
-TEST_F(WorkerTest, AsksOnceForAChainThatSeveralJobsNeed) {
+TEST_P(WorkerTest, AsksOnceForAChainThatSeveralJobsNeed) {
   auto keeper = GiveLink(LinkTo::kKeeper);
   SendJob(1, /*total_ms=*/50);
   const OwnedFd first = std::move(peer_socket_);
@@ -291,7 +301,7 @@ TEST_F(WorkerTest, AsksOnceForAChainThatSeveralJobsNeed) {
   EXPECT_FALSE(keeper->Receive<WorkerToKeeper>().value().has_value());
 }
 
-TEST_F(WorkerTest, AsksAgainForTheJobsAfterOneThatWasRefused) {
+TEST_P(WorkerTest, AsksAgainForTheJobsAfterOneThatWasRefused) {
   auto keeper = GiveLink(LinkTo::kKeeper);
   SendJob(1, /*total_ms=*/50);
   const OwnedFd first = std::move(peer_socket_);
@@ -302,7 +312,7 @@ TEST_F(WorkerTest, AsksAgainForTheJobsAfterOneThatWasRefused) {
   EXPECT_EQ(AwaitReport().job, 2U);
 }
 
-TEST_F(WorkerTest, SaysNothingOfAJobThatWasEnded) {
+TEST_P(WorkerTest, SaysNothingOfAJobThatWasEnded) {
   auto keeper = GiveLink(LinkTo::kKeeper);
   SendJob(1);
   AnswerChain(*keeper);
@@ -386,7 +396,7 @@ class PskWorkerTest : public WorkerTest {
   handshake::LocalPeerSetup setup_;
 };
 
-TEST_F(PskWorkerTest, MakesAServersHandshake) {
+TEST_P(PskWorkerTest, MakesAServersHandshake) {
   SendPskJob(1, Side::kServer);
   handshake::LocalPeer peer = handshake::LocalPeer::Client(setup_);
   Flush(peer);
@@ -417,7 +427,7 @@ TEST_F(PskWorkerTest, MakesAServersHandshake) {
   EXPECT_EQ(report.suite, 0x1302);
 }
 
-TEST_F(PskWorkerTest, MakesAClientsHandshake) {
+TEST_P(PskWorkerTest, MakesAClientsHandshake) {
   SendPskJob(1, Side::kClient);
   AnswerBinder();
   handshake::LocalPeer peer = handshake::LocalPeer::Server(setup_);
@@ -432,7 +442,7 @@ TEST_F(PskWorkerTest, MakesAClientsHandshake) {
   EXPECT_TRUE(AwaitReport().outcome.ok());
 }
 
-TEST_F(PskWorkerTest, ReportsWhatTheMonitorRefused) {
+TEST_P(PskWorkerTest, ReportsWhatTheMonitorRefused) {
   SendPskJob(1, Side::kClient);
   AnswerBinder();
   handshake::LocalPeer peer = handshake::LocalPeer::Server(setup_);
@@ -466,6 +476,23 @@ TEST(PskRequests, SendOnWhatAMessageTakes) {
             kMaxIdentitiesBytes / (kMaxIdentityBytes + 2));
   EXPECT_EQ(asked_of(3, 65'535), 3);  // as empty ones
 }
+
+std::vector<LoopKind> Loops() {
+  RingCalls calls;
+  const auto opened = OpenReadiness(LoopKind::kIoUring, calls);
+  if (opened.ok() && opened->readiness->kind() == LoopKind::kIoUring) {
+    return {LoopKind::kEpoll, LoopKind::kIoUring};
+  }
+  return {LoopKind::kEpoll};
+}
+
+std::string NameOf(const testing::TestParamInfo<LoopKind>& info) {
+  return std::string(LoopName(info.param));
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, WorkerTest, testing::ValuesIn(Loops()), NameOf);
+INSTANTIATE_TEST_SUITE_P(Each, PskWorkerTest, testing::ValuesIn(Loops()),
+                         NameOf);
 
 }  // namespace
 }  // namespace ktlsd::agent

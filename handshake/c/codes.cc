@@ -51,6 +51,7 @@ constexpr std::array<Row, kCodeCount> kTable = {{
     {Code::kCrlUnavailable, KTLSD_CRL_UNAVAILABLE},
     {Code::kOcspResponseInvalid, KTLSD_OCSP_RESPONSE_INVALID},
     {Code::kOcspResponseMissing, KTLSD_OCSP_RESPONSE_MISSING},
+    {Code::kClientNotAllowed, kDaemonOnly},
     {Code::kAlertReceived, KTLSD_ALERT_RECEIVED},
     {Code::kPeerClosed, KTLSD_PEER_CLOSED},
     {Code::kPeerReset, KTLSD_PEER_RESET},

@@ -128,11 +128,12 @@ bool SetPadding(const SchemeTraits& traits, EVP_PKEY_CTX* context) {
 }
 
 bool StartSigning(const SchemeTraits& traits, EVP_PKEY* key,
-                  EVP_MD_CTX* context) {
+                  const KeyHome& home, EVP_MD_CTX* context) {
   EVP_PKEY_CTX* parameters = nullptr;
   return context != nullptr &&
-         EVP_DigestSignInit_ex(context, &parameters, traits.digest, nullptr,
-                               nullptr, key, nullptr) == 1 &&
+         EVP_DigestSignInit_ex(context, &parameters, traits.digest,
+                               home.library, home.properties, key,
+                               nullptr) == 1 &&
          SetPadding(traits, parameters);
 }
 
@@ -218,7 +219,8 @@ Bytes CertificateVerifyContent(Role signer, const HashValue& transcript_hash) {
 
 Result<Bytes> SignCertificateVerify(evp_pkey_st* key, SignatureScheme scheme,
                                     Role signer,
-                                    const HashValue& transcript_hash) {
+                                    const HashValue& transcript_hash,
+                                    const KeyHome& home) {
   const SchemeTraits* traits = HandshakeTraits(scheme);
   if (traits == nullptr || !Fits(*traits, key)) {
     return CryptoError(Code::kNoCommonSignatureScheme,
@@ -227,7 +229,7 @@ Result<Bytes> SignCertificateVerify(evp_pkey_st* key, SignatureScheme scheme,
   const Bytes content = CertificateVerifyContent(signer, transcript_hash);
   const DigestContext context(EVP_MD_CTX_new());
   std::size_t size = 0;
-  if (!StartSigning(*traits, key, context.get()) ||
+  if (!StartSigning(*traits, key, home, context.get()) ||
       EVP_DigestSign(context.get(), nullptr, &size, content.data(),
                      content.size()) != 1) {
     return CryptoError("signing failed");

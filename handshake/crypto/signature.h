@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "handshake/crypto/digest.h"
+#include "handshake/crypto/key_home.h"
 #include "handshake/wire.h"
 
 struct evp_pkey_st;
@@ -34,11 +35,12 @@ std::vector<SignatureScheme> SchemesOfKey(evp_pkey_st* key);
 // the signer's role, a zero byte, the transcript hash.
 Bytes CertificateVerifyContent(Role signer, const HashValue& transcript_hash);
 
-// Signs that content. kNoCommonSignatureScheme when `key` cannot sign with
-// `scheme`; kCryptoFailed otherwise.
+// Signs that content at the key's `home`. kNoCommonSignatureScheme when `key`
+// cannot sign with `scheme`; kCryptoFailed otherwise.
 Result<Bytes> SignCertificateVerify(evp_pkey_st* key, SignatureScheme scheme,
                                     Role signer,
-                                    const HashValue& transcript_hash);
+                                    const HashValue& transcript_hash,
+                                    const KeyHome& home = {});
 
 // Checks a peer's signature over that content.
 // Errors: kIllegalParameter     the scheme does not fit the key or is not

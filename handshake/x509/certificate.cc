@@ -6,24 +6,6 @@
 #include "base/libcrypto.h"
 
 namespace ktlsd::handshake {
-namespace {
-
-std::string NameText(const X509_NAME* name) {
-  const BioPtr bio(BIO_new(BIO_s_mem()));
-  if (!bio || X509_NAME_print_ex(bio.get(), name, 0, XN_FLAG_RFC2253) < 0) {
-    ERR_clear_error();
-    return "";
-  }
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(bio.get(), &data);
-  if (data == nullptr || size <= 0) {
-    return "";
-  }
-  return {data, std::min(static_cast<std::size_t>(size), kMaxCertificateText)};
-}
-
-}  // namespace
-
 Result<X509Ptr> ParseDerCertificate(ByteView der) {
   const unsigned char* next = der.data();
   if (der.size() > std::numeric_limits<long>::max()) {
@@ -43,6 +25,20 @@ Result<X509Ptr> ParseDerCertificate(ByteView der) {
 
 bool IsVersion3(const X509* certificate) {
   return X509_get_version(certificate) == X509_VERSION_3;
+}
+
+std::string NameText(const X509_NAME* name) {
+  const BioPtr bio(BIO_new(BIO_s_mem()));
+  if (!bio || X509_NAME_print_ex(bio.get(), name, 0, XN_FLAG_RFC2253) < 0) {
+    ERR_clear_error();
+    return "";
+  }
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &data);
+  if (data == nullptr || size <= 0) {
+    return "";
+  }
+  return {data, std::min(static_cast<std::size_t>(size), kMaxCertificateText)};
 }
 
 std::string SubjectText(const X509* certificate) {

@@ -23,8 +23,9 @@ Result<X509Ptr> ParseDerCertificate(ByteView der);
 // libcrypto takes older ones, if they have no extension.
 bool IsVersion3(const X509* certificate);
 
-// The subject (issuer) as in RFC 2253: printable ASCII, everything else
-// escaped, at most kMaxCertificateText characters.
+// `name` as in RFC 2253: printable ASCII, everything else escaped, at most
+// kMaxCertificateText characters.
+std::string NameText(const X509_NAME* name);
 std::string SubjectText(const X509* certificate);
 std::string IssuerText(const X509* certificate);
 

@@ -4,6 +4,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "handshake/wire.h"
 #include "handshake/x509/certificate.h"
@@ -45,6 +49,64 @@ X509StackPtr Intermediates(std::span<const X509Ptr> chain) {
   return stack;
 }
 
+// Nothing is in it.
+constexpr ValidityWindow kNever = {std::chrono::sys_seconds::max(),
+                                   std::chrono::sys_seconds::min()};
+
+std::optional<std::chrono::sys_seconds> SecondsOf(const ASN1_TIME* time) {
+  std::tm parts{};
+  if (ASN1_TIME_to_tm(time, &parts) != 1) {
+    ERR_clear_error();
+    return std::nullopt;
+  }
+  return std::chrono::sys_seconds(std::chrono::seconds(::timegm(&parts)));
+}
+
+// A CRL need not have an end; libcrypto then takes it for ever.
+std::optional<ValidityWindow> WindowOf(const ASN1_TIME* begin,
+                                       const ASN1_TIME* end) {
+  const auto from = SecondsOf(begin);
+  const auto until = end == nullptr ? ValidityWindow().until : SecondsOf(end);
+  if (!from || !until) {
+    return std::nullopt;
+  }
+  return ValidityWindow{*from, *until};
+}
+
+// Which of an issuer's CRLs libcrypto used cannot be asked, and one that
+// becomes valid may say what the others did not: all of them count.
+std::vector<std::optional<ValidityWindow>> WindowsOf(X509_STORE_CTX* context,
+                                                     const STACK_OF(X509) *
+                                                         path) {
+  std::vector<std::optional<ValidityWindow>> windows;
+  for (int i = 0; i < sk_X509_num(path); ++i) {
+    const X509* const certificate = sk_X509_value(path, i);
+    windows.push_back(WindowOf(X509_get0_notBefore(certificate),
+                               X509_get0_notAfter(certificate)));
+    const CrlStackPtr crls(
+        X509_STORE_CTX_get1_crls(context, X509_get_issuer_name(certificate)));
+    for (int j = 0; j < sk_X509_CRL_num(crls.get()); ++j) {
+      const X509_CRL* const crl = sk_X509_CRL_value(crls.get(), j);
+      windows.push_back(WindowOf(X509_CRL_get0_lastUpdate(crl),
+                                 X509_CRL_get0_nextUpdate(crl)));
+    }
+  }
+  ERR_clear_error();
+  return windows;
+}
+
+ValidityWindow WindowAround(
+    CalendarTime now, std::span<const std::optional<ValidityWindow>> windows) {
+  ValidityWindow around;
+  for (const auto& window : windows) {
+    if (!window) {
+      return kNever;
+    }
+    around.Cut(*window, now);
+  }
+  return around;
+}
+
 PathRefusal Refused(X509_STORE_CTX* context) {
   const int error = X509_STORE_CTX_get_error(context);
   std::string where =
@@ -61,9 +123,10 @@ PathRefusal Refused(X509_STORE_CTX* context) {
 
 }  // namespace
 
-std::variant<X509StackPtr, PathRefusal> BuildPath(
-    X509_STORE* anchors, Revocation revocation, std::span<const X509Ptr> chain,
-    CalendarTime now) {
+std::variant<Path, PathRefusal> BuildPath(X509_STORE* anchors,
+                                          Revocation revocation,
+                                          std::span<const X509Ptr> chain,
+                                          CalendarTime now) {
   const X509StoreContextPtr context(X509_STORE_CTX_new());
   const X509StackPtr intermediates = Intermediates(chain);
   if (!context || !intermediates ||
@@ -82,7 +145,9 @@ std::variant<X509StackPtr, PathRefusal> BuildPath(
   if (!path || sk_X509_num(path.get()) < 1) {
     return PathRefusal{{Code::kNoMemory, "out of memory for a path"}, ""};
   }
-  return path;
+  const ValidityWindow window =
+      WindowAround(now, WindowsOf(context.get(), path.get()));
+  return Path{std::move(path), window};
 }
 
 }  // namespace ktlsd::handshake

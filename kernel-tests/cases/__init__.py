@@ -23,6 +23,7 @@ class Case:
     memory: str | None      # of the guest, when the usual does not do
     modules: bool           # needs what beds/modules.py builds
     sanitizer: bool         # also of an agent with sanitizers
+    measures: bool          # nothing to pass: for a tool, not for `run`
 
 
 _cases: dict[str, Case] = {}
@@ -30,17 +31,18 @@ _cases: dict[str, Case] = {}
 
 def case(name: str, title: str, *, deadline_s: float = 90,
          memory: str | None = None, modules: bool = False,
-         sanitizer: bool = True):
+         sanitizer: bool = True, measures: bool = False):
     """Registers a function of a Bed as the case `name`."""
     def register(function):
         assert name not in _cases, f"two cases are called {name}"
         _cases[name] = Case(name, title, function, deadline_s, memory,
-                            modules, sanitizer)
+                            modules, sanitizer, measures)
         return function
     return register
 
 
 def all_cases() -> dict[str, Case]:
+    """Those of tools included."""
     for module in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{module.name}")
     return dict(_cases)

@@ -48,7 +48,8 @@ _ATTEMPTS = (
     _lie("oversize-to-verifier", "a message was cut off"),
     *(_Attempt(name, *_FILTER) for name in (
         "copied-descriptor", "sent-descriptor", "open", "socket", "connect",
-        "ptrace", "execve", "kill")),
+        "ptrace", "execve", "kill", "io_uring_setup", "io_uring_register")),
+    _Attempt("sendmsg-by-ring", "handshake_done", "the ring refused"),
 )
 # What the run time of a sanitizer itself does, and may.
 _OF_SANITIZERS = ("open", "ptrace")

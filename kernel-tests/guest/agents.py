@@ -133,29 +133,29 @@ def _fields(line: str) -> dict[str, str]:
 
 
 class Agent:
-    """A running agent. Its log is kept in /ktlsd/out as it comes."""
+    """A running agent. Its log is kept in /ktlsd/out as it comes, or, where it
+    is much, saved there at the end."""
 
     def __init__(self, profile: Profile, family: genl.Family,
                  client: Credentials, server: Credentials, number: int,
                  program: str | None = None,
-                 environment: dict[str, str] | None = None):
+                 environment: dict[str, str] | None = None,
+                 *, busy: bool = False):
+        """`busy`: it will log so much that its log is kept in memory."""
         self.profile = profile
+        self.was_killed = False
         self._family = family
         RUN.mkdir(parents=True, exist_ok=True)
         self.config = RUN / f"config-{number}"
         self.configure(client, server)
-        self._lines: list[str] = []
-        self._changed = threading.Condition()
+        log = _BusyLog(number) if busy else _Log(number)
         self._process = subprocess.Popen(
             [program or profile.program, "-c", str(self.config), "-s"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stdin=subprocess.DEVNULL, stdout=log.target,
             stderr=subprocess.STDOUT,
             env={**_environment(number), **(environment or {})})
-        self._log_file = os.open(
-            machine.OUT / f"agent-{number}.log",
-            os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        self._reader = threading.Thread(target=self._read_log, daemon=True)
-        self._reader.start()
+        self._log = log
+        self._log.follow(self._process)
 
     def configure(self, client: Credentials, server: Credentials) -> None:
         """Writes its configuration; see `reload`."""
@@ -172,8 +172,10 @@ class Agent:
         return self._process.pid
 
     def log(self) -> str:
-        with self._changed:
-            return "".join(self._lines)
+        return self._log.text()
+
+    def save_log(self) -> None:
+        self._log.save()
 
     def wait_listening(self, deadline_s: float = 60) -> None:
         """Until one of its processes is in the kernel's multicast group."""
@@ -209,9 +211,16 @@ class Agent:
 
     def kill(self) -> None:
         """Kills every process of it at once, as a power cut would."""
+        self.was_killed = True
         for pid in self.processes():
             _kill(pid, signal.SIGKILL)
         self._end(5)
+
+    def kill_monitor(self) -> None:
+        """Kills the first process alone; the others have to find out."""
+        self.was_killed = True
+        _kill(self.pid, signal.SIGKILL)
+        self._process.wait(timeout=15)
 
     def has_exited(self) -> bool:
         return self._process.poll() is not None
@@ -223,7 +232,7 @@ class Agent:
             raise wait.DeadlineExceeded(
                 f"{self.profile.name} did not end in {deadline_s:g} s"
             ) from None
-        self._reader.join(timeout=5)
+        self._log.end()
         return status
 
     def _listens(self) -> bool:
@@ -231,15 +240,67 @@ class Agent:
             raise AssertionError(f"{self.profile.name} ended at once, status "
                                  f"{self._process.returncode}: {self.log()}")
         inodes = genl.listening_inodes(self._family)
-        return any(inodes & _socket_inodes(p) for p in self.processes())
+        return any(inodes & socket_inodes(p) for p in self.processes())
 
-    def _read_log(self) -> None:
-        with self._process.stdout as pipe:
+
+class _Log:
+    """What an agent writes, line by line: in /ktlsd/out even if all else dies.
+    """
+
+    target: int = subprocess.PIPE
+
+    def __init__(self, number: int):
+        self._lines: list[str] = []
+        self._changed = threading.Condition()
+        self._file = os.open(
+            machine.OUT / f"agent-{number}.log",
+            os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._reader: threading.Thread | None = None
+
+    def follow(self, process: subprocess.Popen) -> None:
+        self._reader = threading.Thread(target=self._read,
+                                        args=(process.stdout,), daemon=True)
+        self._reader.start()
+
+    def text(self) -> str:
+        with self._changed:
+            return "".join(self._lines)
+
+    def end(self) -> None:
+        self._reader.join(timeout=5)
+
+    def save(self) -> None:
+        """It is there already."""
+
+    def _read(self, pipe) -> None:
+        with pipe:
             for line in iter(pipe.readline, b""):
-                os.write(self._log_file, line)
-                os.fdatasync(self._log_file)
+                os.write(self._file, line)
+                os.fdatasync(self._file)
                 with self._changed:
                     self._lines.append(line.decode(errors="replace"))
+
+
+class _BusyLog:
+    """A file in memory that the agent writes without us, saved at the end."""
+
+    def __init__(self, number: int):
+        self._name = f"agent-{number}.log"
+        self._path = RUN / self._name
+        self.target = os.open(self._path, os.O_WRONLY | os.O_CREAT |
+                              os.O_APPEND | os.O_CLOEXEC, 0o644)
+
+    def follow(self, _process: subprocess.Popen) -> None:
+        os.close(self.target)
+
+    def text(self) -> str:
+        return self._path.read_text(errors="replace")
+
+    def end(self) -> None:
+        """There is nothing to wait for."""
+
+    def save(self) -> None:
+        machine.write_out(self._name, self.text())
 
 
 def _environment(number: int) -> dict[str, str]:
@@ -275,7 +336,7 @@ def _command_line(pid: int) -> str:
     return raw.replace(b"\0", b" ").decode(errors="replace")
 
 
-def _socket_inodes(pid: int) -> set[int]:
+def socket_inodes(pid: int) -> set[int]:
     inodes = set()
     try:
         for entry in os.listdir(f"/proc/{pid}/fd"):

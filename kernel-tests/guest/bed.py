@@ -15,7 +15,9 @@ class Bed:
         self.options = options
         nfs.load_modules()
         self.family = genl.find_family()
-        self.upcalls = upcalls.Observer(self.family)
+        # What watches takes CPU of the one that there is.
+        self.upcalls = (upcalls.Observer(self.family)
+                        if options.get("observe", True) else upcalls.Record())
         self.agents: list[agents.Agent] = []
         self.notes: list[str] = []
         self.facts: dict = {}
@@ -26,12 +28,15 @@ class Bed:
                     server: agents.Credentials | None = None, *,
                     program: str | None = None,
                     environment: dict[str, str] | None = None,
-                    ) -> agents.Agent:
-        """Starts the agent under test and waits until it listens."""
+                    busy: bool = False) -> agents.Agent:
+        """Starts the agent under test and waits until it listens.
+
+        `busy`: for many handshakes; see agents.Agent.
+        """
         agent = agents.Agent(
             self.profile, self.family, client or agents.Credentials(),
             server or agents.Credentials(certificate="server"),
-            len(self.agents) + 1, program, environment)
+            len(self.agents) + 1, program, environment, busy=busy)
         self.agents.append(agent)
         agent.wait_listening()
         return agent

@@ -40,9 +40,16 @@ class Upcall:
 class Record:
     """What was said so far. Threads: every method may be called by any."""
 
+    # Whether what crosses is noted without being asked.
+    sees_all = False
+
     def __init__(self):
         self._lock = threading.Lock()
         self._upcalls: list[Upcall] = []
+        # By descriptor: those that wait, and the last one.
+        self._waiting: dict[int, list[Upcall]] = {}
+        self._last: dict[int, Upcall] = {}
+        self._answered = 0
         self._stray: list[int] = []
         self._lines: list[str] = []
         self._ready: list[float] = []
@@ -62,6 +69,15 @@ class Record:
     def unanswered(self) -> list[Upcall]:
         return [u for u in self.upcalls() if not u.statuses]
 
+    def abandon(self) -> list[Upcall]:
+        """Forgets those without an answer: whom they asked is dead."""
+        left = self.unanswered()
+        with self._lock:
+            self._upcalls = [u for u in self._upcalls if u not in left]
+            self._waiting.clear()
+            self._lines.append(f"{len(left)} requests were abandoned\n")
+        return left
+
     def faults(self, *, probes_allowed: bool) -> list[str]:
         """What breaks "exactly one DONE for each ACCEPT"."""
         found = [f"{len(u.statuses)} DONE for the ACCEPT of fd {u.sockfd} "
@@ -71,9 +87,17 @@ class Record:
                       for fd in self._stray if fd >= 0 or not probes_allowed]
         return found
 
+    def answers(self) -> int:
+        """How many requests have been answered; cheap to ask often."""
+        with self._lock:
+            return self._answered
+
     def text(self) -> str:
         with self._lock:
             return "".join(self._lines)
+
+    def save(self) -> None:
+        machine.write_out("netlink.log", self.text())
 
     def note(self, message: genl.Message, now: float) -> None:
         """Takes one message of the "handshake" family into the record."""
@@ -96,6 +120,8 @@ class Record:
                         peername.decode(errors="replace"), now,
                         len(self._ready))
         self._upcalls.append(upcall)
+        self._waiting.setdefault(upcall.sockfd, []).append(upcall)
+        self._last[upcall.sockfd] = upcall
         auth = _u32(fields.get(genl.ACCEPT_AUTH_MODE))
         self._line(now, f"ACCEPT fd={upcall.sockfd} side={side} auth={auth} "
                         f"peername={upcall.peername}")
@@ -110,6 +136,9 @@ class Record:
         if upcall is None:
             self._stray.append(sockfd)
             return
+        if not upcall.statuses:
+            self._waiting[sockfd].remove(upcall)
+            self._answered += 1
         upcall.statuses.append(status)
         upcall.remote_auth = auth
         upcall.answered_at = now
@@ -121,9 +150,11 @@ class Record:
         that ACCEPTs in several, so the newest that waits comes first, in the
         same process where there is one.
         """
-        same = [u for u in self._upcalls if u.sockfd == sockfd]
-        return max(same, default=None, key=lambda u: (
-            not u.statuses, u.process == process, u.accepted_at))
+        waiting = self._waiting.get(sockfd)
+        if not waiting:
+            return self._last.get(sockfd)
+        return max(waiting, key=lambda u: (u.process == process,
+                                           u.accepted_at))
 
     def _line(self, now: float, text: str) -> None:
         self._lines.append(f"{now:9.3f} {text}\n")
@@ -135,10 +166,12 @@ class Observer(Record):
     Whoever asks it gets everything that was said before the question.
     """
 
+    sees_all = True
+
     def __init__(self, family: genl.Family):
         super().__init__()
         self._family = family
-        self._started = time.monotonic()
+        self.started = time.monotonic()
         self._asked = itertools.count(1)
         self._seen_question = 0
         self._questions = genl.open_socket()
@@ -190,16 +223,13 @@ class Observer(Record):
             found.append(f"the observer itself lost {dropped} messages")
         return found
 
-    def save(self) -> None:
-        machine.write_out("netlink.log", self.text())
-
     def _watch(self) -> None:
         while True:
             data, address = self._socket.recvfrom(65536)
             # The protocol of an nlmon frame is the netlink family.
             if address[1] != genl.NETLINK_GENERIC:
                 continue
-            now = time.monotonic() - self._started
+            now = time.monotonic() - self.started
             for message in genl.parse_messages(data):
                 if message.kind == self._family.number:
                     self.note(message, now)

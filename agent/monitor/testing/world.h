@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include <chrono>
 #include <cstring>
@@ -153,6 +154,7 @@ class World : public ::testing::Test {
   std::string File(const std::string& name) {
     const std::string path = ::testing::TempDir() + "/" + name;
     std::ofstream(path) << name;
+    ::chmod(path.c_str(), 0600);
     return path;
   }
   Config GoodConfig() {

@@ -16,6 +16,7 @@
 #include "agent/ipc/link.h"
 #include "agent/ipc/messages.h"
 #include "agent/sandbox/lock_step.h"
+#include "agent/sandbox/loop_kind.h"
 #include "agent/sandbox/process_role.h"
 #include "agent/sandbox/syscall_filter.h"
 #include "agent/service/role_start.h"
@@ -35,8 +36,8 @@ class ChildRole {
     pid_ = ::fork();
     if (pid_ == 0) {
       pair->first.Close();
-      ::_exit(entry(std::move(pair->second), [role] {
-        const int error = FilterSyscalls(role);
+      ::_exit(entry(std::move(pair->second), [role](LoopKind loop) {
+        const int error = FilterSyscalls(role, loop);
         return error == 0 ? LockResult()
                           : LockFailure{LockStep::kSystemCalls, error};
       }));

@@ -1,0 +1,116 @@
+#include "agent/check/file_check.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <set>
+#include <variant>
+#include <vector>
+
+#include "agent/check/own_certificate.h"
+#include "agent/check/trust_check.h"
+#include "agent/config/files.h"
+#include "agent/config/sections.h"
+#include "agent/ipc/wire_types.h"
+#include "agent/monitor/resources.h"
+
+namespace ktlsd::agent {
+namespace {
+
+// What the daemon does not refuse, but nobody should have.
+void CheckPermissions(const std::string& path, Report& report) {
+  struct stat facts{};
+  if (::stat(path.c_str(), &facts) != 0) {
+    return;  // said already
+  }
+  if ((facts.st_mode & S_IWOTH) != 0) {
+    report.Warn(path, "everybody may write to it");
+  }
+  if (facts.st_uid != 0 && facts.st_uid != ::geteuid()) {
+    report.Warn(path, fmt::format("belongs to the user {}, who may change it",
+                                  facts.st_uid));
+  }
+}
+
+// Nothing where the side has none, or none that can be loaded.
+std::optional<TrustFiles> TrustFilesOf(const SideConfig& config,
+                                       const SideSettings& settings) {
+  const auto store =
+      config.truststore.has_value() ? config.truststore : SystemTrustStore();
+  if (!store.has_value() || !std::holds_alternative<Loaded>(settings.trust)) {
+    return std::nullopt;
+  }
+  return TrustFiles{*store, !config.truststore.has_value(), config.crl};
+}
+
+void CheckCredential(const Profile& profile, const SideConfig& config,
+                     const std::optional<TrustFiles>& trust, CalendarTime now,
+                     Report& report) {
+  const Slot& credential = profile.settings.credential;
+  if (std::holds_alternative<Loaded>(credential)) {
+    return CheckOwnCertificate(profile.side, profile.name,
+                               {*config.certificate, *config.private_key},
+                               trust, now, report);
+  }
+  if (std::holds_alternative<Absent>(credential)) {
+    report.Ok(profile.name, profile.side == Side::kClient
+                                ? "no certificate: mounts with mtls fail"
+                                : "no certificate: nfsd cannot use TLS");
+  }
+}
+
+void CheckProfile(const Profile& profile, const SideConfig& config,
+                  CalendarTime now, Report& report) {
+  const SideSettings& settings = profile.settings;
+  for (const Slot* slot : {&settings.trust, &settings.credential}) {
+    if (const Problem* problem = std::get_if<Problem>(slot)) {
+      report.Fail(profile.name, *problem);
+    }
+  }
+  const std::optional<TrustFiles> trust = TrustFilesOf(config, settings);
+  if (trust.has_value()) {
+    CheckTrust(profile.name, *trust, now, report);
+  }
+  CheckCredential(profile, config, trust, now, report);
+}
+
+}  // namespace
+
+std::optional<Config> CheckConfigFile(const std::string& path, Report& report) {
+  std::variant<Config, Problem> loaded = LoadConfig(path);
+  if (const Problem* problem = std::get_if<Problem>(&loaded)) {
+    report.Fail(path, *problem);
+    return std::nullopt;
+  }
+  report.Ok(path, "the configuration");
+  CheckPermissions(path, report);
+  Config& config = std::get<Config>(loaded);
+  for (const std::string& key : config.ignored) {
+    report.Warn(path, key + " has no meaning here, ignoring");
+  }
+  return std::move(config);
+}
+
+const SideConfig& FilesOf(const Profile& profile, const Config& config) {
+  for (const Section& section : config.sections) {
+    if (section.name == profile.name) {
+      return section.config;
+    }
+  }
+  return profile.side == Side::kClient ? config.client : config.server;
+}
+
+void CheckFiles(const Config& config, const std::vector<Profile>& profiles,
+                CalendarTime now, Report& report) {
+  for (const Profile& profile : profiles) {
+    CheckProfile(profile, FilesOf(profile, config), now, report);
+  }
+  const std::vector<std::string> files = Resources::FilesOf(config);
+  for (const std::string& path :
+       std::set<std::string>(files.begin(), files.end())) {
+    CheckPermissions(path, report);
+  }
+}
+
+}  // namespace ktlsd::agent

@@ -1,0 +1,78 @@
+#include "agent/check/rehearsal.h"
+
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "agent/ipc/link.h"
+#include "agent/ipc/messages.h"
+#include "agent/monitor/socket_facts.h"
+#include "agent/upcall/consumer.h"
+#include "base/owned_fd.h"
+
+namespace ktlsd::agent {
+namespace {
+
+// Has `resources` hear all that `role` answers.
+template <typename FromRole, typename Answer>
+Status Hear(Link& role, Resources& resources) {
+  for (;;) {
+    ASSIGN_OR_RETURN(const auto received, role.Receive<FromRole>());
+    if (!received.has_value()) {
+      return Ok{};
+    }
+    if (const Answer* answer = std::get_if<Answer>(&received->message)) {
+      resources.Handle(*answer);
+    }
+  }
+}
+
+}  // namespace
+
+struct Rehearsal::Links {
+  std::pair<OwnedFd, OwnedFd> keeper;
+  std::pair<OwnedFd, OwnedFd> verifier;
+};
+
+Rehearsal::Rehearsal(Links links, uid_t key_owner, const Clock& clock)
+    : keeper_(Link(std::move(links.keeper.second))),
+      verifier_(Link(std::move(links.verifier.second)), clock),
+      resources_(log_, key_owner) {
+  resources_.SetKeeper(Link(std::move(links.keeper.first)));
+  resources_.SetVerifier(Link(std::move(links.verifier.first)));
+}
+
+Result<std::unique_ptr<Rehearsal>> Rehearsal::Load(const Config& config,
+                                                   uid_t key_owner,
+                                                   const Clock& clock) {
+  ASSIGN_OR_RETURN(auto keeper, MakeLinkPair());
+  ASSIGN_OR_RETURN(auto verifier, MakeLinkPair());
+  std::unique_ptr<Rehearsal> rehearsal(new Rehearsal(
+      {std::move(keeper), std::move(verifier)}, key_owner, clock));
+  rehearsal->resources_.Reload(config);
+  RETURN_IF_ERROR(rehearsal->LoadAll());
+  return rehearsal;
+}
+
+Status Rehearsal::LoadAll() {
+  RETURN_IF_ERROR(keeper_.Turn(0));
+  RETURN_IF_ERROR(verifier_.Turn(0));
+  RETURN_IF_ERROR(
+      (Hear<FromKeeper, CredentialLoaded>(*resources_.keeper(), resources_)));
+  return Hear<FromVerifier, TrustLoaded>(*resources_.verifier(), resources_);
+}
+
+Rehearsal::Answer Rehearsal::Plan(const Request& request,
+                                  const std::string& address) const {
+  SocketFacts facts;
+  facts.is_tcp = true;
+  // As a socket shows it.
+  facts.peer =
+      (address.find(':') == std::string::npos ? address : "[" + address + "]") +
+      ":0";
+  const Consumer consumer = InferConsumer(request);
+  const Profile& profile = resources_.Choose(request, consumer, facts);
+  return {profile, MakePlan(request, consumer, facts, profile)};
+}
+
+}  // namespace ktlsd::agent

@@ -1,0 +1,72 @@
+// The daemon's way from a configuration to what would be done with a request,
+// without a kernel and without other processes.
+//
+// Scope:     the monitor's own Resources, a keeper and a verifier over their
+//            links, in this process; what they say of a file is what the
+//            daemon would say.
+// Layer:     agent/check.
+// Threads:   one thread.
+// Privilege: opens private keys' files; the keys are in this process.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/config/config.h"
+#include "agent/keeper/keeper.h"
+#include "agent/log/log_event.h"
+#include "agent/monitor/plan.h"
+#include "agent/monitor/resources.h"
+#include "agent/monitor/settings.h"
+#include "agent/netlink/request.h"
+#include "agent/service/service.h"
+#include "agent/verifier/verifier.h"
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace ktlsd::agent {
+
+class Rehearsal {
+ public:
+  // Loads all that `config` names; private keys' files may be of `key_owner`,
+  // beside root. `clock` must outlive the rehearsal.
+  // Errors: kNoDescriptors, kSystemFailed: there are no links; nothing about a
+  //         file is an error here.
+  static Result<std::unique_ptr<Rehearsal>> Load(const Config& config,
+                                                 uid_t key_owner,
+                                                 const Clock& clock);
+  Rehearsal(const Rehearsal&) = delete;
+  Rehearsal& operator=(const Rehearsal&) = delete;
+
+  // Settled; the order is the configuration's.
+  const std::vector<Profile>& profiles() const { return resources_.profiles(); }
+
+  // What the daemon would do with `request`, which needs no socket, of a peer
+  // at `address` (may be empty), and with which settings.
+  struct Answer {
+    const Profile& profile;
+    Planning planning;
+  };
+  Answer Plan(const Request& request, const std::string& address) const;
+
+ private:
+  // What it would log stands in the settings, too.
+  class NoLog final : public LogSink {
+   public:
+    void Write(const LogEvent&) override {}
+  };
+  struct Links;
+
+  Rehearsal(Links links, uid_t key_owner, const Clock& clock);
+  Status LoadAll();
+
+  NoLog log_;
+  Service<Keeper> keeper_;
+  Service<Verifier> verifier_;
+  Resources resources_;
+};
+
+}  // namespace ktlsd::agent

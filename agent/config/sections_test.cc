@@ -1,0 +1,145 @@
+#include "agent/config/sections.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "agent/config/config.h"
+
+namespace ktlsd::agent {
+namespace {
+
+constexpr std::string_view kGeneral = R"([authenticate.client]
+x509.truststore=/general/ca
+x509.crl=/general/crl
+x509.certificate=/general/cert
+x509.private_key=/general/key
+[authenticate.server]
+x509.truststore=/server/ca
+)";
+
+Config Parsed(const std::string& text) {
+  auto parsed = ParseConfig(text);
+  const Problem* problem = std::get_if<Problem>(&parsed);
+  EXPECT_EQ(problem, nullptr) << text << problem->reason;
+  return problem == nullptr ? std::get<Config>(parsed) : Config();
+}
+
+Section Find(const Config& config, std::string_view name) {
+  const auto found = std::ranges::find(config.sections, name, &Section::name);
+  EXPECT_NE(found, config.sections.end()) << name;
+  return found == config.sections.end() ? Section() : *found;
+}
+
+std::string ReasonOf(const std::string& text) {
+  auto parsed = ParseConfig(text);
+  const Problem* problem = std::get_if<Problem>(&parsed);
+  return problem == nullptr ? "" : problem->reason;
+}
+
+TEST(Sections, InheritFromTheirConsumerAndItsSide) {
+  const Config config = Parsed(std::string(kGeneral) + R"([peer.backup]
+consumer=nfs-client
+match=backup.example.org;10.0.0.0/8
+x509.truststore=/backup/ca
+[consumer.nfs-client]
+x509.certificate=/nfs/cert
+x509.private_key=/nfs/key
+[consumer.nfsd]
+x509.crl=/nfsd/crl
+)");
+  const Section nfs = Find(config, "consumer.nfs-client");
+  EXPECT_EQ(nfs.consumer, Consumer::kNfsClient);
+  EXPECT_TRUE(nfs.match.empty());
+  EXPECT_EQ(nfs.config.truststore, "/general/ca");
+  EXPECT_EQ(nfs.config.certificate, "/nfs/cert");
+  EXPECT_EQ(nfs.config.private_key, "/nfs/key");
+  // Written before the section it inherits from.
+  const Section backup = Find(config, "peer.backup");
+  EXPECT_EQ(backup.consumer, Consumer::kNfsClient);
+  EXPECT_EQ(backup.match.size(), 2U);
+  EXPECT_EQ(backup.config.truststore, "/backup/ca");
+  EXPECT_EQ(backup.config.crl, "/general/crl");
+  EXPECT_EQ(backup.config.certificate, "/nfs/cert");
+  const Section nfsd = Find(config, "consumer.nfsd");
+  EXPECT_EQ(nfsd.config.truststore, "/server/ca");
+  EXPECT_EQ(nfsd.config.crl, "/nfsd/crl");
+  EXPECT_FALSE(nfsd.config.certificate.has_value());
+  EXPECT_TRUE(config.ignored.empty());
+}
+
+// What was to be narrowed must not stay wide for a slip of the pen.
+TEST(Sections, NameEverythingThatIsWrong) {
+  const std::string peer = "[peer.a]\nconsumer=nfs-client\n";
+  const std::pair<std::string, std::string_view> wrong[] = {
+      {"[consumer.nfsdd]\n", "[consumer.nfsdd] (line 1): none of "},
+      {"[consumer.]\n", "[consumer.] (line 1): none of "},
+      {"[consumers.nfsd]\n", "[consumers.nfsd] (line 1): neither "},
+      {"\n[peer]\n", "[peer] (line 2): neither "},
+      {"[peer.]\nconsumer=nfsd\n", "[peer.] (line 1): neither "},
+      {"[consumer.nfsd]\nx509.trust=/a\n",
+       "[consumer.nfsd] x509.trust (line 2): there is no such key"},
+      {"[consumer.nfsd]\nmatch=10.0.0.1\n",
+       "[consumer.nfsd] match (line 2): there is no such key"},
+      {"[consumer.nfsd]\n[debug]\n[consumer.nfsd]\n",
+       "[consumer.nfsd] (line 1): the group is there twice"},
+      {"[consumer.nfsd]\nx509.crl=/a\nx509.crl=/a\n",
+       "[consumer.nfsd] x509.crl (line 3): the key is there twice"},
+      {"[consumer.nfsd]\nx509.certificate=/a\n",
+       "[consumer.nfsd] (line 1): x509.certificate and x509.private_key"},
+      {"[consumer.nvme-host]\nx509.truststore=/a\n",
+       "[consumer.nvme-host] x509.truststore (line 2): NVMe/TCP"},
+      {"[peer.a]\nmatch=a\n", "[peer.a] (line 1): consumer is missing"},
+      {"[peer.a]\nconsumer=nfs\nmatch=a\n",
+       "[peer.a] consumer (line 2): none of "},
+      {peer, "[peer.a] (line 1): match is missing"},
+      {peer + "match=\n", "[peer.a] (line 1): match is missing"},
+      {peer + "match=a;b/8\n", "[peer.a] match (line 3): b/8 is neither"},
+      {"[peer.a]\nconsumer=nfsd\nmatch=host.example.org\n",
+       "[peer.a] match (line 3): host.example.org is a name, and"},
+      {"[peer.a]\nconsumer=nvme-host\nmatch=*.example.org\n",
+       "[peer.a] match (line 3): *.example.org is a name, and"},
+  };
+  for (const auto& [text, reason] : wrong) {
+    EXPECT_TRUE(ReasonOf(text).starts_with(reason)) << text << ReasonOf(text);
+  }
+}
+
+TEST(Sections, RefuseTwoThatMatchTheSamePeers) {
+  const std::string client = "\nconsumer=nfs-client\n";
+  EXPECT_EQ(ReasonOf("[peer.a]" + client + "match=10.0.0.1;nas\n[peer.b]" +
+                     client + "match=NAS\n"),
+            "[peer.b] match (line 6): nas is in [peer.a] too");
+  EXPECT_EQ(ReasonOf("[peer.a]" + client + "match=10.0.0.1;10.0.0.1/32\n"),
+            "[peer.a] match (line 3): 10.0.0.1/32 is in [peer.a] too");
+  // One of them is more specific, or they are of different consumers.
+  EXPECT_EQ(ReasonOf("[peer.a]" + client + "match=10.0.0.0/8\n[peer.b]" +
+                     client + "match=10.0.0.0/16;*.org\n[peer.c]" + client +
+                     "match=a.org\n[peer.d]\nconsumer=nfsd\n"
+                     "match=10.0.0.0/8\n"),
+            "");
+}
+
+TEST(Sections, AreBounded) {
+  std::string text;
+  const auto section = [](std::size_t i) {
+    return "[peer." + std::to_string(i) + "]\nconsumer=nfs-client\nmatch=host" +
+           std::to_string(i) + "\n";
+  };
+  for (std::size_t i = 0; i < kMaxSections; ++i) {
+    text += section(i);
+  }
+  EXPECT_EQ(Parsed(text).sections.size(), kMaxSections);
+  EXPECT_EQ(ReasonOf(text + section(kMaxSections)),
+            "[peer.64] (line 193): too many groups of this kind");
+  std::string many = "[peer.a]\nconsumer=nfs-client\nmatch=";
+  for (std::size_t i = 0; i <= kMaxPatterns; ++i) {
+    many += "host" + std::to_string(i) + ";";
+  }
+  EXPECT_EQ(ReasonOf(many), "[peer.a] match (line 3): too many patterns");
+}
+
+}  // namespace
+}  // namespace ktlsd::agent

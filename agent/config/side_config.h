@@ -1,0 +1,48 @@
+// What may be set for one side of handshakes, or for a section of peers.
+//
+// Scope:     values, how they are read, and how a section inherits.
+// Layer:     agent/config.
+// Threads:   value type.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/config/allowed_peers.h"
+#include "agent/config/key_file.h"
+
+namespace ktlsd::agent {
+
+// A key that is there but empty names a file that cannot be used; it is not
+// the same as no key.
+struct SideConfig {
+  std::optional<std::string> truststore;
+  std::optional<std::string> crl;
+  std::optional<std::string> certificate;
+  std::optional<std::string> private_key;
+  // Of clients: who may come. Nothing: everybody with a valid certificate.
+  std::optional<std::vector<AllowedPeer>> allowed;
+  // Whether the peer's certificate must be one for RPC with TLS (RFC 9289
+  // section 5.2.1).
+  std::optional<bool> rpc_certificates;
+
+  bool operator==(const SideConfig&) const = default;
+};
+
+// Whose handshakes a group is about: clients' (of ours), or servers'.
+enum class Part : uint8_t { kClient, kServer };
+
+// Reads the keys of `group`; malformed ones, and those that the part cannot
+// have, are noted in `file`.
+SideConfig ReadSide(KeyFile& file, const std::string& group, Part part);
+// Is `key` one that ReadSide reads?
+bool IsSideKey(std::string_view key);
+
+// `own`, and what it does not set as `base` has it. A certificate and its
+// private key are one thing, and so are the keys `allow.`.
+SideConfig Inherit(SideConfig own, const SideConfig& base);
+
+}  // namespace ktlsd::agent

@@ -1,0 +1,61 @@
+#include "agent/netns/inside.h"
+
+#include <sched.h>
+#include <sys/capability.h>
+
+#include <cerrno>
+#include <memory>
+#include <system_error>
+#include <thread>
+
+namespace ktlsd::agent {
+namespace {
+
+struct FreeCapabilities {
+  void operator()(void* capabilities) const { ::cap_free(capabilities); }
+};
+
+// Sets or clears CAP_SYS_ADMIN's effect in this thread.
+bool SwitchSysAdmin(cap_flag_value_t value) {
+  const std::unique_ptr<_cap_struct, FreeCapabilities> set(::cap_get_proc());
+  constexpr cap_value_t kCapability = CAP_SYS_ADMIN;
+  return set != nullptr &&
+         ::cap_set_flag(set.get(), CAP_EFFECTIVE, 1, &kCapability, value) ==
+             0 &&
+         ::cap_set_proc(set.get()) == 0;
+}
+
+Status Enter(BorrowedFd netns) {
+  if (!SwitchSysAdmin(CAP_SET)) {
+    return Error{Code::kSystemFailed, "CAP_SYS_ADMIN was given up", errno};
+  }
+  if (::setns(netns.raw(), CLONE_NEWNET) != 0) {
+    return Error{Code::kSystemFailed, "cannot enter a network namespace",
+                 errno};
+  }
+  if (!SwitchSysAdmin(CAP_CLEAR)) {
+    return Error{Code::kSystemFailed, "cannot reduce capabilities", errno};
+  }
+  return Ok{};
+}
+
+}  // namespace
+
+Status RunInside(BorrowedFd netns, const std::function<Status()>& work) {
+  Status result = Ok{};
+  try {
+    std::thread visitor([&]() noexcept {
+      result = Enter(netns);
+      if (result.ok()) {
+        result = work();
+      }
+    });
+    visitor.join();
+  } catch (const std::system_error& failed) {
+    return Error{Code::kSystemFailed, "cannot start a thread",
+                 failed.code().value()};
+  }
+  return result;
+}
+
+}  // namespace ktlsd::agent

@@ -1,0 +1,109 @@
+#!/usr/bin/python3
+"""The unit is one that systemd understands, and as closed as it has to be."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+# Of 10; systemd-analyze counts from one decimal.
+MOST_EXPOSURE = 2.5
+
+# What systemd-analyze finds open, and the words by which the unit's own comments
+# say why, where those are not the setting's name.
+OTHER_WORDS = {
+    "SystemCallFilter=~@resources": "@resources",
+    "SystemCallFilter=~@privileged": "@privileged",
+    "SystemCallFilter=~@mount": "@mount",
+    "RootDirectory=/RootImage=": "RootDirectory=",
+    "User=/DynamicUser=": "User=",
+    "CapabilityBoundingSet=~CAP_SET(UID|GID|PCAP)": "CAP_SETPCAP",
+    "RestrictAddressFamilies=~AF_(INET|INET6)": "AF_INET6",
+    "IPAddressDeny=": "IPAddressAllow=",
+}
+
+UNIT = pathlib.Path(__file__).absolute().with_name("ktlsd.service")
+
+
+def settings() -> list[tuple[str, str]]:
+    pairs = re.findall(r"^([A-Za-z]+)=(.*)$", UNIT.read_text(), re.M)
+    return [(name, value.strip()) for name, value in pairs]
+
+
+def comments() -> str:
+    return "\n".join(re.findall(r"^#.*$", UNIT.read_text(), re.M))
+
+
+class UnitTest(unittest.TestCase):
+    def test_is_a_service_that_is_watched_and_restarted(self):
+        have = settings()
+        for wanted in (("Type", "notify"), ("NotifyAccess", "main"),
+                       ("Conflicts", "tlshd.service"),
+                       ("Restart", "on-failure"), ("KillMode", "mixed"),
+                       ("RestartKillSignal", "SIGUSR2"),
+                       ("RuntimeDirectory", "ktlsd"),
+                       ("RuntimeDirectoryMode", "0700"),
+                       ("FileDescriptorStoreMax", "1")):
+            self.assertIn(wanted, have)
+        self.assertIn("WatchdogSec", dict(have))
+
+    def test_makes_the_directory_that_it_names(self):
+        text = UNIT.read_text()
+        cell = re.search(r"KTLSD_CELL=(\S+)", text)[1]
+        self.assertIn(f"TemporaryFileSystem={cell}:ro,", text)
+
+
+@unittest.skipUnless(shutil.which("systemd-analyze"),
+                     "systemd-analyze is not installed")
+class SystemdTest(unittest.TestCase):
+    def setUp(self):
+        # The program need not be installed.
+        self.folder = tempfile.TemporaryDirectory(
+            dir=os.environ.get("TEST_TMPDIR"))
+        self.addCleanup(self.folder.cleanup)
+        self.unit = pathlib.Path(self.folder.name) / "ktlsd.service"
+        self.unit.write_text(re.sub(r"^(ExecStart)=\S+", r"\1=/bin/true",
+                                    UNIT.read_text(), flags=re.M))
+
+    def analyze(self, *arguments: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            ["systemd-analyze", *arguments, str(self.unit)],
+            capture_output=True, text=True, timeout=60, check=False)
+
+    def assessment(self, *more: str) -> str:
+        done = self.analyze("security", "--offline=true", "--no-pager", *more)
+        if "Unknown option" in done.stderr or "unrecognized" in done.stderr:
+            self.skipTest("this systemd-analyze cannot assess a file")
+        self.assertEqual(done.stderr, "")
+        return done.stdout
+
+    def test_has_no_mistake(self):
+        done = self.analyze("verify", "--man=no")
+        self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
+
+    def test_is_closed_enough(self):
+        said = self.assessment()
+        exposure = re.search(r"Overall exposure level for ktlsd\.service: "
+                             r"([0-9.]+)", said)
+        self.assertTrue(exposure, said)
+        print(f"exposure {exposure[1]}, {MOST_EXPOSURE} allowed")
+        self.assertLessEqual(float(exposure[1]), MOST_EXPOSURE, said)
+
+    def test_says_why_each_setting_is_open(self):
+        reasons = comments()
+        opened = [entry["name"]
+                  for entry in json.loads(self.assessment("--json=short"))
+                  if float(entry.get("exposure") or 0) > 0]
+        self.assertTrue(opened, "no report")
+        unexplained = [name for name in opened
+                       if OTHER_WORDS.get(name, name.split("~")[-1])
+                       not in reasons]
+        self.assertEqual(unexplained, [])
+
+
+if __name__ == "__main__":
+    unittest.main()
