@@ -34,6 +34,7 @@
 #include "agent/netlink/netlink_kernel.h"
 #include "agent/sandbox/cell.h"
 #include "agent/sandbox/monitor_powers.h"
+#include "agent/sandbox/syscall_filter.h"
 #include "base/clock.h"
 #include "base/session_keys.h"
 #include "ktls/probe.h"
@@ -369,6 +370,9 @@ Result<Cell> Withdraw() {
     RETURN_IF_ERROR(LeaveNetwork());
   }
   RETURN_IF_ERROR(KeepNeededCapabilities());
+  if (const int error = FilterMonitor(); error != 0) {
+    return Error{Code::kSystemFailed, "cannot filter system calls", error};
+  }
   return cell;
 }
 
