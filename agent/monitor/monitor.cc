@@ -38,6 +38,7 @@
 #include "agent/netns/netns_directory.h"
 #include "agent/sandbox/cell.h"
 #include "agent/sandbox/monitor_powers.h"
+#include "agent/sandbox/syscall_filter.h"
 #include "base/clock.h"
 #include "base/session_keys.h"
 #include "ktls/probe.h"
@@ -402,6 +403,9 @@ Result<Withdrawal> Withdraw(bool enters_netns) {
   RETURN_IF_ERROR(KeepNeededCapabilities(withdrawal.netns.has_value()
                                              ? OtherNetns::kEntered
                                              : OtherNetns::kNever));
+  if (const int error = FilterMonitor(); error != 0) {
+    return Error{Code::kSystemFailed, "cannot filter system calls", error};
+  }
   return withdrawal;
 }
 

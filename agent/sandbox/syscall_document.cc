@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "agent/sandbox/monitor_syscalls.h"
 #include "agent/sandbox/syscall_table.h"
 
 namespace ktlsd::agent {
@@ -16,8 +17,7 @@ two. Change the table, not this page.
 
 A role that makes any other call, or one of these in another way, is killed by
 the kernel (`SECCOMP_RET_KILL_PROCESS`) at that call: the log says
-`killed by signal 31`, and the kernel's log has the number of the call. The
-monitor is not filtered: it starts processes and reads the configuration.
+`killed by signal 31`, and the kernel's log has the number of the call.
 
 What the libraries below us call on their way (glibc, libstdc++, libcrypto) is
 in the list too. A call that an architecture does not have is left out there.
@@ -30,6 +30,22 @@ its kind.
 
 | call | only | keeper | keeper-token | verifier | worker, io_uring | worker, epoll | why |
 |---|---|---|---|---|---|---|---|
+)";
+
+constexpr std::string_view kMonitorHead = R"(
+## The monitor
+
+It starts processes and reads files, so its list is long, and is about names
+only (`agent/sandbox/monitor_syscalls.cc`). Any other call fails with `EPERM`,
+which the kernel logs (`SECCOMP_RET_ERRNO` with `SECCOMP_FILTER_FLAG_LOG`): the
+monitor answers for everybody, and one call that nobody thought of must not end
+it. Not in the list, among others: mounting, making namespaces, tracing and
+reading other processes, kernel modules, BPF, performance counters, handles of
+files, devices, the clock, rebooting. The other processes inherit the list at
+their start, and put their own on top of it.
+
+| calls | why |
+|---|---|
 )";
 
 std::string Mark(const AllowedSyscall& call, SyscallList list) {
@@ -58,6 +74,10 @@ std::string SyscallDocument() {
                     Mark(call, SyscallList::kVerifier),
                     Mark(call, SyscallList::kRingWorker),
                     Mark(call, SyscallList::kEpollWorker), call.why);
+  }
+  page += kMonitorHead;
+  for (const SyscallGroup& group : MonitorSyscalls()) {
+    page += fmt::format("| `{}` | {} |\n", group.names, group.why);
   }
   return page;
 }

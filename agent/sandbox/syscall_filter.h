@@ -1,4 +1,4 @@
-// The filter of a role's system calls, made from the table.
+// The filters of system calls, made from the tables.
 //
 // Layer:     agent/sandbox.
 // Privilege: no_new_privs is set.
@@ -13,5 +13,10 @@ namespace ktlsd::agent {
 // event loop of kind `loop`, ends this process at once, by SIGSYS. There is no
 // way back. Returns 0 or an errno.
 int FilterSyscalls(ProcessRole role, LoopKind loop = LoopKind::kEpoll);
+
+// From here on a call that the monitor's list (monitor_syscalls.h) does not
+// have fails with EPERM, in this process and in every one that it starts; the
+// kernel logs it. In a build with a sanitizer: nothing. Returns 0 or an errno.
+int FilterMonitor();
 
 }  // namespace ktlsd::agent

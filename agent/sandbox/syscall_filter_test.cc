@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <string>
@@ -314,6 +315,67 @@ TEST(FilterSyscalls, LetsAbortBe) {
                         })
                   .substr(0, 8),
               "signal 6");
+  }
+}
+
+// Returns the errno of each call that a monitor may not make.
+std::string EndUnderMonitorsFilter(long (*make)()) {
+  return EndOf([&] {
+    if (FilterMonitor() != 0) {
+      return 99;
+    }
+    return make() == -1 ? errno : 0;
+  });
+}
+
+constexpr Attempt kNotForMonitors[] = {
+    {"mount",
+     [] { return ::syscall(SYS_mount, nullptr, "/", nullptr, 0, nullptr); }},
+    {"umount2", [] { return ::syscall(SYS_umount2, "/none", 0); }},
+    {"fsopen", [] { return ::syscall(SYS_fsopen, nullptr, 0); }},
+    {"unshare", [] { return ::syscall(SYS_unshare, 0); }},
+    {"ptrace", [] { return ::syscall(SYS_ptrace, PTRACE_TRACEME, 0, 0, 0); }},
+    {"process_vm_readv",
+     [] { return ::syscall(SYS_process_vm_readv, 1, 0, 0, 0, 0, 0); }},
+    {"pidfd_getfd", [] { return ::syscall(SYS_pidfd_getfd, -1, 0, 0); }},
+    {"bpf", [] { return ::syscall(SYS_bpf, 0, nullptr, 0); }},
+    {"perf_event_open",
+     [] { return ::syscall(SYS_perf_event_open, nullptr, 0, 0, 0, 0); }},
+    {"userfaultfd", [] { return ::syscall(SYS_userfaultfd, -1); }},
+    {"finit_module", [] { return ::syscall(SYS_finit_module, -1, "", 0); }},
+    {"open_by_handle_at",
+     [] { return ::syscall(SYS_open_by_handle_at, -1, nullptr, 0); }},
+    {"mknodat", [] { return ::syscall(SYS_mknodat, -1, "", 0, 0); }},
+    {"personality", [] { return ::syscall(SYS_personality, -1); }},
+};
+
+TEST(FilterMonitor, RefusesWhatIsNotInItsListAndGoesOn) {
+  if (kMayBeInspected) {
+    GTEST_SKIP() << "a build with sanitizers has no such filter";
+  }
+  for (const Attempt& attempt : kNotForMonitors) {
+    EXPECT_EQ(EndUnderMonitorsFilter(attempt.make),
+              "exit " + std::to_string(EPERM))
+        << attempt.name;
+  }
+}
+
+// As a role is started: another program, which then takes a filter of its own.
+TEST(FilterMonitor, LetsRolesStart) {
+  EXPECT_EQ(EndOf([] {
+              if (FilterMonitor() != 0) {
+                return 99;
+              }
+              ::execl("/bin/sh", "sh", "-c", "echo x | cat > /dev/null; exit 7",
+                      nullptr);
+              return 98;
+            }),
+            "exit 7");
+  for (const ProcessRole role : kRoles) {
+    EXPECT_EQ(EndOf([role] {
+                return FilterMonitor() != 0 ? 99 : FilterSyscalls(role);
+              }),
+              "exit 0");
   }
 }
 
