@@ -9,6 +9,7 @@
 #include "agent/monitor/socket_facts.h"
 #include "agent/upcall/consumer.h"
 #include "base/owned_fd.h"
+#include "handshake/config.h"
 
 namespace ktlsd::agent {
 namespace {
@@ -72,7 +73,9 @@ Rehearsal::Answer Rehearsal::Plan(const Request& request,
       ":0";
   const Consumer consumer = InferConsumer(request);
   const Profile& profile = resources_.Choose(request, consumer, facts);
-  return {profile, MakePlan(request, consumer, facts, profile)};
+  // As if the kernel took every suite.
+  return {profile, MakePlan(request, consumer, facts, profile,
+                            handshake::DefaultSuites())};
 }
 
 }  // namespace ktlsd::agent
