@@ -22,8 +22,11 @@ Session::Session(const ktlsd_config* config, const sockaddr_in& server,
       engine_(NewEngine(config)),
       xid_(xid) {
   sockaddr_in copy = server;
-  // EINPROGRESS; any other error comes again from the first send.
-  ::connect(socket_.raw(), reinterpret_cast<sockaddr*>(&copy), sizeof(copy));
+  if (::connect(socket_.raw(), reinterpret_cast<sockaddr*>(&copy),
+                sizeof(copy)) != 0 &&
+      errno != EINPROGRESS) {
+    socket_.Close();
+  }
 }
 
 Session::Progress Session::Step() {
