@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <exception>
+#include <memory>
 #include <string_view>
 #include <utility>
 
@@ -26,7 +27,7 @@ void TurnAway(const OwnedFd& socket, std::string_view why) {
 
 Status ControlServer::Open(const std::string& path) {
   ASSIGN_OR_RETURN(ControlSocket socket, ControlSocket::Listen(path));
-  socket_.emplace(std::move(socket));
+  socket_ = std::make_unique<ControlSocket>(std::move(socket));
   const Status watched = Watch();
   if (!watched.ok()) {
     socket_.reset();

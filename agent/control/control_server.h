@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <functional>
 #include <list>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -82,7 +83,7 @@ class ControlServer {
   const Clock& clock_;
   Answer answer_;
   Admits admits_;
-  std::optional<ControlSocket> socket_;
+  std::unique_ptr<ControlSocket> socket_;  // once it is open
   std::list<Client> clients_;
   MonitorLoop::WatchPtr incoming_;
   std::optional<MonotonicTime> paused_until_;
