@@ -9,7 +9,6 @@
 #include "agent/monitor/socket_facts.h"
 #include "agent/upcall/consumer.h"
 #include "base/owned_fd.h"
-#include "handshake/config.h"
 
 namespace ktlsd::agent {
 namespace {
@@ -73,9 +72,7 @@ Rehearsal::Answer Rehearsal::Plan(const Request& request,
       ":0";
   const Consumer consumer = InferConsumer(request);
   const Profile& profile = resources_.Choose(request, consumer, facts);
-  // As if the kernel took every suite.
-  return {profile, MakePlan(request, consumer, facts, profile,
-                            handshake::DefaultSuites())};
+  return {profile, MakePlan(request, consumer, facts, profile)};
 }
 
 }  // namespace ktlsd::agent
