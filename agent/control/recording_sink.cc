@@ -1,8 +1,18 @@
 #include "agent/control/recording_sink.h"
 
+#include <algorithm>
 #include <exception>
 
 namespace ktlsd::agent {
+namespace {
+
+// The other processes are named.
+bool IsOfMonitor(const LogEvent& event) {
+  return std::ranges::none_of(
+      event.fields, [](const auto& field) { return field.first == "role"; });
+}
+
+}  // namespace
 
 void RecordingSink::Write(const LogEvent& event) {
   log_.Write(event);
@@ -19,7 +29,9 @@ void RecordingSink::Record(const LogEvent& event) {
     case EventKind::kHandshakeDone:
       return records_.handshakes.Add(clock_.Today(), event);
     case EventKind::kStarted:
-      records_.started = event;
+      if (IsOfMonitor(event)) {
+        records_.started = event;
+      }
       return;
     default:
       if (event.level <= LogLevel::kWarning) {

@@ -194,6 +194,8 @@ TEST_F(RecordsTest, TellsASessionAsTheLogDoes) {
 TEST_F(RecordsTest, TellsTheStatus) {
   LogEvent started = Event(EventKind::kStarted, LogLevel::kNotice);
   sink_.Write(started.Add("pid", 1).Add("tls", "yes").Add("suites", "A,B"));
+  LogEvent other = Event(EventKind::kStarted, LogLevel::kInfo);
+  sink_.Write(other.Add("role", "worker").Add("event_loop", "epoll"));
   LogEvent trouble = Event(EventKind::kConfigProblem, LogLevel::kWarning);
   sink_.Write(trouble.Add("reason", "no such keyring, ignoring"));
   sink_.Write(Event(EventKind::kConfigLoaded, LogLevel::kInfo));

@@ -105,6 +105,8 @@ def roots(bed):
         raise Skip(f"{bed.profile.name} has no ktlsctl")
     assert control.ask("status").returncode == 2
     bed.start_agent()
+    # It listens to the kernel first.
+    wait.until(lambda: os.path.exists(_SOCKET), "the control socket")
     assert stat.S_IMODE(os.stat(_SOCKET).st_mode) == 0o600
     assert stat.S_IMODE(os.stat(os.path.dirname(_SOCKET)).st_mode) == 0o700
     assert control.ask("status").returncode == 0
