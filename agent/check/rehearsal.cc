@@ -7,6 +7,7 @@
 #include "agent/ipc/link.h"
 #include "agent/ipc/messages.h"
 #include "agent/monitor/socket_facts.h"
+#include "agent/monitor/token_urls.h"
 #include "agent/upcall/consumer.h"
 #include "base/owned_fd.h"
 
@@ -35,7 +36,7 @@ struct Rehearsal::Links {
 };
 
 Rehearsal::Rehearsal(Links links, uid_t key_owner, const Clock& clock)
-    : keeper_(Link(std::move(links.keeper.second))),
+    : keeper_(Link(std::move(links.keeper.second)), tokens_),
       verifier_(Link(std::move(links.verifier.second)), clock),
       resources_(log_, key_owner) {
   resources_.SetKeeper(Link(std::move(links.keeper.first)));
@@ -49,6 +50,9 @@ Result<std::unique_ptr<Rehearsal>> Rehearsal::Load(const Config& config,
   ASSIGN_OR_RETURN(auto verifier, MakeLinkPair());
   std::unique_ptr<Rehearsal> rehearsal(new Rehearsal(
       {std::move(keeper), std::move(verifier)}, key_owner, clock));
+  for (const std::string& url : TokenUrlsOf(config)) {
+    rehearsal->tokens_.Open(url);
+  }
   rehearsal->resources_.Reload(config);
   RETURN_IF_ERROR(rehearsal->LoadAll());
   return rehearsal;
@@ -62,8 +66,9 @@ Status Rehearsal::LoadAll() {
   return Hear<FromVerifier, TrustLoaded>(*resources_.verifier(), resources_);
 }
 
-Rehearsal::Answer Rehearsal::Plan(const Request& request,
-                                  const std::string& address) const {
+Rehearsal::Answer Rehearsal::Plan(
+    const Request& request, const std::string& address,
+    const std::vector<CipherSuite>& suites) const {
   SocketFacts facts;
   facts.is_tcp = true;
   // As a socket shows it.
@@ -72,7 +77,7 @@ Rehearsal::Answer Rehearsal::Plan(const Request& request,
       ":0";
   const Consumer consumer = InferConsumer(request);
   const Profile& profile = resources_.Choose(request, consumer, facts);
-  return {profile, MakePlan(request, consumer, facts, profile)};
+  return {profile, MakePlan(request, consumer, facts, profile, suites)};
 }
 
 }  // namespace ktlsd::agent

@@ -17,6 +17,7 @@
 
 #include "agent/config/config.h"
 #include "agent/keeper/keeper.h"
+#include "agent/keeper/token_keys.h"
 #include "agent/log/log_event.h"
 #include "agent/monitor/plan.h"
 #include "agent/monitor/resources.h"
@@ -26,6 +27,7 @@
 #include "agent/verifier/verifier.h"
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/session_keys.h"
 
 namespace ktlsd::agent {
 
@@ -44,13 +46,18 @@ class Rehearsal {
   // Settled; the order is the configuration's.
   const std::vector<Profile>& profiles() const { return resources_.profiles(); }
 
+  // That hold keys of the configuration, opened: one log-in each.
+  const TokenKeys& tokens() const { return tokens_; }
+
   // What the daemon would do with `request`, which needs no socket, of a peer
-  // at `address` (may be empty), and with which settings.
+  // at `address` (may be empty), and with which settings. `suites`: that the
+  // kernel takes, best first.
   struct Answer {
     const Profile& profile;
     Planning planning;
   };
-  Answer Plan(const Request& request, const std::string& address) const;
+  Answer Plan(const Request& request, const std::string& address,
+              const std::vector<CipherSuite>& suites) const;
 
  private:
   // What it would log stands in the settings, too.
@@ -64,6 +71,7 @@ class Rehearsal {
   Status LoadAll();
 
   NoLog log_;
+  TokenKeys tokens_;
   Service<Keeper> keeper_;
   Service<Verifier> verifier_;
   Resources resources_;
