@@ -37,7 +37,7 @@ Report CheckAll(const std::string& config_path,
     report.Fail(config_path, rehearsal.error().what);
     return report;
   }
-  CheckFiles(*config, (*rehearsal)->profiles(), host.clock.Today(), report);
+  CheckFiles(*config, **rehearsal, host.clock.Today(), report);
   CheckKeyrings(WantedKeyrings(*config), host.link(config->keyrings), report);
   std::vector<NamedPsk> psks =
       CheckPsks(host.keyrings, config->psk_hash, report);

@@ -349,6 +349,19 @@ TEST_F(CheckTest, ForeseesWhatThePeersOwnSettingsSay) {
   EXPECT_TRUE(Says(Severity::kOk, "[authenticate.server] shows", Path("ca")));
 }
 
+TEST_F(CheckTest, ForeseesWhatIsConfiguredOfTls) {
+  const std::string rules =
+      "ciphers=TLS_AES_128_GCM_SHA256\neku=rpc\n"
+      "alpn.required=true\n";
+  Ask(SideText("client") + rules, Consumer::kNfsClient, "nfs.example");
+  EXPECT_TRUE(Says(Severity::kOk, "xprtsec=tls", "for RPC with TLS",
+                   "offers TLS_AES_128_GCM_SHA256, the name", "must be agreed"))
+      << Lines();
+  kernel_.tls->suites = {CipherSuite::kAes256GcmSha384};
+  Ask(SideText("client") + rules, Consumer::kNfsClient, "nfs.example");
+  EXPECT_TRUE(Fails("xprtsec=tls", "cipher_not_offloadable"));
+}
+
 TEST_F(CheckTest, ForeseesThatAMountIsRefused) {
   Ask(SideText("server"), Consumer::kNfsClient, "nfs.example");
   EXPECT_TRUE(

@@ -35,13 +35,14 @@ void CheckPermissions(const std::string& path, Report& report) {
 }
 
 void CheckCredential(const Profile& profile, const SideConfig& config,
+                     const TokenKeys& tokens,
                      const std::optional<TrustFiles>& trust, CalendarTime now,
                      Report& report) {
   const Slot& credential = profile.settings.credential;
   if (std::holds_alternative<Loaded>(credential)) {
     return CheckOwnCertificate(profile.side, profile.name,
                                {*config.certificate, *config.private_key},
-                               trust, now, report);
+                               tokens, trust, now, report);
   }
   if (std::holds_alternative<Absent>(credential)) {
     report.Ok(profile.name, profile.side == Side::kClient
@@ -51,18 +52,21 @@ void CheckCredential(const Profile& profile, const SideConfig& config,
 }
 
 void CheckProfile(const Profile& profile, const SideConfig& config,
-                  CalendarTime now, Report& report) {
+                  const TokenKeys& tokens, CalendarTime now, Report& report) {
   const SideSettings& settings = profile.settings;
   for (const Slot* slot : {&settings.trust, &settings.credential}) {
     if (const Problem* problem = std::get_if<Problem>(slot)) {
       report.Fail(profile.name, *problem);
     }
   }
+  if (settings.problem.has_value()) {
+    report.Fail(profile.name, *settings.problem);
+  }
   const std::optional<TrustFiles> trust = TrustFilesOf(config, settings);
   if (trust.has_value()) {
     CheckTrust(profile.name, *trust, now, report);
   }
-  CheckCredential(profile, config, trust, now, report);
+  CheckCredential(profile, config, tokens, trust, now, report);
 }
 
 }  // namespace
@@ -101,10 +105,11 @@ const SideConfig& FilesOf(const Profile& profile, const Config& config) {
   return profile.side == Side::kClient ? config.client : config.server;
 }
 
-void CheckFiles(const Config& config, const std::vector<Profile>& profiles,
+void CheckFiles(const Config& config, const Rehearsal& rehearsal,
                 CalendarTime now, Report& report) {
-  for (const Profile& profile : profiles) {
-    CheckProfile(profile, FilesOf(profile, config), now, report);
+  for (const Profile& profile : rehearsal.profiles()) {
+    CheckProfile(profile, FilesOf(profile, config), rehearsal.tokens(), now,
+                 report);
   }
   const std::vector<std::string> files = Resources::FilesOf(config);
   for (const std::string& path :

@@ -11,8 +11,8 @@
 
 #include <optional>
 #include <string>
-#include <vector>
 
+#include "agent/check/rehearsal.h"
 #include "agent/check/report.h"
 #include "agent/check/trust_files.h"
 #include "agent/config/config.h"
@@ -32,8 +32,8 @@ const SideConfig& FilesOf(const Profile& profile, const Config& config);
 std::optional<TrustFiles> TrustFilesOf(const SideConfig& config,
                                        const SideSettings& settings);
 
-// Checks all files that `config` names and that were loaded for `profiles`.
-void CheckFiles(const Config& config, const std::vector<Profile>& profiles,
+// Checks all files that `config` names, which `rehearsal` has loaded.
+void CheckFiles(const Config& config, const Rehearsal& rehearsal,
                 CalendarTime now, Report& report);
 
 }  // namespace ktlsd::agent

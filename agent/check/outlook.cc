@@ -66,11 +66,21 @@ std::string TrustText(const SideConfig& config) {
   if (config.crl.has_value()) {
     text += " and the lists of " + *config.crl;
   }
+  if (config.rpc_certificates.value_or(false)) {
+    text += ", for RPC with TLS";
+  }
   return text;
 }
 
-std::string ClientText(const Plan& plan, const SideConfig& files,
-                       const Means& means) {
+std::string SunrpcText(const Plan& plan) {
+  if (!plan.offer_sunrpc) {
+    return "";
+  }
+  return plan.require_sunrpc ? ", the protocol sunrpc, which must be agreed on"
+                             : ", the protocol sunrpc";
+}
+
+std::string ClientText(const Plan& plan, const SideConfig& files) {
   const auto name = handshake::ServerName::Parse(plan.server_name);
   const bool named = name.ok() && !name->is_ip();
   return fmt::format(
@@ -78,21 +88,26 @@ std::string ClientText(const Plan& plan, const SideConfig& files,
       named ? "name" : "address", plan.server_name, TrustText(files),
       plan.credential == 0 ? "no certificate of ours is shown"
                            : "shows " + *files.certificate,
-      SuiteNames(means.suites), named ? ", the name (SNI)" : "",
-      plan.offer_sunrpc ? ", the protocol sunrpc" : "");
+      SuiteNames(plan.suites), named ? ", the name (SNI)" : "",
+      SunrpcText(plan));
 }
 
-std::string ServerText(const Plan& plan, const SideConfig& files,
-                       const Means& means) {
-  return fmt::format(
-      "shows {}; {}; takes {}{}", *files.certificate,
-      plan.request_client_certificate
-          ? "asks for a client's certificate, which need not come; one that "
-            "comes must be of " +
-                TrustText(files)
-          : "asks for no client's certificate",
-      SuiteNames(means.suites),
-      plan.offer_sunrpc ? ", the protocol sunrpc" : "");
+std::string ClientsText(const SideConfig& files) {
+  return "asks for a client's certificate, which need not come; one that comes "
+         "must be of " +
+         TrustText(files) +
+         (files.allowed.has_value()
+              ? fmt::format(", and one of the {} that are allowed",
+                            files.allowed->size())
+              : "");
+}
+
+std::string ServerText(const Plan& plan, const SideConfig& files) {
+  return fmt::format("shows {}; {}; takes {}{}", *files.certificate,
+                     plan.request_client_certificate
+                         ? ClientsText(files)
+                         : "asks for no client's certificate",
+                     SuiteNames(plan.suites), SunrpcText(plan));
 }
 
 std::string IdentityText(const NamedPsk& psk) {
@@ -105,7 +120,7 @@ std::string PskText(const Plan& plan, const Means& means) {
                          IdentityText);
   std::vector<CipherSuite> suites;
   std::ranges::copy_if(
-      means.suites, std::back_inserter(suites), [&](CipherSuite suite) {
+      plan.suites, std::back_inserter(suites), [&](CipherSuite suite) {
         return std::ranges::count(means.psks, HashOf(suite), &NamedPsk::hash) !=
                0;
       });
@@ -125,8 +140,8 @@ std::string Words(const Plan& plan, const SideConfig& files,
   if (plan.psk) {
     return PskText(plan, means);
   }
-  return plan.side == Side::kClient ? ClientText(plan, files, means)
-                                    : ServerText(plan, files, means);
+  return plan.side == Side::kClient ? ClientText(plan, files)
+                                    : ServerText(plan, files);
 }
 
 std::string RefusalText(Code code, std::string_view reason) {

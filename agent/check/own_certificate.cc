@@ -126,10 +126,10 @@ void CheckOrder(const OwnFiles& files,
 }  // namespace
 
 void CheckOwnCertificate(Side side, std::string_view settings,
-                         const OwnFiles& files,
+                         const OwnFiles& files, const TokenKeys& tokens,
                          const std::optional<TrustFiles>& trust,
                          CalendarTime now, Report& report) {
-  const Result<Credential> credential = OpenCredential(files);
+  const Result<Credential> credential = OpenCredential(files, tokens);
   if (!credential.ok()) {
     return report.Fail(files.certificate, credential.error().what);
   }

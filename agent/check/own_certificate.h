@@ -15,6 +15,7 @@
 #include "agent/check/report.h"
 #include "agent/check/trust_files.h"
 #include "agent/ipc/wire_types.h"
+#include "agent/keeper/token_keys.h"
 #include "base/clock.h"
 
 namespace ktlsd::agent {
@@ -22,7 +23,7 @@ namespace ktlsd::agent {
 // `settings`: their name. `trust`: the side's own, if it can be loaded. Peers
 // may have another one.
 void CheckOwnCertificate(Side side, std::string_view settings,
-                         const OwnFiles& files,
+                         const OwnFiles& files, const TokenKeys& tokens,
                          const std::optional<TrustFiles>& trust,
                          CalendarTime now, Report& report);
 

@@ -1,24 +1,37 @@
 #include "agent/check/own_files.h"
 
+#include <utility>
 #include <variant>
 
 #include "agent/config/files.h"
 #include "agent/keeper/credential_loader.h"
+#include "agent/keeper/token_url.h"
 #include "base/owned_fd.h"
 
 namespace ktlsd::agent {
 
-Result<handshake::Credential> OpenCredential(const OwnFiles& files) {
-  const auto certificate =
-      OpenFile(files.certificate, Code::kCertificateUnusable);
-  const auto key = OpenFile(files.private_key, Code::kPrivateKeyUnusable);
-  for (const auto* opened : {&certificate, &key}) {
-    if (const Problem* problem = std::get_if<Problem>(opened)) {
-      return Error{problem->code, "a file went away meanwhile"};
-    }
+namespace {
+
+Result<OwnedFd> Open(const std::string& path, Code unusable) {
+  std::variant<OwnedFd, Problem> opened = OpenFile(path, unusable);
+  if (OwnedFd* file = std::get_if<OwnedFd>(&opened)) {
+    return std::move(*file);
   }
-  return LoadFiles(std::get<OwnedFd>(certificate).borrow(),
-                   std::get<OwnedFd>(key).borrow());
+  return Error{unusable, "a file went away meanwhile"};
+}
+
+}  // namespace
+
+Result<handshake::Credential> OpenCredential(const OwnFiles& files,
+                                             const TokenKeys& tokens) {
+  ASSIGN_OR_RETURN(const OwnedFd certificate,
+                   Open(files.certificate, Code::kCertificateUnusable));
+  if (IsTokenUrl(files.private_key)) {
+    return LoadToken(certificate.borrow(), files.private_key, tokens);
+  }
+  ASSIGN_OR_RETURN(const OwnedFd key,
+                   Open(files.private_key, Code::kPrivateKeyUnusable));
+  return LoadFiles(certificate.borrow(), key.borrow());
 }
 
 }  // namespace ktlsd::agent

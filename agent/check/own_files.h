@@ -8,6 +8,7 @@
 
 #include <string>
 
+#include "agent/keeper/token_keys.h"
 #include "base/result.h"
 #include "handshake/credential.h"
 
@@ -15,10 +16,12 @@ namespace ktlsd::agent {
 
 struct OwnFiles {
   std::string certificate;
-  std::string private_key;
+  std::string private_key;  // or the URL of one in a token
 };
 
+// `tokens` must outlive what is returned.
 // Errors: kCertificateUnusable, kPrivateKeyUnusable.
-Result<handshake::Credential> OpenCredential(const OwnFiles& files);
+Result<handshake::Credential> OpenCredential(const OwnFiles& files,
+                                             const TokenKeys& tokens);
 
 }  // namespace ktlsd::agent

@@ -46,9 +46,12 @@ class Rehearsal {
   // Settled; the order is the configuration's.
   const std::vector<Profile>& profiles() const { return resources_.profiles(); }
 
+  // That hold keys of the configuration, opened: one log-in each.
+  const TokenKeys& tokens() const { return tokens_; }
+
   // What the daemon would do with `request`, which needs no socket, of a peer
-  // at `address` (may be empty), and with which settings, where the kernel
-  // takes `suites`.
+  // at `address` (may be empty), and with which settings. `suites`: that the
+  // kernel takes, best first.
   struct Answer {
     const Profile& profile;
     Planning planning;

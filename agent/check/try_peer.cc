@@ -22,6 +22,7 @@
 #include "agent/check/stream.h"
 #include "agent/check/trust_files.h"
 #include "agent/config/config.h"
+#include "agent/keeper/token_keys.h"
 #include "agent/netlink/request.h"
 #include "base/result.h"
 #include "handshake/config.h"
@@ -39,6 +40,7 @@ constexpr std::string_view kSunrpc = "sunrpc";
 
 // What a handshake is made with, kept alive until it is over.
 struct Equipment {
+  std::unique_ptr<Rehearsal> rehearsal;  // has the tokens
   TrialSetup setup;
   std::optional<handshake::TrustStore> trust;
   std::optional<handshake::Credential> credential;
@@ -87,9 +89,8 @@ Request MountRequest(const PeerQuestion& question, AuthMode mode) {
 
 // Trust and certificate of `plan`, which could be loaded a moment ago.
 Equipped OpenFiles(const Plan& plan, const Profile& profile,
-                   const Config& config) {
+                   const Config& config, const TokenKeys& tokens) {
   auto equipment = std::make_unique<Equipment>();
-  equipment->settings = profile.name;
   const SideConfig& files = FilesOf(profile, config);
   const auto trust_files = TrustFilesOf(files, profile.settings);
   if (!trust_files.has_value()) {
@@ -101,7 +102,8 @@ Equipped OpenFiles(const Plan& plan, const Profile& profile,
   }
   equipment->trust = std::move(std::get<handshake::TrustStore>(trust));
   if (plan.credential != 0) {
-    auto credential = OpenCredential({*files.certificate, *files.private_key});
+    auto credential =
+        OpenCredential({*files.certificate, *files.private_key}, tokens);
     if (!credential.ok()) {
       return ProblemOf(credential.error());
     }
@@ -110,50 +112,40 @@ Equipped OpenFiles(const Plan& plan, const Profile& profile,
   return equipment;
 }
 
-Equipped EquipMount(const PeerQuestion& question, const Config& config,
+// What a plan says of the handshake itself.
+void FollowPlan(const Plan& plan, const KernelFacts& kernel,
+                handshake::ClientConfig& client) {
+  client.suites = plan.suites;
+  if (!plan.groups.empty()) {
+    client.groups = plan.groups;
+    client.share_groups = handshake::DefaultShares(plan.groups);
+  }
+  if (plan.offer_sunrpc) {
+    client.alpn_protocols = {BytesOf(kSunrpc)};
+    client.require_alpn = plan.require_sunrpc;
+  }
+  client.record_size_limit = kernel.tls.ok() && kernel.tls->payload_limit;
+}
+
+Equipped EquipMount(const Plan& plan, const Profile& profile,
+                    const Config& config, const TokenKeys& tokens,
                     const Host& host) {
-  const auto rehearsal = Rehearsal::Load(config, host.key_owner, host.clock);
-  if (!rehearsal.ok()) {
-    return ProblemOf(rehearsal.error());
-  }
-  const auto suites = handshake::DefaultSuites();
-  const auto plan_of = [&](AuthMode mode) {
-    return (*rehearsal)
-        ->Plan(MountRequest(question, mode), question.host, suites);
-  };
-  const auto plain = plan_of(AuthMode::kUnauth);
-  const auto [profile, planning] =
-      plan_of(WantsCertificate(question.security, plain.profile.settings)
-                  ? AuthMode::kX509
-                  : AuthMode::kUnauth);
-  if (const Refused* refused = std::get_if<Refused>(&planning)) {
-    return Problem{refused->code, "", refused->reason};
-  }
-  if (!std::holds_alternative<Plan>(planning)) {
-    return Problem{Code::kInternal, "", "not everything could be loaded"};
-  }
-  const Plan& plan = std::get<Plan>(planning);
   const auto name = ServerName::Parse(plan.server_name);
   if (!name.ok()) {
     return ProblemOf(name.error());
   }
-  Equipped equipped = OpenFiles(plan, profile, config);
+  Equipped equipped = OpenFiles(plan, profile, config, tokens);
   if (auto* made = std::get_if<std::unique_ptr<Equipment>>(&equipped)) {
-    TrialSetup& setup = (*made)->setup;
+    Equipment& equipment = **made;
+    TrialSetup& setup = equipment.setup;
     setup.config.server_name = name->dns();
-    setup.config.suites = plan.suites;
-    if (!plan.groups.empty()) {
-      setup.config.groups = plan.groups;
-      setup.config.share_groups = handshake::DefaultShares(plan.groups);
-    }
-    setup.config.require_alpn = plan.require_sunrpc;
-    if (plan.offer_sunrpc) {
-      setup.config.alpn_protocols = {BytesOf(kSunrpc)};
-    }
     setup.policy = {handshake::Role::kServer, {*name}, host.clock.Today()};
-    setup.trust = &*(*made)->trust;
+    if (FilesOf(profile, config).rpc_certificates.value_or(false)) {
+      setup.policy.profile = handshake::CertificateProfile::kRpcWithTls;
+    }
+    setup.trust = &*equipment.trust;
     setup.credential =
-        (*made)->credential.has_value() ? &*(*made)->credential : nullptr;
+        equipment.credential.has_value() ? &*equipment.credential : nullptr;
   }
   return equipped;
 }
@@ -172,22 +164,51 @@ Equipped EquipNvme(const PeerQuestion& question, const Config& config,
   }
   ClientPsks& client = std::get<ClientPsks>(psks);
   auto equipment = std::make_unique<Equipment>();
-  equipment->settings = "pre-shared keys";
   equipment->setup.config.psks = std::move(client.names);
   equipment->setup.psks = std::move(client.use);
   return equipment;
 }
 
+Request RequestOf(const PeerQuestion& question, const Rehearsal& rehearsal,
+                  const std::vector<CipherSuite>& suites) {
+  if (question.consumer == Consumer::kNvmeHost) {
+    Request request = MountRequest(question, AuthMode::kPsk);
+    request.peer_identities = {1};  // not looked up
+    return request;
+  }
+  Request request = MountRequest(question, AuthMode::kUnauth);
+  const auto plain = rehearsal.Plan(request, question.host, suites);
+  if (WantsCertificate(question.security, plain.profile.settings)) {
+    request.auth_mode = AuthMode::kX509;
+  }
+  return request;
+}
+
 Equipped Equip(const PeerQuestion& question, const Config& config,
                const Host& host) {
-  Equipped equipped = question.consumer == Consumer::kNvmeHost
-                          ? EquipNvme(question, config, host)
-                          : EquipMount(question, config, host);
+  auto rehearsal = Rehearsal::Load(config, host.key_owner, host.clock);
+  if (!rehearsal.ok()) {
+    return ProblemOf(rehearsal.error());
+  }
+  const std::vector<CipherSuite> suites = SuitesOf(host.kernel);
+  const auto [profile, planning] =
+      (*rehearsal)
+          ->Plan(RequestOf(question, **rehearsal, suites), question.host,
+                 suites);
+  if (const Refused* refused = std::get_if<Refused>(&planning)) {
+    return Problem{refused->code, "", refused->reason};
+  }
+  const Plan* const plan = std::get_if<Plan>(&planning);
+  if (plan == nullptr) {
+    return Problem{Code::kInternal, "", "not everything could be loaded"};
+  }
+  Equipped equipped = plan->psk ? EquipNvme(question, config, host)
+                                : EquipMount(*plan, profile, config,
+                                             (*rehearsal)->tokens(), host);
   if (auto* made = std::get_if<std::unique_ptr<Equipment>>(&equipped)) {
-    handshake::ClientConfig& client = (*made)->setup.config;
-    client.suites = SuitesOf(host.kernel);
-    client.record_size_limit =
-        host.kernel.tls.ok() && host.kernel.tls->payload_limit;
+    (*made)->settings = profile.name;
+    FollowPlan(*plan, host.kernel, (*made)->setup.config);
+    (*made)->rehearsal = std::move(rehearsal).value();
   }
   return equipped;
 }

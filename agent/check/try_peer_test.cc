@@ -273,6 +273,18 @@ TEST_F(TryPeerTest, OffersWhatTheKernelTakes) {
   EXPECT_TRUE(Says("TLS_CHACHA20_POLY1305_SHA256")) << text_;
 }
 
+TEST_F(TryPeerTest, FollowsTheSettingsForTheServer) {
+  EXPECT_TRUE(Mount(Plain() + "ciphers=TLS_AES_128_GCM_SHA256\n"
+                              "groups=secp256r1\nalpn.required=true\n"))
+      << text_;
+  EXPECT_TRUE(Says("tls: TLS_AES_128_GCM_SHA256, secp256r1, ")) << text_;
+  EXPECT_FALSE(Mount(Plain() + "eku=rpc\n"));
+  EXPECT_TRUE(Says("(certificate_wrong_purpose, fault: peer)")) << text_;
+  server_.server.alpn_protocols.clear();
+  EXPECT_FALSE(Mount(Plain() + "alpn.required=true\n"));
+  EXPECT_TRUE(Says("(no_application_protocol, fault: peer)")) << text_;
+}
+
 // --- What the server is refused for ---
 
 TEST_F(TryPeerTest, ExplainsAWrongName) {
