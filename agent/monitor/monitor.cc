@@ -342,12 +342,11 @@ std::vector<CipherSuite> AllowedSuites(const ktls::Capabilities& kernel) {
   return allowed;
 }
 
-// Also loads the kernel's modules, which a worker may not.
-std::vector<CipherSuite> ProbeKernel(LogSink& log, ktls::SocketOps& socket_ops,
-                                     const KernelPolicy& policy) {
+std::vector<CipherSuite> UseWhatIsThere(LogSink& log,
+                                        const Result<ktls::Capabilities>& found,
+                                        const KernelPolicy& policy) {
   std::vector<CipherSuite> all(kPreferredSuites.begin(),
                                kPreferredSuites.end());
-  const Result<ktls::Capabilities> found = ktls::Probe(socket_ops);
   LogEvent event{EventKind::kStarted, LogLevel::kNotice, {}};
   event.Add("pid", ::getpid());
   event.Add("done_attributes",
@@ -441,9 +440,12 @@ int RunMonitor(const std::string& config_path, LogSink& sink,
     return EXIT_FAILURE;
   }
   PrepareThisProcess(log);
+  // Before anything is taken. Also loads the kernel's modules, which a worker
+  // may not.
+  const Result<ktls::Capabilities> found = ktls::Probe(socket_ops);
   Result<NetlinkKernel> kernel = OpenKernel(duties);
-  std::vector<CipherSuite> suites = ProbeKernel(
-      log, socket_ops, kernel.ok() ? kernel->policy() : KernelPolicy());
+  std::vector<CipherSuite> suites = UseWhatIsThere(
+      log, found, kernel.ok() ? kernel->policy() : KernelPolicy());
   if (!kernel.ok()) {
     return Complain(log, EventKind::kKernelTrouble, kernel.error());
   }
