@@ -46,8 +46,9 @@ std::optional<ControlReply> ParseControlReply(std::string_view bytes) {
   }
   bytes.remove_prefix(ok ? kOk.size() : kError.size());
   std::size_t size = 0;
-  const char* const end = bytes.data() + bytes.size();
-  const auto [rest, error] = std::from_chars(bytes.data(), end, size);
+  const char* const begin = bytes.data();
+  const char* const end = begin + bytes.size();
+  const auto [rest, error] = std::from_chars(begin, end, size);
   if (error != std::errc() || rest == end || *rest != '\n') {
     return std::nullopt;
   }

@@ -183,10 +183,11 @@ class TokenKeys::Libraries {
     if (engine == nullptr) {
       return Unusable("libcrypto has neither provider nor engine for PKCS#11");
     }
-    const bool started = (module_->empty() ||
-                          ::ENGINE_ctrl_cmd_string(engine, "MODULE_PATH",
-                                                   module_->c_str(), 0) == 1) &&
-                         ::ENGINE_init(engine) == 1;
+    const std::string module = module_.value_or("");
+    const bool started =
+        (module.empty() || ::ENGINE_ctrl_cmd_string(engine, "MODULE_PATH",
+                                                    module.c_str(), 0) == 1) &&
+        ::ENGINE_init(engine) == 1;
     ::ERR_clear_error();
     if (!started) {
       ::ENGINE_free(engine);

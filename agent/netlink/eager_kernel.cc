@@ -89,8 +89,8 @@ Result<std::optional<Request>> EagerKernel::Accept() {
     }
     return oldest;
   }
-  if (error_.has_value()) {
-    return *std::exchange(error_, std::nullopt);
+  if (const auto error = std::exchange(error_, std::nullopt)) {
+    return *error;
   }
   return std::optional<Request>();
 }
@@ -126,27 +126,27 @@ void EagerKernel::TakeAll(bool waited) {
       }
     }
     Result<std::optional<Request>> taken = TakeOne();
-    if (taken.ok() && !taken->has_value()) {
-      pause_ = milliseconds(0);
-      return;
-    }
-    {
-      const Lock lock(mutex_);
-      if (taken.ok()) {
-        Request& request = **taken;
-        request.taken_at = SystemClock().Now();
-        request.waited = waited;
-        taken_.push_back(std::move(request));
-      } else {
-        error_ = taken.error();
-      }
-    }
-    Ring(bell_.borrow());
     if (!taken.ok()) {
       pause_ = std::clamp(pause_ * 2, kFirstPause, kLongestPause);
+      return Tell(taken.error());
+    }
+    pause_ = milliseconds(0);
+    std::optional<Request> request = std::move(taken).value();
+    if (!request.has_value()) {
       return;
     }
+    request->taken_at = SystemClock().Now();
+    request->waited = waited;
+    const Lock lock(mutex_);
+    taken_.push_back(*std::move(request));
+    Ring(bell_.borrow());
   }
+}
+
+void EagerKernel::Tell(const Error& error) {
+  const Lock lock(mutex_);
+  error_ = error;
+  Ring(bell_.borrow());
 }
 
 Result<std::optional<Request>> EagerKernel::TakeOne() {

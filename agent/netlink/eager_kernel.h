@@ -64,6 +64,7 @@ class EagerKernel final : public ReadyKernel {
   void Run() noexcept;
   void TakeAll(bool waited);
   Result<std::optional<Request>> TakeOne();
+  void Tell(const Error& error);
   bool Wait();
   std::chrono::milliseconds NextPause() const;
 
