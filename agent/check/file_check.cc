@@ -40,9 +40,10 @@ void CheckCredential(const Profile& profile, const SideConfig& config,
                      Report& report) {
   const Slot& credential = profile.settings.credential;
   if (std::holds_alternative<Loaded>(credential)) {
-    return CheckOwnCertificate(profile.side, profile.name,
-                               {*config.certificate, *config.private_key},
-                               tokens, trust, now, report);
+    return CheckOwnCertificate(
+        profile.side, profile.name,
+        {config.certificate.value_or(""), config.private_key.value_or("")},
+        tokens, trust, now, report);
   }
   if (std::holds_alternative<Absent>(credential)) {
     report.Ok(profile.name, profile.side == Side::kClient

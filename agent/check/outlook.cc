@@ -87,7 +87,7 @@ std::string ClientText(const Plan& plan, const SideConfig& files) {
       "the server must have the {} {} and come from {}; {}; offers {}{}{}",
       named ? "name" : "address", plan.server_name, TrustText(files),
       plan.credential == 0 ? "no certificate of ours is shown"
-                           : "shows " + *files.certificate,
+                           : "shows " + files.certificate.value_or(""),
       SuiteNames(plan.suites), named ? ", the name (SNI)" : "",
       SunrpcText(plan));
 }
@@ -103,7 +103,7 @@ std::string ClientsText(const SideConfig& files) {
 }
 
 std::string ServerText(const Plan& plan, const SideConfig& files) {
-  return fmt::format("shows {}; {}; takes {}{}", *files.certificate,
+  return fmt::format("shows {}; {}; takes {}{}", files.certificate.value_or(""),
                      plan.request_client_certificate
                          ? ClientsText(files)
                          : "asks for no client's certificate",

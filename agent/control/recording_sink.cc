@@ -19,7 +19,7 @@ void RecordingSink::Write(const LogEvent& event) {
   try {
     Record(event);
   } catch (const std::exception&) {
-    // No memory: it is in the log.
+    ++records_.lost;  // no memory: it is in the log
   }
 }
 

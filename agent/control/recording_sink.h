@@ -6,6 +6,7 @@
 // Threads:   one thread.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include "agent/control/counters.h"
@@ -25,6 +26,7 @@ struct Records {
   EventRing troubles{kTroubles};
   // What the kernel can do, as the start found it.
   std::optional<LogEvent> started;
+  uint64_t lost = 0;  // events, for want of memory
 };
 
 class RecordingSink final : public LogSink {
