@@ -67,8 +67,10 @@ def _server_asks(bed) -> SilentClient | None:
     before = len(bed.upcalls.upcalls("server"))
     try:
         client = SilentClient()
-    except ConnectionError:
-        client = None  # the worker's end was quicker than nfsd's STARTTLS
+    except (ConnectionError, TimeoutError):
+        # The worker was quicker than nfsd's STARTTLS: it hung up, or keys of
+        # its own made that unreadable.
+        client = None
     wait.until(lambda: len(bed.upcalls.upcalls("server")) > before,
                "nfsd's request", 10)
     return client
