@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 #include "agent/config/files.h"
@@ -137,8 +138,8 @@ std::variant<Config, Problem> ParseConfig(std::string_view text) {
   config.sections = ReadSections(file, config.client, config.server);
   config.netns = ReadNetns(file, base);
   config.ignored = Ignored(file);
-  if (file.problem().has_value()) {
-    return *file.problem();
+  if (const std::optional<Problem>& problem = file.problem()) {
+    return *problem;
   }
   return config;
 }

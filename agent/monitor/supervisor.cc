@@ -297,6 +297,7 @@ std::optional<MonotonicTime> Supervisor::NextWake() const {
 
 std::vector<Supervisor::Process> Supervisor::Processes() const {
   std::vector<Process> all;
+  all.reserve(seats_.size());
   for (const auto& seat : seats_) {
     all.push_back(
         {seat->role, seat->pool, seat->worker, seat->pid, seat->started});
