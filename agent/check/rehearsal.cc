@@ -47,9 +47,9 @@ Status Rehearsal::Start(const Config& config, Links links) {
   if (resources_.keeper_role() == ProcessRole::kTokenKeeper) {
     RETURN_IF_ERROR(ReceiveTokens(keeper, tokens_));
   }
-  keeper_.emplace(std::move(keeper), tokens_);
+  Service<Keeper>& served = keeper_.emplace(std::move(keeper), tokens_);
   resources_.SetVerifier(Link(std::move(links.verifier.first)));
-  return LoadAll();
+  return LoadAll(served);
 }
 
 Result<std::unique_ptr<Rehearsal>> Rehearsal::Load(const Config& config,
@@ -64,8 +64,8 @@ Result<std::unique_ptr<Rehearsal>> Rehearsal::Load(const Config& config,
   return rehearsal;
 }
 
-Status Rehearsal::LoadAll() {
-  RETURN_IF_ERROR(keeper_->Turn(0));
+Status Rehearsal::LoadAll(Service<Keeper>& keeper) {
+  RETURN_IF_ERROR(keeper.Turn(0));
   RETURN_IF_ERROR(verifier_.Turn(0));
   RETURN_IF_ERROR(
       (Hear<FromKeeper, CredentialLoaded>(*resources_.keeper(), resources_)));

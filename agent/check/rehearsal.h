@@ -69,7 +69,7 @@ class Rehearsal {
 
   Rehearsal(Link verifier, uid_t key_owner, const Clock& clock);
   Status Start(const Config& config, Links links);
-  Status LoadAll();
+  Status LoadAll(Service<Keeper>& keeper);
 
   NoLog log_;
   TokenKeys tokens_;

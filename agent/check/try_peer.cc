@@ -102,8 +102,9 @@ Equipped OpenFiles(const Plan& plan, const Profile& profile,
   }
   equipment->trust = std::move(std::get<handshake::TrustStore>(trust));
   if (plan.credential != 0) {
-    auto credential =
-        OpenCredential({*files.certificate, *files.private_key}, tokens);
+    auto credential = OpenCredential(
+        {files.certificate.value_or(""), files.private_key.value_or("")},
+        tokens);
     if (!credential.ok()) {
       return ProblemOf(credential.error());
     }
@@ -143,7 +144,7 @@ Equipped EquipMount(const Plan& plan, const Profile& profile,
     if (FilesOf(profile, config).rpc_certificates.value_or(false)) {
       setup.policy.profile = handshake::CertificateProfile::kRpcWithTls;
     }
-    setup.trust = &*equipment.trust;
+    setup.trust = equipment.trust.has_value() ? &*equipment.trust : nullptr;
     setup.credential =
         equipment.credential.has_value() ? &*equipment.credential : nullptr;
   }
@@ -310,7 +311,7 @@ Answer Try(Stream& stream, Consumer consumer, Equipment& equipment) {
     return {false, text + FailureText(*trial.failure, trial)};
   }
   text += SuccessText(trial, equipment.credential.has_value());
-  if (!mount) {
+  if (!mount || !trial.keys.has_value()) {
     return {true, text + "ok\n"};
   }
   const Status called = CallOverTls(stream, *trial.keys);

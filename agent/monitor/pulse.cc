@@ -29,7 +29,7 @@ void Pulse::Look(MonotonicTime now, std::size_t unread) {
 }
 
 std::optional<std::string_view> Pulse::Fault(MonotonicTime now) const {
-  if (behind() && now - *still_since_ >= kReadsWithin) {
+  if (still_since_.has_value() && now - *still_since_ >= kReadsWithin) {
     return "it does not answer";
   }
   // Counted up to the last late job: one without jobs has nothing to end.

@@ -130,7 +130,7 @@ std::vector<std::string> Resources::TokenUrls() const {
 // ends: its link will tell.
 void Resources::OpenTokens() {
   opened_ = TokenUrls();
-  if (opened_.empty()) {
+  if (opened_.empty() || !keeper_.has_value()) {
     return;
   }
   agent::OpenTokens open;
@@ -204,7 +204,7 @@ void Resources::Reload(const Config& config) {
 // A verifier without tags need not be told that there are none.
 void Resources::LoadTags() {
   std::vector<std::string> files = TagFilesIn(tags_directory_);
-  if (!files.empty() || !tag_files_.empty()) {
+  if (verifier_.has_value() && (!files.empty() || !tag_files_.empty())) {
     tag_files_ = std::move(files);
     SendTags(tag_files_, *verifier_, log_);
   }
@@ -406,7 +406,7 @@ Slot Resources::LoadCredential(const SideConfig& config) {
 
 Slot Resources::LoadTokenCredential(const SideConfig& config,
                                     BorrowedFd chain) {
-  const std::string& url = *config.private_key;
+  const std::string url = config.private_key.value_or("");
   agent::LoadCredential load;
   load.id = NewId(Kind::kCredential);
   if (!keeper_.has_value() ||
@@ -486,7 +486,9 @@ void Resources::SwapWhenSettled() {
       next.settings = old->settings;
     }
   }
-  current_ = *std::exchange(next_, std::nullopt);
+  if (auto next = std::exchange(next_, std::nullopt)) {
+    current_ = *std::move(next);
+  }
   RetireUnused();
 }
 

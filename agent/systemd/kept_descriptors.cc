@@ -57,6 +57,7 @@ OwnedFd KeptDescriptors::Take(std::string_view name) {
 
 std::vector<std::string> KeptDescriptors::Names() const {
   std::vector<std::string> names;
+  names.reserve(kept_.size());
   for (const Kept& kept : kept_) {
     names.push_back(kept.name);
   }

@@ -8,7 +8,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
+#include <ctime>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -75,32 +75,32 @@ std::string NormalHex(std::string_view pattern) {
   return normal;
 }
 
-// "2026-06-01", or with " 12:30:00" or "T12:30:00", and a Z if one likes: UTC.
-std::optional<std::chrono::sys_seconds> ParseTime(const std::string& text) {
-  int year = 0;
-  unsigned month = 0;
-  unsigned day = 0;
-  std::array<unsigned, 3> clock{};
-  std::array<char, 2> marks = {' ', 'Z'};
-  int date_end = 0;
-  int end = 0;
-  std::sscanf(text.c_str(), "%4d-%2u-%2u%n%c%2u:%2u:%2u%n%c", &year, &month,
-              &day, &date_end, &marks[0], &clock[0], &clock[1], &clock[2], &end,
-              &marks[1]);
-  const auto size = static_cast<int>(text.size());
-  const bool date_only = date_end != 0 && size == date_end;
-  const bool with_clock = end != 0 && (size == end || size == end + 1) &&
-                          (marks[0] == ' ' || marks[0] == 'T') &&
-                          marks[1] == 'Z';
-  const std::chrono::year_month_day date{std::chrono::year(year),
-                                         std::chrono::month(month),
-                                         std::chrono::day(day)};
-  if ((!date_only && !with_clock) || !date.ok() || clock[0] > 23 ||
-      clock[1] > 59 || clock[2] > 59) {
+std::optional<std::chrono::sys_seconds> TimeOf(const std::tm& fields) {
+  const std::chrono::year_month_day date{
+      std::chrono::year(fields.tm_year + 1900),
+      std::chrono::month(static_cast<unsigned>(fields.tm_mon + 1)),
+      std::chrono::day(static_cast<unsigned>(fields.tm_mday))};
+  if (!date.ok() || fields.tm_sec > 59) {
     return std::nullopt;
   }
-  return std::chrono::sys_days(date) + std::chrono::hours(clock[0]) +
-         std::chrono::minutes(clock[1]) + std::chrono::seconds(clock[2]);
+  return std::chrono::sys_days(date) + std::chrono::hours(fields.tm_hour) +
+         std::chrono::minutes(fields.tm_min) +
+         std::chrono::seconds(fields.tm_sec);
+}
+
+// "2026-06-01", or with " 12:30:00" or "T12:30:00", and a Z if one likes: UTC.
+std::optional<std::chrono::sys_seconds> ParseTime(const std::string& text) {
+  constexpr std::array kForms = {"%Y-%m-%d", "%Y-%m-%d %H:%M:%S",
+                                 "%Y-%m-%dT%H:%M:%S"};
+  for (const char* const form : kForms) {
+    std::tm fields{};
+    const char* const end = ::strptime(text.c_str(), form, &fields);
+    const std::string_view rest = end == nullptr ? "?" : end;
+    if (rest.empty() || (rest == "Z" && form != kForms.front())) {
+      return TimeOf(fields);
+    }
+  }
+  return std::nullopt;
 }
 
 std::chrono::sys_seconds Time(const YAML::Node& pattern) {

@@ -30,7 +30,11 @@ std::optional<TagsLoaded> SessionTags::Take(const LoadTags& load,
 }
 
 TagsLoaded SessionTags::Swap(uint32_t files) {
-  auto rules = std::move(*reader_).Finish();
+  auto reader = std::exchange(reader_, std::nullopt);
+  if (!reader.has_value()) {
+    return Fail(files, "no file was read");
+  }
+  auto rules = std::move(*reader).Finish();
   if (const auto* const problem = std::get_if<TagProblem>(&rules)) {
     return Fail(files, problem->text);
   }

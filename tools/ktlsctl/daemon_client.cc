@@ -57,7 +57,7 @@ bool SendAll(const OwnedFd& socket, std::string_view bytes) {
 // was is in errno, 0 for neither.
 std::string ReadAll(const OwnedFd& socket) {
   std::string all;
-  std::array<char, 16 * 1024> part;
+  std::array<char, 16384> part;
   while (all.size() <= agent::kMaxControlAnswer) {
     errno = 0;
     const ssize_t got = ::recv(socket.raw(), part.data(), part.size(), 0);

@@ -28,6 +28,7 @@ Table::Table(std::vector<std::string> heads) {
 
 void Table::Add(const std::vector<std::string>& cells) {
   std::vector<std::string> row;
+  row.reserve(cells.size());
   for (const std::string& cell : cells) {
     row.push_back(cell.empty() ? "-" : Printable(cell));
   }

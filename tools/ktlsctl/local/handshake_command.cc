@@ -65,7 +65,8 @@ Exit Run(const Options& options) {
   question.name = options.name;
   question.security = SecurityOf(options.security);
   if (options.psk_file.has_value()) {
-    question.psk = agent::GivenPsk{*options.psk_identity, *options.psk_file};
+    question.psk =
+        agent::GivenPsk{options.psk_identity.value_or(""), *options.psk_file};
   }
   question.patience = std::chrono::seconds(options.timeout);
   const agent::Answer answer = agent::TryPeerFromHere(options.config, question);
