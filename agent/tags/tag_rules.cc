@@ -51,6 +51,7 @@ bool Matches(const TagFilter& filter, const CertificateFacts& facts) {
 
 std::string TagsOf(const TagRules& rules, const CertificateFacts& facts) {
   std::vector<bool> matched;
+  matched.reserve(rules.filters.size());
   for (const TagFilter& filter : rules.filters) {
     matched.push_back(Matches(filter, facts));
   }
