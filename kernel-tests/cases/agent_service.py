@@ -55,6 +55,7 @@ def watchdog(bed):
     bed.mount("tls")
     nfs.unmount()
     agent.stop()
+    watcher.wait_told("STOPPING=1")
     # A kept descriptor would make consumers wait for nobody.
     assert watcher.told() == ["FDSTORE=1", "READY=1", "RELOADING=1", "READY=1",
                               "FDSTOREREMOVE=1", "STOPPING=1"], watcher.told()
