@@ -5,7 +5,7 @@ import os
 import signal
 
 from cases import Skip, case
-from guest import agents, load, nfs, upcalls, usage, wait
+from guest import agents, load, machine, nfs, upcalls, usage, wait
 from guest.peers import Gate, SilentClient
 
 # More slots for waiting requests than nfsd has threads: none is refused.
@@ -40,6 +40,7 @@ def _only_ktlsd(bed) -> None:
       deadline_s=240)
 def worker_killed_load(bed):
     _only_ktlsd(bed)
+    machine.allow_descriptors()
     count = bed.options.get("handshakes", 40)
     # nfsd waits for a handshake in the thread that asked for it.
     nfs.serve(("tls",), threads=count + 8)

@@ -8,6 +8,7 @@ import ctypes
 import errno
 import os
 import pathlib
+import resource
 import subprocess
 
 OUT = pathlib.Path("/ktlsd/out")
@@ -90,6 +91,12 @@ def staged(name: str) -> str:
     path = AGENT / name
     assert path.is_file(), f"{name} was not built"
     return str(path)
+
+
+def allow_descriptors() -> None:
+    """As many for the case itself as a process may have."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def drop_caches() -> None:
