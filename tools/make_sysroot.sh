@@ -26,8 +26,8 @@ if [ -z "$mirror" ] && [ -z "${2:-}" ]; then
 fi
 gcc=$(aarch64-linux-gnu-gcc -dumpversion)
 gcc=${gcc%%.*}
-packages="libc6-dev linux-libc-dev libstdc++-$gcc-dev libssl-dev libnl-3-dev
-  libnl-genl-3-dev liburing-dev libkeyutils-dev libseccomp-dev libcap-dev
+packages="libc6-dev linux-libc-dev libstdc++-$gcc-dev libssl-dev
+  liburing-dev libkeyutils-dev libseccomp-dev libcap-dev
   libgtest-dev libgmock-dev libbenchmark-dev libglib2.0-dev libsystemd-dev
   libfmt-dev libcli11-dev libyaml-cpp-dev"
 

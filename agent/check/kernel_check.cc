@@ -2,18 +2,15 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <netlink/genl/ctrl.h>
-#include <netlink/genl/genl.h>
-#include <netlink/netlink.h>
-#include <netlink/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <iterator>
-#include <memory>
+#include <utility>
 
-#include "agent/netlink/handshake_uapi.h"
-#include "base/fn_deleter.h"
+#include "agent/netlink/asker.h"
+#include "agent/netlink/family.h"
+#include "agent/netlink/netlink_socket.h"
 #include "base/session_keys.h"
 #include "handshake/config.h"
 
@@ -25,10 +22,12 @@ constexpr char kTls[] = "kernel tls";
 constexpr char kSeccomp[] = "kernel seccomp";
 
 bool FindUpcall() {
-  const std::unique_ptr<nl_sock, FnDeleter<::nl_socket_free>> socket(
-      ::nl_socket_alloc());
-  return socket != nullptr && ::genl_connect(socket.get()) == 0 &&
-         ::genl_ctrl_resolve(socket.get(), kHandshakeFamily) >= 0;
+  auto socket = OpenNetlinkSocket();
+  if (!socket.ok()) {
+    return false;
+  }
+  Asker asker(std::move(socket).value());
+  return FindFamily(asker).ok();
 }
 
 void CheckTls(const ktls::Capabilities& kernel, Report& report) {

@@ -73,6 +73,7 @@ Problem FromLoader(Outcome outcome, std::string_view text) {
 struct Resources::Shared {
   std::vector<std::pair<SideConfig, Slot>> trusts;
   std::vector<std::pair<SideConfig, Slot>> credentials;
+  std::variant<CryptoPolicy, Problem> policy;  // for all of them
 
   static SideConfig TrustPart(const SideConfig& config) {
     SideConfig part;
@@ -218,26 +219,16 @@ void Resources::Begin(const Config& config) {
   LoadTags();
   DropNext();
   Shared shared;
+  shared.policy = ReadPolicy(config);
   std::vector<Profile> next = GeneralProfiles();
-  Load(shared, config.client, next[0].settings);
-  Load(shared, config.server, next[1].settings);
+  Fill(shared, config.client, next[0]);
+  Fill(shared, config.server, next[1]);
   for (const Section& section : config.sections) {
     next.push_back(MakeProfile(shared, section));
   }
   for (const NetnsConfig& netns : config.netns) {
     next.push_back(MakeProfile(shared, netns, Side::kClient));
     next.push_back(MakeProfile(shared, netns, Side::kServer));
-  }
-  const std::variant<CryptoPolicy, Problem> policy = ReadPolicy(config);
-  Choose(config.client, next[0], policy);
-  Choose(config.server, next[1], policy);
-  for (std::size_t i = 0; i < config.sections.size(); ++i) {
-    Choose(config.sections[i].config, next[2 + i], policy);
-  }
-  std::size_t of_netns = 2 + config.sections.size();
-  for (const NetnsConfig& netns : config.netns) {
-    Choose(netns.client.value_or(SideConfig()), next[of_netns++], policy);
-    Choose(netns.server.value_or(SideConfig()), next[of_netns++], policy);
   }
   next_ = std::move(next);
   SwapWhenSettled();
@@ -302,14 +293,21 @@ void Resources::Load(Shared& shared, const SideConfig& config,
            [this](const SideConfig& part) { return LoadCredential(part); });
 }
 
+void Resources::Fill(Shared& shared, const SideConfig& config,
+                     Profile& profile) {
+  Load(shared, config, profile.settings);
+  Choose(config, profile, shared.policy);
+}
+
 Profile Resources::MakeProfile(Shared& shared, const Section& section) {
   const Side side = IsClient(section.consumer) ? Side::kClient : Side::kServer;
   Profile profile{section.name, side, section.consumer, section.match, {}};
   if (UsesPsks(section.consumer)) {
     profile.settings.trust = Absent();
     profile.settings.credential = Absent();
+    Choose(section.config, profile, shared.policy);
   } else {
-    Load(shared, section.config, profile.settings);
+    Fill(shared, section.config, profile);
   }
   return profile;
 }
@@ -321,7 +319,7 @@ Profile Resources::MakeProfile(Shared& shared, const NetnsConfig& netns,
   profile.name = netns.name + (side == Side::kClient ? ".client" : ".server");
   profile.side = side;
   if (config.has_value()) {
-    Load(shared, *config, profile.settings);
+    Fill(shared, *config, profile);
   } else {
     // Without settings of its own it has nothing, and refuses.
     profile.settings.trust = Absent();

@@ -69,8 +69,8 @@ class Resources {
     tags_directory_ = std::move(path);
   }
 
-  // What serves this handshake now.
-  // `netns`: the name of another network namespace.
+  // What serves this handshake now. `netns`: the name of the network namespace
+  // that it is in; "" is the daemon's own.
   const Profile& Choose(const Request& request, Consumer consumer,
                         const SocketFacts& facts,
                         const std::string& netns = "") const;
@@ -113,6 +113,7 @@ class Resources {
   void Choose(const SideConfig& config, Profile& profile,
               const std::variant<CryptoPolicy, Problem>& policy);
   void Load(Shared& shared, const SideConfig& config, SideSettings& settings);
+  void Fill(Shared& shared, const SideConfig& config, Profile& profile);
   Profile MakeProfile(Shared& shared, const Section& section);
   Profile MakeProfile(Shared& shared, const NetnsConfig& netns, Side side);
   void DropUses(Kind kind);

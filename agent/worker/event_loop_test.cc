@@ -19,6 +19,7 @@
 #include "agent/worker/readiness.h"
 #include "agent/worker/ring_calls.h"
 #include "agent/worker/ring_readiness.h"
+#include "agent/worker/testing/socket_pair.h"
 #include "base/clock.h"
 #include "base/owned_fd.h"
 #include "base/result.h"
@@ -47,23 +48,6 @@ Result<std::unique_ptr<Readiness>> Open(With with, RingCalls& calls) {
   }
   return Error{Code::kInternal, "no such way"};
 }
-
-struct Pair {
-  OwnedFd ours;
-  OwnedFd theirs;
-
-  Pair() {
-    int ends[2] = {-1, -1};
-    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
-    ours = OwnedFd(ends[0]);
-    theirs = OwnedFd(ends[1]);
-  }
-  void Send() const { EXPECT_EQ(::send(theirs.raw(), "x", 1, 0), 1); }
-  void Read() const {
-    char byte = 0;
-    EXPECT_EQ(::recv(ours.raw(), &byte, 1, 0), 1);
-  }
-};
 
 class ReadinessTest : public testing::TestWithParam<With> {
  protected:
@@ -96,7 +80,7 @@ class ReadinessTest : public testing::TestWithParam<With> {
 };
 
 TEST_P(ReadinessTest, TellsAtOnceThenOfEachChange) {
-  const Pair pair;
+  const SocketPair pair;
   ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7).ok());
   EXPECT_EQ(Ready(), Tokens{7});  // it can be written
   EXPECT_EQ(Ready(), Tokens{});
@@ -108,7 +92,7 @@ TEST_P(ReadinessTest, TellsAtOnceThenOfEachChange) {
 }
 
 TEST_P(ReadinessTest, TellsOfTheOtherEnd) {
-  Pair pair;
+  SocketPair pair;
   ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7).ok());
   EXPECT_EQ(Ready(), Tokens{7});
   ::shutdown(pair.theirs.raw(), SHUT_WR);
@@ -118,7 +102,7 @@ TEST_P(ReadinessTest, TellsOfTheOtherEnd) {
 }
 
 TEST_P(ReadinessTest, TellsWhenThereIsRoomAgain) {
-  const Pair pair;
+  const SocketPair pair;
   const std::string much(1 << 16, 'x');
   while (::send(pair.ours.raw(), much.data(), much.size(), 0) > 0) {
   }
@@ -131,7 +115,7 @@ TEST_P(ReadinessTest, TellsWhenThereIsRoomAgain) {
 }
 
 TEST_P(ReadinessTest, IsSilentOnceUnwatched) {
-  const Pair pair;
+  const SocketPair pair;
   ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7).ok());
   pair.Send();
   ASSERT_TRUE(readiness_->Unwatch(pair.ours.borrow()).ok());
@@ -141,13 +125,13 @@ TEST_P(ReadinessTest, IsSilentOnceUnwatched) {
 }
 
 TEST_P(ReadinessTest, UnwatchesOneOfSeveralThatAreReady) {
-  const std::array<Pair, 5> pairs;
+  const std::array<SocketPair, 5> pairs;
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     ASSERT_TRUE(readiness_->Watch(pairs[i].ours.borrow(), i).ok());
   }
   ASSERT_TRUE(readiness_->Unwatch(pairs[2].ours.borrow()).ok());
   EXPECT_EQ(Ready(), (Tokens{0, 1, 3, 4}));
-  for (const Pair& pair : pairs) {
+  for (const SocketPair& pair : pairs) {
     pair.Send();
   }
   ASSERT_TRUE(readiness_->Unwatch(pairs[0].ours.borrow()).ok());
@@ -155,7 +139,7 @@ TEST_P(ReadinessTest, UnwatchesOneOfSeveralThatAreReady) {
 }
 
 TEST_P(ReadinessTest, HasNothingToUnwatchTwice) {
-  const Pair pair;
+  const SocketPair pair;
   EXPECT_TRUE(readiness_->Unwatch(pair.ours.borrow()).ok());
   ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7).ok());
   EXPECT_TRUE(readiness_->Unwatch(pair.ours.borrow()).ok());
@@ -163,7 +147,7 @@ TEST_P(ReadinessTest, HasNothingToUnwatchTwice) {
 }
 
 TEST_P(ReadinessTest, TellsALaterWatchOfOneDescriptorOnly) {
-  const Pair pair;
+  const SocketPair pair;
   for (Readiness::Token token = 1; token < 20; ++token) {
     ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), token).ok());
     pair.Send();
@@ -177,7 +161,7 @@ TEST_P(ReadinessTest, TellsALaterWatchOfOneDescriptorOnly) {
 }
 
 TEST_P(ReadinessTest, RefusesASecondWatchOfOneDescriptor) {
-  const Pair pair;
+  const SocketPair pair;
   ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7).ok());
   EXPECT_FALSE(readiness_->Watch(pair.ours.borrow(), 8).ok());
   EXPECT_EQ(Ready(), Tokens{7});
@@ -186,7 +170,7 @@ TEST_P(ReadinessTest, RefusesASecondWatchOfOneDescriptor) {
 // The kernel uses a socket as soon as its keys are installed. Nothing of it may
 // be held here, and no byte gone.
 TEST_P(ReadinessTest, LetsGoOfWhatItUnwatches) {
-  Pair pair;
+  SocketPair pair;
   ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7).ok());
   EXPECT_EQ(Ready(), Tokens{7});
   pair.Send();
@@ -198,7 +182,7 @@ TEST_P(ReadinessTest, LetsGoOfWhatItUnwatches) {
 }
 
 TEST_P(ReadinessTest, TellsOfMoreThanItHasRoomFor) {
-  const std::array<Pair, 200> pairs;
+  const std::array<SocketPair, 200> pairs;
   Tokens expected;
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     ASSERT_TRUE(readiness_->Watch(pairs[i].ours.borrow(), i).ok());
@@ -206,12 +190,12 @@ TEST_P(ReadinessTest, TellsOfMoreThanItHasRoomFor) {
   }
   EXPECT_EQ(Ready(), expected);
   for (const int round : {1, 2, 3}) {
-    for (const Pair& pair : pairs) {
+    for (const SocketPair& pair : pairs) {
       pair.Send();
     }
     EXPECT_EQ(Ready(), expected) << round;
   }
-  for (const Pair& pair : pairs) {
+  for (const SocketPair& pair : pairs) {
     ASSERT_TRUE(readiness_->Unwatch(pair.ours.borrow()).ok());
   }
   EXPECT_EQ(Ready(), Tokens{});
@@ -226,7 +210,7 @@ TEST_P(ReadinessTest, WaitsNoLongerThanItMay) {
 }
 
 TEST_P(ReadinessTest, WaitsWithoutEndForWhatComes) {
-  const Pair pair;
+  const SocketPair pair;
   ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7).ok());
   Tokens ready;
   EXPECT_TRUE(readiness_->Wait(std::nullopt, ready).ok());
@@ -241,7 +225,7 @@ class EventLoopTest : public ReadinessTest {
 };
 
 TEST_P(EventLoopTest, TellsOfDescriptorsAndOfDeadlinesInTheirOrder) {
-  const Pair pair;
+  const SocketPair pair;
   EventLoop loop(std::move(readiness_), clock_,
                  {[&](EventLoop::Token token) { told_.push_back(token); },
                   [&](EventLoop::Token token) {
@@ -263,11 +247,11 @@ TEST_P(EventLoopTest, TellsOfDescriptorsAndOfDeadlinesInTheirOrder) {
 
 // A handler may end any watch, its own and those that are told next.
 TEST_P(EventLoopTest, LetsAHandlerUnwatchAndStop) {
-  const std::array<Pair, 2> pairs;
+  const std::array<SocketPair, 2> pairs;
   EventLoop loop(std::move(readiness_), clock_,
                  {[&](EventLoop::Token token) {
                     told_.push_back(token);
-                    for (const Pair& pair : pairs) {
+                    for (const SocketPair& pair : pairs) {
                       EXPECT_TRUE(loop.Unwatch(pair.ours.borrow()).ok());
                     }
                     loop.Stop();

@@ -9,6 +9,7 @@
 
 #include "agent/ipc/messages.h"
 #include "agent/worker/connection.h"
+#include "agent/worker/testing/no_services.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/owned_fd.h"
@@ -41,29 +42,6 @@ void operator delete[](void* memory, std::size_t) noexcept {
 
 namespace ktlsd::agent {
 namespace {
-
-class NoServices final : public JobServices {
- public:
-  Status RequestSignature(JobId, const handshake::SignatureRequest&) override {
-    return Ok{};
-  }
-  Status RequestVerdict(JobId, const handshake::PeerProof&) override {
-    return Ok{};
-  }
-  Status RequestPskChoice(JobId, const handshake::OfferedPsks&,
-                          std::span<const HashAlgorithm>) override {
-    return Ok{};
-  }
-  Status RequestPskBinder(JobId, std::size_t,
-                          const handshake::PskBinderRequest&) override {
-    return Ok{};
-  }
-  Status RequestPskSecret(JobId, std::size_t,
-                          const handshake::PskSecretRequest&) override {
-    return Ok{};
-  }
-  Status StopWatching(BorrowedFd) override { return Ok{}; }
-};
 
 Bytes HelloOfAClient() {
   handshake::LocalPeerSetup setup;

@@ -20,6 +20,7 @@
 #include "agent/worker/readiness.h"
 #include "agent/worker/ring_calls.h"
 #include "agent/worker/testing/forger.h"
+#include "agent/worker/testing/socket_pair.h"
 #include "base/error_codes.h"
 #include "base/owned_fd.h"
 #include "base/result.h"
@@ -73,19 +74,6 @@ bool HasRings() {
 
 #define SKIP_WITHOUT_RINGS() \
   if (!HasRings()) GTEST_SKIP() << "no io_uring here"
-
-struct Pair {
-  OwnedFd ours;
-  OwnedFd theirs;
-
-  Pair() {
-    int ends[2] = {-1, -1};
-    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
-    ours = OwnedFd(ends[0]);
-    theirs = OwnedFd(ends[1]);
-  }
-  void Send() const { EXPECT_EQ(::send(theirs.raw(), "x", 1, 0), 1); }
-};
 
 // --- Which loop ---
 
@@ -160,7 +148,7 @@ TEST(RestrictedRing, DoesNothingButPoll) {
   Forger forger;
   const auto readiness = OpenRing(forger);
   ASSERT_TRUE(readiness.ok());
-  const Pair pair;
+  const SocketPair pair;
   for (unsigned opcode = 0; opcode < 64; ++opcode) {
     if (opcode == IORING_OP_POLL_ADD || opcode == IORING_OP_ASYNC_CANCEL) {
       continue;
@@ -226,7 +214,7 @@ class RingReadinessTest : public testing::Test {
 };
 
 TEST_F(RingReadinessTest, EntersTheKernelOnceATurn) {
-  const std::vector<Pair> pairs(10);
+  const std::vector<SocketPair> pairs(10);
   calls_.entered = 0;
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     ASSERT_TRUE(readiness_->Watch(pairs[i].ours.borrow(), i).ok());
@@ -240,7 +228,7 @@ TEST_F(RingReadinessTest, EntersTheKernelOnceATurn) {
 
 TEST_F(RingReadinessTest, GoesOnWhenTheKernelTakesOneEntryAtATime) {
   calls_.most = 1;
-  const std::vector<Pair> pairs(10);
+  const std::vector<SocketPair> pairs(10);
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     ASSERT_TRUE(readiness_->Watch(pairs[i].ours.borrow(), i).ok());
   }
@@ -249,13 +237,13 @@ TEST_F(RingReadinessTest, GoesOnWhenTheKernelTakesOneEntryAtATime) {
     ASSERT_TRUE(readiness_->Wait(milliseconds(0), all).ok());
   }
   EXPECT_EQ(all.size(), pairs.size());
-  for (const Pair& pair : pairs) {
+  for (const SocketPair& pair : pairs) {
     ASSERT_TRUE(readiness_->Unwatch(pair.ours.borrow()).ok());
   }
 }
 
 TEST_F(RingReadinessTest, TakesAnInterruptionForNothing) {
-  const Pair pair;
+  const SocketPair pair;
   ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7).ok());
   for (const int error : {EINTR, EBUSY, ETIME}) {
     calls_.enter_errors = {error};
@@ -269,7 +257,7 @@ TEST_F(RingReadinessTest, TakesAnInterruptionForNothing) {
 // A watch that may still be there must not pass for one that has ended: keys
 // would be installed under it.
 TEST_F(RingReadinessTest, DoesNotHideThatAWatchMayStillBeThere) {
-  const Pair pair;
+  const SocketPair pair;
   ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7).ok());
   EXPECT_EQ(Ready(), Tokens{7});
   calls_.enter_errors = {EAGAIN};
@@ -291,7 +279,7 @@ TEST_F(RingReadinessTest, EndsWithARingThatFails) {
 }
 
 TEST_F(RingReadinessTest, EndsWithADescriptorThatCannotBePolled) {
-  Pair pair;
+  SocketPair pair;
   ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7).ok());
   pair.ours.Close();  // before the kernel saw the watch
   Tokens ready;
@@ -303,8 +291,8 @@ TEST_F(RingReadinessTest, EndsWithADescriptorThatCannotBePolled) {
 // What lay in the queue when a watch ended is nobody's, also when the number of
 // its descriptor is in use again.
 TEST_F(RingReadinessTest, TellsNobodyOfAWatchThatEnded) {
-  Pair first;
-  const Pair other;
+  SocketPair first;
+  const SocketPair other;
   ASSERT_TRUE(readiness_->Watch(first.ours.borrow(), 1).ok());
   ASSERT_TRUE(readiness_->Watch(other.ours.borrow(), 2).ok());
   EXPECT_EQ(Ready().size(), 2U);
@@ -314,7 +302,7 @@ TEST_F(RingReadinessTest, TellsNobodyOfAWatchThatEnded) {
   ASSERT_TRUE(readiness_->Unwatch(first.ours.borrow()).ok());
   const int number = first.ours.raw();
   first.ours.Close();
-  const Pair second;
+  const SocketPair second;
   ASSERT_EQ(second.ours.raw(), number);
   ASSERT_TRUE(readiness_->Watch(second.ours.borrow(), 3).ok());
   EXPECT_EQ(Ready(), Tokens{3});

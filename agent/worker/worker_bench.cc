@@ -29,6 +29,7 @@
 #include "agent/worker/open_readiness.h"
 #include "agent/worker/readiness.h"
 #include "agent/worker/ring_calls.h"
+#include "agent/worker/testing/no_services.h"
 #include "agent/worker/worker.h"
 #include "base/clock.h"
 #include "base/owned_fd.h"
@@ -353,29 +354,6 @@ BENCHMARK_CAPTURE(Handshakes, io_uring, LoopKind::kIoUring)
     ->Arg(128)
     ->UseManualTime()
     ->Unit(benchmark::kMillisecond);
-
-class NoServices final : public JobServices {
- public:
-  Status RequestSignature(JobId, const handshake::SignatureRequest&) override {
-    return Ok{};
-  }
-  Status RequestVerdict(JobId, const handshake::PeerProof&) override {
-    return Ok{};
-  }
-  Status RequestPskChoice(JobId, const handshake::OfferedPsks&,
-                          std::span<const HashAlgorithm>) override {
-    return Ok{};
-  }
-  Status RequestPskBinder(JobId, std::size_t,
-                          const handshake::PskBinderRequest&) override {
-    return Ok{};
-  }
-  Status RequestPskSecret(JobId, std::size_t,
-                          const handshake::PskSecretRequest&) override {
-    return Ok{};
-  }
-  Status StopWatching(BorrowedFd) override { return Ok{}; }
-};
 
 // Connections that wait for their peer's first byte: a server's, and a client's
 // whose hello has gone out. libcrypto's key shares are in it.

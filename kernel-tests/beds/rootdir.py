@@ -31,7 +31,7 @@ _COMMON = (
     "keyutils openssl iproute2 kmod procps tcpdump strace python3 "
     "ca-certificates netbase "
     # what ktlsd is linked with
-    "libnl-3-200 libnl-genl-3-200 libkeyutils1 libglib2.0-0t64 libsystemd0 "
+    "libkeyutils1 libglib2.0-0t64 libsystemd0 "
     "liburing2 libssl3t64 libseccomp2 libcap-ng0 "
     # a ktlsd built with sanitizers on Debian 12 (gcc 12) or 13 (gcc 14)
     "libasan8 libubsan1"

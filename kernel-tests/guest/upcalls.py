@@ -250,7 +250,7 @@ def _is_answer(attributes) -> bool:
 
 
 def _process(message: genl.Message) -> int:
-    """The process id: libnl and the kernel build port ids from it."""
+    """The process id: the kernel, and libraries, make port ids from it."""
     return message.port & 0x3FFFFF
 
 

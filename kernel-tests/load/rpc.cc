@@ -9,12 +9,7 @@ namespace ktlsd::load {
 namespace {
 
 constexpr uint32_t kLastFragment = 0x80000000;
-constexpr uint32_t kCall = 0;
 constexpr uint32_t kReply = 1;
-constexpr uint32_t kRpcVersion = 2;
-constexpr uint32_t kNfsProgram = 100003;
-constexpr uint32_t kNfsVersion = 4;
-constexpr uint32_t kNullProcedure = 0;
 constexpr uint32_t kAccepted = 0;
 constexpr uint32_t kSuccess = 0;
 constexpr std::size_t kMark = 4;  // bytes
@@ -61,27 +56,6 @@ Reply ReadBody(std::span<const uint8_t> body, uint32_t xid) {
 }
 
 }  // namespace
-
-Call NullCall(uint32_t xid, Flavor flavor) {
-  const std::array<uint32_t, sizeof(Call) / 4> words = {
-      kLastFragment | static_cast<uint32_t>(sizeof(Call) - kMark),
-      xid,
-      kCall,
-      kRpcVersion,
-      kNfsProgram,
-      kNfsVersion,
-      kNullProcedure,
-      static_cast<uint32_t>(flavor),
-      0,  // bytes of the credential
-      static_cast<uint32_t>(Flavor::kNone),
-      0,  // bytes of the verifier
-  };
-  Call call{};
-  for (std::size_t i = 0; i < call.size(); ++i) {
-    call.at(i) = static_cast<uint8_t>(words.at(i / 4) >> (24 - i % 4 * 8));
-  }
-  return call;
-}
 
 Reply ReadReply(std::span<const uint8_t> received, uint32_t xid) {
   if (received.size() < kMark) {

@@ -1,26 +1,16 @@
-// The two RPC calls that a session over TLS begins with.
+// What an NFS server replies to the two RPC calls that a session over TLS
+// begins with; agent/check/rpc.h makes the calls.
 //
-// Scope:     NULL calls and the replies to them (RFC 5531), record marks
-//            included; nothing else of RPC.
+// Scope:     replies to NULL calls (RFC 5531), as they come in, record marks
+//            included. No words and no allocation: thousands are read.
 // Layer:     kernel-tests.
 // Threads:   pure functions.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <span>
 
 namespace ktlsd::load {
-
-enum class Flavor : uint32_t {
-  kNone = 0,
-  kTls = 7,  // asks for TLS (RFC 9289 section 4.1)
-};
-
-using Call = std::array<uint8_t, 44>;
-
-// NFS version 4, procedure NULL, with an empty credential of `flavor`.
-Call NullCall(uint32_t xid, Flavor flavor);
 
 enum class Reply : uint8_t {
   kIncomplete,  // more bytes are to come

@@ -25,17 +25,6 @@ std::vector<uint8_t> ReplyWith(std::string_view verifier, uint8_t status) {
   return bytes;
 }
 
-TEST(NullCall, IsOneRecordWithTheFlavor) {
-  const Call call = NullCall(0x01020304, Flavor::kTls);
-  const Call wanted = {0x80, 0, 0, 40,                    // one record
-                       1,    2, 3, 4,  0, 0, 0,    0,     // xid, CALL
-                       0,    0, 0, 2,  0, 1, 0x86, 0xa3,  // RPC 2, NFS
-                       0,    0, 0, 4,  0, 0, 0,    0,     // version 4, NULL
-                       0,    0, 0, 7,  0, 0, 0,    0,     // AUTH_TLS, empty
-                       0,    0, 0, 0,  0, 0, 0,    0};    // AUTH_NONE, empty
-  EXPECT_EQ(call, wanted);
-}
-
 TEST(ReadReply, TellsAgreementFromPlainSuccess) {
   EXPECT_EQ(ReadReply(ReplyWith("STARTTLS", 0), 7), Reply::kStartTls);
   EXPECT_EQ(ReadReply(ReplyWith("", 0), 7), Reply::kSuccess);

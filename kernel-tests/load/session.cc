@@ -42,21 +42,21 @@ Session::Progress Session::Step() {
 Session::Progress Session::StepStage() {
   switch (stage_) {
     case Stage::kAsk:
-      return Send(Flavor::kTls);
+      return Send(agent::RpcFlavor::kTls);
     case Stage::kAgree:
       return Receive(Reply::kStartTls, "no_starttls");
     case Stage::kHandshake:
       return Handshake();
     case Stage::kCall:
-      return Send(Flavor::kNone);
+      return Send(agent::RpcFlavor::kNone);
     case Stage::kReply:
       return Receive(Reply::kSuccess, "no_reply");
   }
   return Fail("internal");
 }
 
-Session::Progress Session::Send(Flavor flavor) {
-  const Call call = NullCall(xid_, flavor);
+Session::Progress Session::Send(agent::RpcFlavor flavor) {
+  const Bytes call = agent::NullCall(xid_, flavor);
   const ssize_t sent =
       ::send(socket_.raw(), call.data(), call.size(), MSG_NOSIGNAL);
   if (sent < 0 && errno == EAGAIN) {

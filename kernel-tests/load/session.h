@@ -15,6 +15,7 @@
 #include <memory>
 #include <string_view>
 
+#include "agent/check/rpc.h"
 #include "base/owned_fd.h"
 #include "kernel-tests/load/rpc.h"
 
@@ -44,7 +45,7 @@ class Session {
   enum class Stage : uint8_t { kAsk, kAgree, kHandshake, kCall, kReply };
 
   // Each: kDone when its stage is over.
-  Progress Send(Flavor flavor);
+  Progress Send(agent::RpcFlavor flavor);
   Progress Receive(Reply wanted, std::string_view otherwise);
   Progress Handshake();
   Progress StepStage();

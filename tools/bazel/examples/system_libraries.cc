@@ -4,8 +4,6 @@
 #include <glib.h>
 #include <keyutils.h>
 #include <liburing.h>
-#include <netlink/genl/genl.h>
-#include <netlink/netlink.h>
 #include <openssl/crypto.h>
 #include <openssl/ssl.h>
 #include <seccomp.h>
@@ -17,7 +15,6 @@
 int main(int argc, char** argv) {
   CLI::App app{"prints the versions of the system libraries"};
   CLI11_PARSE(app, argc, argv);
-  nl_sock* socket = nl_socket_alloc();
   SSL_CTX* ssl = SSL_CTX_new(TLS_method());
   cap_t caps = cap_init();
   const scmp_version* seccomp = seccomp_version();
@@ -32,6 +29,4 @@ int main(int argc, char** argv) {
              sd_booted(), keyutils_version_string);
   cap_free(caps);
   SSL_CTX_free(ssl);
-  nl_socket_free(socket);
-  fmt::print("netlink {}\n", nl_geterror(0));
 }
