@@ -7,10 +7,12 @@
 # this machine's own: the cross compiler's runtime must fit.
 # Needs mmdebstrap; any user, no qemu.
 set -euo pipefail
-named=${1:+$(realpath -m "$1")}
+here=$PWD
 cd "$(dirname "$0")/.."
 # shellcheck source=tools/lib.sh
 . tools/lib.sh
+help_if_asked "$@"
+named=${1:+$(cd "$here" && realpath -m -- "$1")}
 
 dir=${named:-$KTLSD_CACHE/arm64-sysroot}
 suite=${2:-$(. /etc/os-release && echo "$VERSION_CODENAME")}
