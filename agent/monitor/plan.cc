@@ -139,6 +139,9 @@ Planning MakePlan(const Request& request, Consumer consumer,
   if (std::optional<Refused> refused = RefuseAtOnce(request, facts)) {
     return *std::move(refused);
   }
+  if (profile.standing == Standing::kUnread) {
+    return NotYet();
+  }
   if (profile.settings.problem.has_value()) {
     return Refuse(*profile.settings.problem);
   }

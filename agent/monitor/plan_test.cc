@@ -19,11 +19,12 @@ class PlanTest : public ::testing::Test {
     request.certificate = own_keys_;
     request.peer_identities = psks_;
     const bool server = kind == kServerHello;
-    const Profile profile{"name",
-                          server ? Side::kServer : Side::kClient,
-                          {},
-                          {},
-                          server ? server_ : client_};
+    Profile profile{"name",
+                    server ? Side::kServer : Side::kClient,
+                    {},
+                    {},
+                    server ? server_ : client_};
+    profile.standing = standing_;
     return MakePlan(
         request, InferConsumer(request), facts_, profile,
         {CipherSuite::kAes256GcmSha384, CipherSuite::kChaCha20Poly1305Sha256});
@@ -44,6 +45,7 @@ class PlanTest : public ::testing::Test {
   }
   SideSettings client_ = Settings(1, 2);
   SideSettings server_ = Settings(3, 4);
+  Standing standing_ = Standing::kRead;
   bool well_formed_ = true;
   std::optional<CertificateSerials> own_keys_;
   std::vector<KeySerial> psks_;
@@ -130,6 +132,16 @@ TEST_F(PlanTest, WaitsForWhatIsBeingLoaded) {
   server_.credential = Loading{1, ""};
   EXPECT_TRUE(std::holds_alternative<NotYet>(Make(kClientHello, kUnauth, "a")));
   EXPECT_TRUE(std::holds_alternative<NotYet>(Make(kServerHello, kX509)));
+}
+
+// Nobody knows which ciphers and groups it may have, with a PSK or without.
+TEST_F(PlanTest, WaitsForSettingsThatWereNotRead) {
+  standing_ = Standing::kUnread;
+  psks_ = {7};
+  for (const AuthMode mode : {kX509, kPsk}) {
+    EXPECT_TRUE(std::holds_alternative<NotYet>(Make(kClientHello, mode, "a")));
+    EXPECT_TRUE(std::holds_alternative<NotYet>(Make(kServerHello, mode)));
+  }
 }
 
 TEST_F(PlanTest, PrefersTheKeysOfTheRequest) {

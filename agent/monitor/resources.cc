@@ -7,17 +7,14 @@
 #include <span>
 #include <utility>
 
+#include "agent/config/crypto_policy.h"
 #include "agent/ipc/identities.h"
 #include "agent/keeper/token_url.h"
-#include "agent/monitor/choices.h"
 #include "agent/monitor/token_urls.h"
 #include "base/bytes.h"
 
 namespace ktlsd::agent {
 namespace {
-
-constexpr char kClientGroup[] = "authenticate.client";
-constexpr char kServerGroup[] = "authenticate.server";
 
 // What a link's error means to what was to be loaded over it.
 Problem Unloadable(Code code, const std::string& file) {
@@ -55,6 +52,7 @@ const Profile& Nobodys() {
   static const Profile kNobodys = [] {
     Profile profile;
     profile.name = "none";
+    profile.standing = Standing::kRead;
     profile.settings.trust = profile.settings.credential =
         Problem{Code::kConfigUnusable, "",
                 "no settings are for this network namespace"};
@@ -73,7 +71,6 @@ Problem FromLoader(Outcome outcome, std::string_view text) {
 struct Resources::Shared {
   std::vector<std::pair<SideConfig, Slot>> trusts;
   std::vector<std::pair<SideConfig, Slot>> credentials;
-  std::variant<CryptoPolicy, Problem> policy;  // for all of them
 
   static SideConfig TrustPart(const SideConfig& config) {
     SideConfig part;
@@ -91,11 +88,6 @@ struct Resources::Shared {
   }
 };
 
-std::vector<Profile> Resources::GeneralProfiles() {
-  return {{kClientGroup, Side::kClient, std::nullopt, {}, {}},
-          {kServerGroup, Side::kServer, std::nullopt, {}, {}}};
-}
-
 // An address that cannot be read is that of a peer that has gone.
 const Profile& Resources::Choose(const Request& request, Consumer consumer,
                                  const SocketFacts& facts,
@@ -103,11 +95,16 @@ const Profile& Resources::Choose(const Request& request, Consumer consumer,
   const Side side = request.kind == HandshakeKind::kServerHello ? Side::kServer
                                                                 : Side::kClient;
   const bool by_name = side == Side::kClient && !request.peer_name.empty();
-  const Profile* const chosen = ChooseProfile(
-      current_,
-      {netns, side, consumer,
-       by_name ? NamedPeer(request.peer_name) : PeerAtAddress(facts.peer)});
-  return chosen != nullptr ? *chosen : Nobodys();
+  const Occasion occasion = {
+      netns, side, consumer,
+      by_name ? NamedPeer(request.peer_name) : PeerAtAddress(facts.peer)};
+  // A namespace may be named by what is being loaded only.
+  for (const auto* profiles : {&current_, &outline_.profiles}) {
+    if (const Profile* chosen = ChooseProfile(*profiles, occasion)) {
+      return *chosen;
+    }
+  }
+  return Nobodys();
 }
 
 const SideSettings& Resources::side(Side side) const {
@@ -147,16 +144,12 @@ void Resources::OpenTokens() {
 void Resources::SetKeeper(Link link) {
   keeper_ = std::move(link);
   OpenTokens();
-  if (config_.has_value() && verifier_.has_value()) {
-    Reload(*config_);
-  }
+  BeginIfReady();
 }
 
 void Resources::SetVerifier(Link link) {
   verifier_ = std::move(link);
-  if (config_.has_value() && keeper_.has_value()) {
-    Reload(*config_);
-  }
+  BeginIfReady();
 }
 
 void Resources::LoseKeeper() {
@@ -197,9 +190,11 @@ void Resources::DropUses(Kind kind) {
 
 void Resources::Reload(const Config& config) {
   config_ = config;
-  if (keeper_.has_value() && verifier_.has_value() && !keeper_outdated()) {
-    Begin(config);
+  outline_ = ReadOutline(config, log_);
+  if (!settled_) {
+    current_ = outline_.profiles;
   }
+  BeginIfReady();
 }
 
 // A verifier without tags need not be told that there are none.
@@ -215,64 +210,22 @@ void Resources::Handle(const TagsLoaded& loaded) {
   LogTags(tag_files_, loaded, log_);
 }
 
-void Resources::Begin(const Config& config) {
+void Resources::BeginIfReady() {
+  if (!config_.has_value() || !keeper_.has_value() || !verifier_.has_value() ||
+      keeper_outdated()) {
+    return;
+  }
   LoadTags();
   DropNext();
   Shared shared;
-  shared.policy = ReadPolicy(config);
-  std::vector<Profile> next = GeneralProfiles();
-  Fill(shared, config.client, next[0]);
-  Fill(shared, config.server, next[1]);
-  for (const Section& section : config.sections) {
-    next.push_back(MakeProfile(shared, section));
-  }
-  for (const NetnsConfig& netns : config.netns) {
-    next.push_back(MakeProfile(shared, netns, Side::kClient));
-    next.push_back(MakeProfile(shared, netns, Side::kServer));
+  std::vector<Profile> next = outline_.profiles;
+  for (std::size_t i = 0; i < next.size(); ++i) {
+    if (outline_.files[i].has_value()) {
+      Load(shared, *outline_.files[i], next[i].settings);
+    }
   }
   next_ = std::move(next);
   SwapWhenSettled();
-}
-
-std::variant<CryptoPolicy, Problem> Resources::ReadPolicy(
-    const Config& config) {
-  if (!config.system_crypto_policy) {
-    return CryptoPolicy();
-  }
-  const std::string path = CryptoPolicyPath();
-  std::variant<CryptoPolicy, Problem> policy = LoadCryptoPolicy(path);
-  if (const CryptoPolicy* read = std::get_if<CryptoPolicy>(&policy)) {
-    for (const std::string& name : read->ignored) {
-      LogEvent event{EventKind::kConfigProblem, LogLevel::kNotice, {}};
-      log_.Write(
-          event.Add("file", path)
-              .Add("key", name)
-              .Add("reason",
-                   "no part of the crypto policy has it here, ignoring"));
-    }
-  }
-  return policy;
-}
-
-void Resources::Choose(const SideConfig& config, Profile& profile,
-                       const std::variant<CryptoPolicy, Problem>& policy) {
-  SideSettings& settings = profile.settings;
-  settings.require_alpn = config.alpn_required.value_or(false);
-  if (const Problem* problem = std::get_if<Problem>(&policy)) {
-    settings.problem = *problem;
-    return;
-  }
-  Choices choices = MakeChoices(config, std::get<CryptoPolicy>(policy));
-  settings.suites = std::move(choices.suites);
-  settings.groups = std::move(choices.groups);
-  settings.problem = std::move(choices.problem);
-  for (const std::string& group : choices.lacking) {
-    LogEvent event{EventKind::kConfigProblem, LogLevel::kNotice, {}};
-    log_.Write(
-        event.Add("settings", profile.name)
-            .Add("key", group)
-            .Add("reason", "this libcrypto has no such group, ignoring"));
-  }
 }
 
 void Resources::Load(Shared& shared, const SideConfig& config,
@@ -291,43 +244,6 @@ void Resources::Load(Shared& shared, const SideConfig& config,
   settings.credential =
       once(shared.credentials, Shared::CredentialPart(config),
            [this](const SideConfig& part) { return LoadCredential(part); });
-}
-
-void Resources::Fill(Shared& shared, const SideConfig& config,
-                     Profile& profile) {
-  Load(shared, config, profile.settings);
-  Choose(config, profile, shared.policy);
-}
-
-Profile Resources::MakeProfile(Shared& shared, const Section& section) {
-  const Side side = IsClient(section.consumer) ? Side::kClient : Side::kServer;
-  Profile profile{section.name, side, section.consumer, section.match, {}};
-  if (UsesPsks(section.consumer)) {
-    profile.settings.trust = Absent();
-    profile.settings.credential = Absent();
-    Choose(section.config, profile, shared.policy);
-  } else {
-    Fill(shared, section.config, profile);
-  }
-  return profile;
-}
-
-Profile Resources::MakeProfile(Shared& shared, const NetnsConfig& netns,
-                               Side side) {
-  const auto& config = side == Side::kClient ? netns.client : netns.server;
-  Profile profile;
-  profile.name = netns.name + (side == Side::kClient ? ".client" : ".server");
-  profile.side = side;
-  if (config.has_value()) {
-    Fill(shared, *config, profile);
-  } else {
-    // Without settings of its own it has nothing, and refuses.
-    profile.settings.trust = Absent();
-    profile.settings.credential = Absent();
-  }
-  profile.netns = netns.match;
-  profile.netns_group = netns.name;
-  return profile;
 }
 
 uint64_t Resources::NewId(Kind kind) {
@@ -486,6 +402,7 @@ void Resources::SwapWhenSettled() {
   }
   if (auto next = std::exchange(next_, std::nullopt)) {
     current_ = *std::move(next);
+    settled_ = true;
   }
   RetireUnused();
 }

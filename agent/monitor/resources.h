@@ -3,10 +3,14 @@
 //
 // Scope:     opens the files that the configuration names, has the keeper and
 //            the verifier load them, and swaps all settings at once when all of
-//            it is there. Settings of a group that were sound stay as they are
-//            when their successors are not; a group without sound settings
-//            refuses what it is for, and no wider one takes its place. Files
-//            are loaded anew under a new id, so nothing in flight sees a mix.
+//            it is there. What a group lets handshakes agree on takes no
+//            loading: the first settings, and those of network namespaces that
+//            had none, stand from the moment they are read, and only what
+//            needs a file waits. Settings of a group that were sound stay as
+//            they are when their successors are not; a group without sound
+//            settings refuses what it is for, and no wider one takes its place.
+//            Files are loaded anew under a new id, so nothing in flight sees a
+//            mix.
 // Layer:     agent/monitor.
 // Threads:   one thread.
 // Privilege: opens private keys' files; reads none.
@@ -22,11 +26,11 @@
 #include <vector>
 
 #include "agent/config/config.h"
-#include "agent/config/crypto_policy.h"
 #include "agent/config/files.h"
 #include "agent/ipc/link.h"
 #include "agent/keyring/keyrings.h"
 #include "agent/log/log_event.h"
+#include "agent/monitor/outline.h"
 #include "agent/monitor/settings.h"
 #include "agent/monitor/socket_facts.h"
 #include "agent/monitor/tag_files.h"
@@ -97,7 +101,6 @@ class Resources {
     bool retired = false;
   };
 
-  static std::vector<Profile> GeneralProfiles();
   // Groups that name the same files share what is loaded of them.
   struct Shared;
 
@@ -108,14 +111,8 @@ class Resources {
   std::vector<std::string> TokenUrls() const;
   void OpenTokens();
   void LoadTags();
-  void Begin(const Config& config);
-  std::variant<CryptoPolicy, Problem> ReadPolicy(const Config& config);
-  void Choose(const SideConfig& config, Profile& profile,
-              const std::variant<CryptoPolicy, Problem>& policy);
+  void BeginIfReady();
   void Load(Shared& shared, const SideConfig& config, SideSettings& settings);
-  void Fill(Shared& shared, const SideConfig& config, Profile& profile);
-  Profile MakeProfile(Shared& shared, const Section& section);
-  Profile MakeProfile(Shared& shared, const NetnsConfig& netns, Side side);
   void DropUses(Kind kind);
   void DropNext();
   void Lose(Kind kind, Slot SideSettings::* slot);
@@ -131,7 +128,9 @@ class Resources {
   std::vector<std::string> opened_;  // by the keeper
   std::optional<Link> verifier_;
   std::optional<Config> config_;
+  Outline outline_;  // of config_
   std::vector<Profile> current_ = GeneralProfiles();
+  bool settled_ = false;  // current_ has been once
   std::optional<std::vector<Profile>> next_;
   std::map<uint64_t, Use> uses_;
   std::vector<CredentialId> forgotten_;

@@ -48,7 +48,9 @@ class ResourcesTest : public World {
 
 TEST_F(ResourcesTest, IsLoadingAtFirst) {
   EXPECT_TRUE(std::holds_alternative<Loading>(client().trust));
+  EXPECT_EQ(ChosenFor(NfsTls()).standing, Standing::kUnread);
   resources_.Reload(GoodConfig());
+  EXPECT_EQ(ChosenFor(NfsTls()).standing, Standing::kRead);
   EXPECT_TRUE(std::holds_alternative<Loading>(client().trust));
   LoadAll();
   EXPECT_TRUE(client().sound());
@@ -397,9 +399,30 @@ TEST_F(ResourcesTest, RefusesWithoutTheCryptoPolicyThatItWasToRead) {
   ::unsetenv("OPENSSL_CONF");
 }
 
+// That takes no keeper and no verifier: pre-shared keys have no use for them.
+TEST_F(ResourcesTest, AgreesOnWhatIsConfiguredBeforeAnythingIsLoaded) {
+  resources_.LoseKeeper();
+  Config config = WithSections();
+  config.client.suites = {CipherSuite::kAes128GcmSha256};
+  Section host{"consumer.nvme-host", Consumer::kNvmeHost, {}, config.client};
+  host.config.groups = {handshake::NamedGroup::kX25519};
+  config.sections.push_back(host);
+  resources_.Reload(config);
+  const Profile& chosen = ChosenFor(NvmeHost({7}));
+  EXPECT_EQ(chosen.name, "consumer.nvme-host");
+  EXPECT_EQ(chosen.settings.suites, config.client.suites);
+  EXPECT_EQ(chosen.settings.groups, *host.config.groups);
+  EXPECT_EQ(ChosenFor(NfsTls()).name, "peer.named");
+  EXPECT_TRUE(
+      std::holds_alternative<Loading>(ChosenFor(NfsTls()).settings.trust));
+  // And those of the next one, while nothing of the first served.
+  config.client.suites = {CipherSuite::kChaCha20Poly1305Sha256};
+  resources_.Reload(config);
+  EXPECT_EQ(client().suites, config.client.suites);
+}
+
 TEST_F(ResourcesTest, SwapsAllSettingsAtOnce) {
   resources_.Reload(WithSections());
-  EXPECT_EQ(ChosenFor(NfsTls()).name, "authenticate.client");
   LoadAll();
   const Slot before = ChosenFor(NfsTls()).settings.trust;
   resources_.Reload(GoodConfig());

@@ -48,6 +48,12 @@ struct SideSettings {
   }
 };
 
+// Whether a group of the configuration says anything.
+enum class Standing : uint8_t {
+  kUnread,  // it was not read yet: whatever it would serve waits
+  kRead,
+};
+
 // The settings of one group of the configuration, and whom they are for.
 struct Profile {
   std::string name;  // of the group: "authenticate.client", "peer.backup"
@@ -58,6 +64,7 @@ struct Profile {
   // Names of other network namespaces that it is for; none: the daemon's own.
   std::vector<std::string> netns = {};
   std::string netns_group = "";  // of the configuration, which has these names
+  Standing standing = Standing::kUnread;
 
   // Whether the other is for the same handshakes.
   bool SameScope(const Profile& other) const {

@@ -134,6 +134,21 @@ TEST_F(TroubleTest, QueuesWhileSomethingIsLoading) {
   EXPECT_EQ(TakeJob(kServerWorker).job, 1U);
 }
 
+// And the keeper, for one, may never come.
+TEST_F(TroubleTest,
+       HandsOutAPskWithTheConfiguredCiphersBeforeAnythingIsLoaded) {
+  StartWorkers();
+  Ask(NvmeTarget());
+  EXPECT_FALSE((Next<Job, ToWorker>(*workers_[kPskWorker]).has_value()));
+  Config config = GoodConfig();
+  config.server.suites = {CipherSuite::kAes128GcmSha256};
+  resources_.Reload(config);
+  desk_.Dispatch();
+  const Job job = TakeJob(kPskWorker);
+  EXPECT_EQ(job.suites[0], 0x1301);
+  EXPECT_EQ(job.suites[1], 0);
+}
+
 TEST_F(TroubleTest, AnswersWhatNobodyCouldServeInTime) {
   StartServices();
   Ask(Nfsd());
