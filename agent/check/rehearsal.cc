@@ -83,7 +83,7 @@ Rehearsal::Answer Rehearsal::Plan(
       ":0";
   const Consumer consumer = InferConsumer(request);
   const Profile& profile = resources_.Choose(request, consumer, facts);
-  return {profile, MakePlan(request, consumer, facts, profile, suites)};
+  return {profile, MakePlan(request, consumer, facts, "", profile, suites)};
 }
 
 }  // namespace ktlsd::agent

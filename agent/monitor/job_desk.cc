@@ -158,7 +158,7 @@ JobDesk::Next JobDesk::Consider(Queued& queued, Pools& busy) {
                                                     ticket.facts, ticket.netns);
   Planning planning =
       MakePlan(ticket.upcall.request(), ticket.upcall.consumer(), ticket.facts,
-               profile, around_.suites);
+               ticket.netns, profile, around_.suites);
   if (const Refused* refused = std::get_if<Refused>(&planning)) {
     answers_.Fail(std::move(ticket), refused->code,
                   Because(refused->reason, profile.name));

@@ -134,10 +134,15 @@ Planning PlanServer(const Request& request, const SideSettings& settings,
 }  // namespace
 
 Planning MakePlan(const Request& request, Consumer consumer,
-                  const SocketFacts& facts, const Profile& profile,
+                  const SocketFacts& facts, const std::string& netns,
+                  const Profile& profile,
                   const std::vector<CipherSuite>& suites) {
   if (std::optional<Refused> refused = RefuseAtOnce(request, facts)) {
     return *std::move(refused);
+  }
+  if (!profile.Serves(netns)) {
+    return Refused{Code::kConfigUnusable,
+                   "no settings are for this network namespace"};
   }
   if (profile.standing == Standing::kUnread) {
     return NotYet();
@@ -154,7 +159,7 @@ Planning MakePlan(const Request& request, Consumer consumer,
                    "this kernel takes none of the configured ciphers"};
   }
   if (request.auth_mode == AuthMode::kPsk) {
-    return PlanPsk(request, !profile.netns.empty(), std::move(plan));
+    return PlanPsk(request, !netns.empty(), std::move(plan));
   }
   plan.offer_sunrpc =
       consumer == Consumer::kNfsClient || consumer == Consumer::kNfsd;

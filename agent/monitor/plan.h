@@ -48,10 +48,13 @@ struct Refused {
 };
 using Planning = std::variant<Plan, NotYet, Refused>;
 
-// `profile` is the one that was chosen for the request; `suites` are what the
-// kernel takes, as we prefer them.
+// `netns` is the network namespace of the request, "" for the daemon's own; it
+// alone says whose settings and keys may serve. `profile` is the one that was
+// chosen for the request; `suites` are what the kernel takes, as we prefer
+// them.
 Planning MakePlan(const Request& request, Consumer consumer,
-                  const SocketFacts& facts, const Profile& profile,
+                  const SocketFacts& facts, const std::string& netns,
+                  const Profile& profile,
                   const std::vector<CipherSuite>& suites);
 
 }  // namespace ktlsd::agent

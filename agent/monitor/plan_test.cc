@@ -25,8 +25,9 @@ class PlanTest : public ::testing::Test {
                     {},
                     server ? server_ : client_};
     profile.standing = standing_;
+    profile.netns = served_netns_;
     return MakePlan(
-        request, InferConsumer(request), facts_, profile,
+        request, InferConsumer(request), facts_, netns_, profile,
         {CipherSuite::kAes256GcmSha384, CipherSuite::kChaCha20Poly1305Sha256});
   }
   void ExpectRefused(const Planning& planning, Code code) {
@@ -45,6 +46,8 @@ class PlanTest : public ::testing::Test {
   }
   SideSettings client_ = Settings(1, 2);
   SideSettings server_ = Settings(3, 4);
+  std::string netns_;  // of the request
+  std::vector<std::string> served_netns_;
   Standing standing_ = Standing::kRead;
   bool well_formed_ = true;
   std::optional<CertificateSerials> own_keys_;
@@ -132,6 +135,25 @@ TEST_F(PlanTest, WaitsForWhatIsBeingLoaded) {
   server_.credential = Loading{1, ""};
   EXPECT_TRUE(std::holds_alternative<NotYet>(Make(kClientHello, kUnauth, "a")));
   EXPECT_TRUE(std::holds_alternative<NotYet>(Make(kServerHello, kX509)));
+}
+
+// Whoever chose them.
+TEST_F(PlanTest, RefusesWithSettingsOfAnotherNetworkNamespace) {
+  psks_ = {7};
+  const auto expect_refused = [this] {
+    for (const AuthMode mode : {kX509, kPsk}) {
+      ExpectRefused(Make(kClientHello, mode, "a"), Code::kConfigUnusable);
+      ExpectRefused(Make(kServerHello, mode), Code::kConfigUnusable);
+    }
+  };
+  netns_ = "blue";
+  expect_refused();
+  served_netns_ = {"red"};
+  expect_refused();
+  netns_ = "";
+  expect_refused();
+  netns_ = "red";
+  EXPECT_TRUE(std::holds_alternative<Plan>(Make(kServerHello, kPsk)));
 }
 
 // Nobody knows which ciphers and groups it may have, with a PSK or without.

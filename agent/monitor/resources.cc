@@ -47,17 +47,10 @@ bool Awaits(const Slot& slot, uint64_t id) {
   return loading != nullptr && loading->id == id;
 }
 
-// Of a network namespace whose settings went while its request waited.
+// Of a network namespace whose settings went while its request waited. It
+// serves none.
 const Profile& Nobodys() {
-  static const Profile kNobodys = [] {
-    Profile profile;
-    profile.name = "none";
-    profile.standing = Standing::kRead;
-    profile.settings.trust = profile.settings.credential =
-        Problem{Code::kConfigUnusable, "",
-                "no settings are for this network namespace"};
-    return profile;
-  }();
+  static const Profile kNobodys{"none", {}, {}, {}, {}};
   return kNobodys;
 }
 

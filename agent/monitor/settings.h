@@ -66,6 +66,9 @@ struct Profile {
   std::string netns_group = "";  // of the configuration, which has these names
   Standing standing = Standing::kUnread;
 
+  // Whether it is for handshakes in this network namespace; "" is the daemon's
+  // own.
+  bool Serves(const std::string& netns_name) const;
   // Whether the other is for the same handshakes.
   bool SameScope(const Profile& other) const {
     return name == other.name && side == other.side &&
