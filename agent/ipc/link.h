@@ -59,6 +59,10 @@ enum class Descriptors : uint8_t { kNone, kTake };
 
 class Link {
  public:
+  // More messages than a link's queue holds: whoever reads so many has read all
+  // that was there at first, and whoever sends without end keeps nobody.
+  static constexpr unsigned kMostQueued = 4096;
+
   explicit Link(OwnedFd socket) : socket_(std::move(socket)) {}
   Link(Link&&) noexcept = default;
   Link& operator=(Link&&) noexcept = default;

@@ -249,6 +249,7 @@ Status JobDesk::OnReport(WorkerId from, const JobReport& report) {
   }
   switch (Roster::TakeReport(*worker, report.job)) {
     case Roster::Claim::kNotIts:
+    case Roster::Claim::kTooOften:
       return Error{Code::kWorkerMisbehaved, "a report of another's job"};
     case Roster::Claim::kEnded:
       return Ok{};

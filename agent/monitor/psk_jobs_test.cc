@@ -208,6 +208,17 @@ TEST_F(PskJobsTest, TakeAKeyThatIsRevokedMeanwhileForTheLocalOne) {
   EXPECT_EQ(log_.Count("reason=\"revoked"), 1) << log_.All();
 }
 
+// Its question may have been under way when the monitor ended the job.
+TEST_F(PskJobsTest, AskOnceAboutAJobThatWasEnded) {
+  Ask(NvmeHost({kKey}));
+  const Job job = TakeJob(kPskWorker);
+  Advance(std::chrono::seconds(20));
+  EXPECT_EQ(log_.Count("the worker is late"), 1);
+  EXPECT_TRUE(Send(Binder(job.job)).ok());
+  ExpectMisbehaved(Send(Binder(job.job)));
+  ExpectMisbehaved(Send(Secret(job.job), kEcdhe));
+}
+
 // Anybody can send an alert.
 TEST_F(PskJobsTest, EndNoReconnectingForWhatThePeerSays) {
   for (const Code code : {Code::kAlertReceived, Code::kNoCommonPsk,

@@ -72,5 +72,17 @@ TEST_F(RosterTest, TakesOneReportForAJob) {
   EXPECT_EQ(Roster::TakeReport(worker, 8), Roster::Claim::kNotIts);
 }
 
+TEST_F(RosterTest, TakesOneQuestionAboutAJobThatWasEnded) {
+  Roster::Worker& worker = Add(1, Pool::kPsk);
+  Roster::Begin(worker, 7);
+  EXPECT_EQ(Roster::TakeQuestion(worker, 7), Roster::Claim::kRunning);
+  EXPECT_EQ(Roster::TakeQuestion(worker, 7), Roster::Claim::kRunning);
+  EXPECT_EQ(Roster::TakeQuestion(worker, 8), Roster::Claim::kNotIts);
+  Roster::EndEarly(worker, 7);
+  EXPECT_EQ(Roster::TakeQuestion(worker, 7), Roster::Claim::kEnded);
+  EXPECT_EQ(Roster::TakeQuestion(worker, 7), Roster::Claim::kTooOften);
+  EXPECT_EQ(Roster::TakeReport(worker, 7), Roster::Claim::kEnded);
+}
+
 }  // namespace
 }  // namespace ktlsd::agent

@@ -127,7 +127,7 @@ void Supervisor::Connect(Seat& seat, Link link) {
   }
 }
 
-Status Supervisor::Read(const Seat& seat) {
+Status Supervisor::Read(const Seat& seat, Switchboard::Extent extent) {
   switch (seat.role) {
     case ProcessRole::kKeeper:
     case ProcessRole::kTokenKeeper:
@@ -135,13 +135,13 @@ Status Supervisor::Read(const Seat& seat) {
     case ProcessRole::kVerifier:
       return switchboard_.ReadVerifier();
     case ProcessRole::kWorker:
-      return switchboard_.ReadWorker(seat.worker);
+      return switchboard_.ReadWorker(seat.worker, extent);
   }
   return Ok{};
 }
 
 void Supervisor::OnReadable(Seat& seat) {
-  const Status read = Read(seat);
+  const Status read = Read(seat, Switchboard::Extent::kTurn);
   if (read.ok()) {
     return;
   }
@@ -160,7 +160,7 @@ void Supervisor::OnReadable(Seat& seat) {
 
 void Supervisor::OnEnd(Seat& seat, const std::string& how) {
   // Reports that it still sent count.
-  static_cast<void>(Read(seat));
+  static_cast<void>(Read(seat, Switchboard::Extent::kAll));
   Lose(seat, Code::kWorkerDied, "the worker ended: " + how);
   if (!closed_ && !seat.retired) {
     LogEnd(seat, how);

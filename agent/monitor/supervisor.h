@@ -92,7 +92,7 @@ class Supervisor {
   void Connect(Seat& seat, Link link);
   void OnReadable(Seat& seat);
   void OnEnd(Seat& seat, const std::string& how);
-  Status Read(const Seat& seat);
+  Status Read(const Seat& seat, Switchboard::Extent extent);
   // Answers for what depended on the process.
   void Lose(Seat& seat, Code code, const std::string& reason);
   void Dismiss(Seat& seat, Code code, const std::string& reason);

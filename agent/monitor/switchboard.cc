@@ -7,6 +7,13 @@
 #include "agent/sandbox/lock_step.h"
 
 namespace ktlsd::agent {
+namespace {
+
+// What one worker sends at once, before the others and the deadlines get their
+// turn.
+constexpr unsigned kMessagesInATurn = 64;
+
+}  // namespace
 
 void Switchboard::AddWorker(WorkerId id, Pool pool, Link link,
                             std::string group) {
@@ -56,8 +63,10 @@ void Switchboard::Connect(Roster::Worker& worker, LinkTo to) {
   }
 }
 
-Status Switchboard::ReadWorker(WorkerId id) {
-  for (;;) {
+Status Switchboard::ReadWorker(WorkerId id, Extent extent) {
+  const unsigned most =
+      extent == Extent::kAll ? Link::kMostQueued : kMessagesInATurn;
+  for (unsigned read = 0; read < most; ++read) {
     Roster::Worker* worker = roster_.Find(id);
     if (worker == nullptr) {
       return Ok{};
@@ -76,17 +85,21 @@ Status Switchboard::ReadWorker(WorkerId id) {
         },
         received->message));
   }
+  return Ok{};
 }
 
-// Of a job that the monitor has just ended it may still ask; it was told of the
-// end already, and waits for nothing.
+// Of a job that the monitor has just ended it may still ask, once; it was told
+// of the end already, and waits for nothing.
 template <typename PskRequest>
 Status Switchboard::Take(WorkerId id, const PskRequest& request,
                          ByteView payload) {
   Roster::Worker* worker = roster_.Find(id);
-  switch (Roster::ClaimOf(*worker, request.job)) {
+  switch (Roster::TakeQuestion(*worker, request.job)) {
     case Roster::Claim::kNotIts:
       return Error{Code::kWorkerMisbehaved, "it asks about another's job"};
+    case Roster::Claim::kTooOften:
+      return Error{Code::kWorkerMisbehaved,
+                   "it asks on about a job that was ended"};
     case Roster::Claim::kEnded:
       return Ok{};
     case Roster::Claim::kRunning:
@@ -118,8 +131,11 @@ Status Switchboard::Take(WorkerId id, const LoopChosen& chosen, ByteView) {
 }
 
 Status Switchboard::ReadKeeper() {
-  Link* keeper = nullptr;
-  while (keeper_.ok() && (keeper = resources_.keeper()) != nullptr) {
+  for (unsigned read = 0; read < Link::kMostQueued && keeper_.ok(); ++read) {
+    Link* const keeper = resources_.keeper();
+    if (keeper == nullptr) {
+      break;
+    }
     ASSIGN_OR_RETURN(auto received, keeper->Receive<FromKeeper>());
     if (!received.has_value()) {
       break;
@@ -132,8 +148,11 @@ Status Switchboard::ReadKeeper() {
 }
 
 Status Switchboard::ReadVerifier() {
-  Link* verifier = nullptr;
-  while (verifier_.ok() && (verifier = resources_.verifier()) != nullptr) {
+  for (unsigned read = 0; read < Link::kMostQueued && verifier_.ok(); ++read) {
+    Link* const verifier = resources_.verifier();
+    if (verifier == nullptr) {
+      break;
+    }
     ASSIGN_OR_RETURN(auto received, verifier->Receive<FromVerifier>());
     if (!received.has_value()) {
       break;
@@ -210,7 +229,7 @@ void Switchboard::LoseVerifier() {
 void Switchboard::OnTime() {
   // A report that lies in the queue was in time.
   for (const WorkerId id : desk_.Overdue()) {
-    if (const Status read = ReadWorker(id); !read.ok()) {
+    if (const Status read = ReadWorker(id, Extent::kAll); !read.ok()) {
       dismissed_.push_back({id, std::string(read.error().what)});
     }
   }

@@ -33,9 +33,11 @@ class Switchboard {
   void AddKeeper(Link link);
   void AddVerifier(Link link);
 
-  // Reads all there is. Errors: the process is gone or must go: kPeerClosed,
+  // Read what is there; of a worker in turns, unless kAll is said: its link
+  // stays readable then. Errors: the process is gone or must go: kPeerClosed,
   // kWorkerMisbehaved, kApiMisuse, kSystemFailed when it was not locked down.
-  Status ReadWorker(WorkerId id);
+  enum class Extent : uint8_t { kTurn, kAll };
+  Status ReadWorker(WorkerId id, Extent extent = Extent::kTurn);
   Status ReadKeeper();
   Status ReadVerifier();
 
