@@ -70,7 +70,8 @@ class Keyrings {
   // Where PSKs are when a request names no keyring: ".nvme" and those of the
   // configuration, as far as they exist now.
   virtual std::vector<KeySerial> PskKeyrings() = 0;
-  // Drops the link that an ACCEPT made to the keyring of its request.
+  // Drops the link that an ACCEPT made to the keyring of its request; any
+  // thread may.
   virtual void Unlink(KeySerial keyring) = 0;
 };
 

@@ -5,7 +5,6 @@
 #include <string>
 #include <string_view>
 
-#include "agent/keyring/keyring_uses.h"
 #include "agent/keyring/testing/fake_keyrings.h"
 
 namespace ktlsd::agent {
@@ -185,23 +184,6 @@ TEST_F(PskLookupTest, PassesOverKeyringsThatAreGone) {
   const auto found = lookup_.FindIn(keyrings, wanted, hashes);
   ASSERT_TRUE(found.ok());
   EXPECT_TRUE(found->has_value());
-}
-
-// --- Links ---
-
-TEST(KeyringUses, UnlinkAfterTheLastOne) {
-  FakeKeyrings keyrings;
-  KeyringUses uses(keyrings);
-  {
-    const auto first = uses.Begin(7);
-    {
-      auto second = uses.Begin(7);
-      const auto moved = std::move(second);
-      const auto none = uses.Begin(std::nullopt);
-    }
-    EXPECT_TRUE(keyrings.unlinked.empty());
-  }
-  EXPECT_EQ(keyrings.unlinked, std::vector<KeySerial>{7});
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "agent/monitor/hand_out.h"
+#include "agent/netlink/counted_accept.h"
 #include "base/session_keys.h"
 #include "ktls/verify.h"
 
@@ -41,7 +42,6 @@ JobDesk::JobDesk(Surroundings around, std::size_t capacity)
     : around_(std::move(around)),
       capacity_(capacity),
       psks_(around_.keyrings),
-      keyring_uses_(around_.keyrings),
       answers_(around_.log, around_.clock) {
   AddKernel(around_.kernel, "");
 }
@@ -100,7 +100,8 @@ void JobDesk::TakeFrom(Source& source, Age age) {
     age = Age::kOld;
   }
   while (!full()) {
-    Result<std::optional<Request>> accepted = source.kernel.Accept();
+    Result<std::optional<Request>> accepted =
+        AcceptCounted(source.kernel, around_.keyring_uses);
     if (!accepted.ok()) {
       source.pace.Failed(accepted.error());
       break;
@@ -126,10 +127,8 @@ void JobDesk::Admit(Source& source, Request request, Age age) {
   if (age == Age::kOld) {
     within /= 2;
   }
-  KeyringUses::Use keyring = keyring_uses_.Begin(upcall.request().keyring);
-  queue_.push_back(
-      Queued{Ticket{++last_job_, std::move(upcall), facts, taken,
-                    taken + within, std::move(keyring), source.netns}});
+  queue_.push_back(Queued{Ticket{++last_job_, std::move(upcall), facts, taken,
+                                 taken + within, source.netns}});
 }
 
 // --- To the roles ---

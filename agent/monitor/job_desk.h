@@ -20,7 +20,6 @@
 
 #include "agent/ipc/link.h"
 #include "agent/ipc/messages.h"
-#include "agent/keyring/keyring_uses.h"
 #include "agent/keyring/keyrings.h"
 #include "agent/log/log_event.h"
 #include "agent/monitor/accept_pace.h"
@@ -31,6 +30,7 @@
 #include "agent/monitor/resources.h"
 #include "agent/monitor/roster.h"
 #include "agent/netlink/handshake_kernel.h"
+#include "agent/netlink/keyring_uses.h"
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/session_keys.h"
@@ -43,6 +43,7 @@ namespace ktlsd::agent {
 struct Surroundings {
   HandshakeKernel& kernel;  // of the daemon's own network namespace
   Keyrings& keyrings;
+  KeyringUses& keyring_uses;
   ktls::SocketOps& socket_ops;
   const Clock& clock;
   LogSink& log;
@@ -153,7 +154,6 @@ class JobDesk {
   Surroundings around_;
   std::size_t capacity_;
   PskDesk psks_;
-  KeyringUses keyring_uses_;
   Answers answers_;
   std::list<Source> sources_;  // the own one first
   std::list<Queued> queue_;

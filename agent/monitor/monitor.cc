@@ -32,6 +32,7 @@
 #include "agent/monitor/supervisor.h"
 #include "agent/monitor/switchboard.h"
 #include "agent/netlink/eager_kernel.h"
+#include "agent/netlink/keyring_uses.h"
 #include "agent/netlink/listeners.h"
 #include "agent/netlink/netlink_kernel.h"
 #include "agent/netlink/policy.h"
@@ -97,18 +98,26 @@ struct Withdrawal {
   std::optional<NetnsIdentity> netns;
 };
 
+// Both threads take requests that link some.
+struct LinkedKeyrings {
+  KernelKeyrings kernel;
+  KeyringUses uses{[this](KeySerial keyring) { kernel.Unlink(keyring); }};
+};
+
 class Monitor {
  public:
   using Why = ServiceDuties::Why;
 
   Monitor(std::string config_path, Config config, RecordingSink& log,
-          ktls::SocketOps& socket_ops, std::unique_ptr<EagerKernel> kernel,
-          MonitorLoop loop, std::vector<CipherSuite> suites,
-          Withdrawal withdrawal, ServiceDuties duties)
+          ktls::SocketOps& socket_ops, LinkedKeyrings& keyrings,
+          std::unique_ptr<EagerKernel> kernel, MonitorLoop loop,
+          std::vector<CipherSuite> suites, Withdrawal withdrawal,
+          ServiceDuties duties)
       : config_path_(std::move(config_path)),
         config_(std::move(config)),
         log_(log),
         socket_ops_(socket_ops),
+        keyrings_(keyrings),
         kernel_(std::move(kernel)),
         loop_(std::move(loop)),
         suites_(std::move(suites)),
@@ -245,7 +254,7 @@ class Monitor {
   }
 
   void UseConfig() {
-    for (const std::string& name : keyrings_.Link(config_.keyrings)) {
+    for (const std::string& name : keyrings_.kernel.Link(config_.keyrings)) {
       LogEvent event{EventKind::kConfigProblem, LogLevel::kWarning, {}};
       log_.Write(event.Add("keyring", name)
                      .Add("reason", "no such keyring, ignoring"));
@@ -300,7 +309,7 @@ class Monitor {
   RecordingSink& log_;
   ktls::SocketOps& socket_ops_;
   const SystemClock clock_;
-  KernelKeyrings keyrings_;
+  LinkedKeyrings& keyrings_;
   const std::unique_ptr<EagerKernel> kernel_;
   MonitorLoop loop_;
   const std::vector<CipherSuite> suites_;
@@ -309,8 +318,8 @@ class Monitor {
   ServiceDuties duties_;
   Resources resources_{log_, KeyOwner(cell_.user)};
   Roster roster_;
-  JobDesk desk_{{*kernel_, keyrings_, socket_ops_, clock_, log_, resources_,
-                 roster_, suites_},
+  JobDesk desk_{{*kernel_, keyrings_.kernel, keyrings_.uses, socket_ops_,
+                 clock_, log_, resources_, roster_, suites_},
                 MakeRoom()};
   Switchboard switchboard_{desk_, resources_, roster_};
   Supervisor supervisor_{loop_, switchboard_, log_, clock_, cell_};
@@ -458,9 +467,11 @@ int RunMonitor(const std::string& config_path, LogSink& sink,
   if (!withdrawal.ok()) {
     return Complain(log, EventKind::kKernelTrouble, withdrawal.error());
   }
+  LinkedKeyrings keyrings;
   // Its thread begins with what is left of the privileges.
   Result<std::unique_ptr<EagerKernel>> eager = EagerKernel::Start(
-      std::make_unique<NetlinkKernel>(std::move(kernel).value()));
+      std::make_unique<NetlinkKernel>(std::move(kernel).value()),
+      keyrings.uses);
   if (!eager.ok()) {
     return Complain(log, EventKind::kKernelTrouble, eager.error());
   }
@@ -468,7 +479,7 @@ int RunMonitor(const std::string& config_path, LogSink& sink,
   Status run = Ok{};
   try {
     Monitor monitor(config_path, std::move(std::get<Config>(config)), log,
-                    socket_ops, std::move(eager).value(),
+                    socket_ops, keyrings, std::move(eager).value(),
                     std::move(loop).value(), std::move(suites),
                     std::move(withdrawal).value(), std::move(duties));
     run = monitor.Run();

@@ -82,6 +82,7 @@ class Life final : public World {
   void Work() {
     JobDesk desk({apart_,
                   keyrings_,
+                  keyring_uses_,
                   socket_ops_,
                   clock_,
                   log_,

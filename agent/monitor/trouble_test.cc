@@ -362,6 +362,7 @@ TEST_F(TroubleTest, AnswersEvenWhenItIsDestroyed) {
   {
     JobDesk desk({kernel_,
                   keyrings_,
+                  keyring_uses_,
                   socket_ops_,
                   clock_,
                   log_,

@@ -12,6 +12,7 @@
 #include <system_error>
 #include <utility>
 
+#include "agent/netlink/counted_accept.h"
 #include "base/clock.h"
 
 namespace ktlsd::agent {
@@ -40,14 +41,14 @@ void BeUrgent() {
 }  // namespace
 
 Result<std::unique_ptr<EagerKernel>> EagerKernel::Start(
-    std::unique_ptr<ReadyKernel> kernel) {
+    std::unique_ptr<ReadyKernel> kernel, KeyringUses& uses) {
   OwnedFd bell(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   OwnedFd poke(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!bell.valid() || !poke.valid()) {
     return Error{Code::kNoDescriptors, "cannot make an eventfd", errno};
   }
-  std::unique_ptr<EagerKernel> eager(
-      new EagerKernel(std::move(kernel), std::move(bell), std::move(poke)));
+  std::unique_ptr<EagerKernel> eager(new EagerKernel(
+      std::move(kernel), uses, std::move(bell), std::move(poke)));
   try {
     eager->thread_ = std::thread([raw = eager.get()] { raw->Run(); });
   } catch (const std::system_error& failed) {
@@ -57,9 +58,10 @@ Result<std::unique_ptr<EagerKernel>> EagerKernel::Start(
   return eager;
 }
 
-EagerKernel::EagerKernel(std::unique_ptr<ReadyKernel> kernel, OwnedFd bell,
-                         OwnedFd poke)
+EagerKernel::EagerKernel(std::unique_ptr<ReadyKernel> kernel, KeyringUses& uses,
+                         OwnedFd bell, OwnedFd poke)
     : kernel_(std::move(kernel)),
+      uses_(uses),
       bell_(std::move(bell)),
       poke_(std::move(poke)) {}
 
@@ -152,7 +154,7 @@ void EagerKernel::Tell(const Error& error) {
 Result<std::optional<Request>> EagerKernel::TakeOne() {
   try {
     const Lock lock(kernel_mutex_);
-    return kernel_->Accept();
+    return AcceptCounted(*kernel_, uses_);
   } catch (const std::exception&) {
     return Error{Code::kNoMemory, "no memory for a request"};
   }

@@ -21,6 +21,7 @@
 #include <thread>
 
 #include "agent/netlink/inheriting_mutex.h"
+#include "agent/netlink/keyring_uses.h"
 #include "agent/netlink/ready_kernel.h"
 #include "base/owned_fd.h"
 #include "base/result.h"
@@ -36,10 +37,11 @@ class EagerKernel final : public ReadyKernel {
   // After a failure; doubled by each that follows.
   static constexpr std::chrono::milliseconds kFirstPause{50};
 
-  // Begins to take requests. Signals must be blocked: the thread must get none.
+  // Begins to take requests, whose keyrings are counted in `uses`; that must
+  // outlive this. Signals must be blocked: the thread must get none.
   // Errors: kNoDescriptors, kSystemFailed with the errno
   static Result<std::unique_ptr<EagerKernel>> Start(
-      std::unique_ptr<ReadyKernel> kernel);
+      std::unique_ptr<ReadyKernel> kernel, KeyringUses& uses);
   EagerKernel(const EagerKernel&) = delete;
   EagerKernel& operator=(const EagerKernel&) = delete;
   // Answers what was taken and not asked for with ETIMEDOUT.
@@ -58,7 +60,8 @@ class EagerKernel final : public ReadyKernel {
   void StopTaking();
 
  private:
-  EagerKernel(std::unique_ptr<ReadyKernel> kernel, OwnedFd bell, OwnedFd poke);
+  EagerKernel(std::unique_ptr<ReadyKernel> kernel, KeyringUses& uses,
+              OwnedFd bell, OwnedFd poke);
 
   // The thread's.
   void Run() noexcept;
@@ -69,6 +72,7 @@ class EagerKernel final : public ReadyKernel {
   std::chrono::milliseconds NextPause() const;
 
   const std::unique_ptr<ReadyKernel> kernel_;
+  KeyringUses& uses_;
   InheritingMutex kernel_mutex_;
   const OwnedFd bell_;  // for the owner
   const OwnedFd poke_;  // for the thread: there is room, or it has to end

@@ -7,12 +7,15 @@
 #include <cerrno>
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <utility>
 #include <vector>
 
+#include "agent/netlink/keyring_uses.h"
 #include "base/clock.h"
 
 namespace ktlsd::agent {
@@ -30,6 +33,7 @@ class SharedKernel final : public ReadyKernel {
     std::vector<uint32_t> answers;
     unsigned failures = 0;
     unsigned lost = 0;
+    std::function<void()> while_accepting;
     OwnedFd ready{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   };
 
@@ -44,6 +48,9 @@ class SharedKernel final : public ReadyKernel {
     }
     if (state_->waiting.empty()) {
       return std::optional<Request>();
+    }
+    if (state_->while_accepting) {
+      state_->while_accepting();
     }
     std::optional<Request> request = std::move(state_->waiting.front());
     state_->waiting.pop_front();
@@ -76,6 +83,17 @@ class EagerKernelTest : public ::testing::Test {
       kernel_->waiting.push_back(std::move(request));
     }
   }
+  void QueueWithKeyring(KeySerial keyring) {
+    Request request;
+    request.socket = OwnedFd(::eventfd(0, EFD_CLOEXEC));
+    request.keyring = keyring;
+    const std::lock_guard lock(kernel_->mutex);
+    kernel_->waiting.push_back(std::move(request));
+  }
+  std::vector<KeySerial> Unlinked() {
+    const std::lock_guard lock(unlinked_mutex_);
+    return unlinked_;
+  }
   void Ready() { ::eventfd_write(kernel_->ready.raw(), 1); }
   std::size_t Waiting() {
     const std::lock_guard lock(kernel_->mutex);
@@ -86,7 +104,8 @@ class EagerKernelTest : public ::testing::Test {
     return kernel_->answers;
   }
   void Start() {
-    auto started = EagerKernel::Start(std::make_unique<SharedKernel>(kernel_));
+    auto started =
+        EagerKernel::Start(std::make_unique<SharedKernel>(kernel_), uses_);
     ASSERT_TRUE(started.ok());
     eager_ = std::move(started).value();
   }
@@ -114,6 +133,12 @@ class EagerKernelTest : public ::testing::Test {
 
   std::shared_ptr<SharedKernel::State> kernel_ =
       std::make_shared<SharedKernel::State>();
+  std::mutex unlinked_mutex_;
+  std::vector<KeySerial> unlinked_;
+  KeyringUses uses_{[this](KeySerial keyring) {
+    const std::lock_guard lock(unlinked_mutex_);
+    unlinked_.push_back(keyring);
+  }};
   std::unique_ptr<EagerKernel> eager_;
   unsigned overruns_ = 0;
 };
@@ -198,6 +223,39 @@ TEST_F(EagerKernelTest, LeavesTheRestToItsSuccessorWhenItStops) {
   EXPECT_TRUE(eager_->Accept()->has_value());
   EXPECT_FALSE(eager_->Accept()->has_value());
   EXPECT_EQ(Waiting(), 1U);
+}
+
+TEST_F(EagerKernelTest, KeepsTheKeyringOfWhatNobodyAskedForYet) {
+  auto other = std::optional(uses_.Begin(uses_.Hold(), 7));
+  QueueWithKeyring(7);
+  Start();
+  WaitUntil([&] { return Waiting() == 0; });
+  eager_->StopTaking();
+  other.reset();  // of a job that was under way meanwhile
+  EXPECT_TRUE(Unlinked().empty());
+  {
+    const auto request = eager_->Accept();
+    ASSERT_TRUE(request.ok() && request->has_value());
+    EXPECT_TRUE(Unlinked().empty());
+  }
+  EXPECT_EQ(Unlinked(), std::vector<KeySerial>{7});
+}
+
+// The kernel has linked it, and nobody has seen the request.
+TEST_F(EagerKernelTest, KeepsAKeyringWhileItAccepts) {
+  auto other = std::optional(uses_.Begin(uses_.Hold(), 7));
+  std::thread ends;
+  kernel_->while_accepting = [&] {
+    ends = std::thread([&other] { other.reset(); });
+    ::poll(nullptr, 0, 100);
+    EXPECT_TRUE(Unlinked().empty());
+  };
+  QueueWithKeyring(7);
+  Start();
+  WaitUntil([&] { return Waiting() == 0; });
+  eager_->StopTaking();
+  ends.join();
+  EXPECT_TRUE(Unlinked().empty());
 }
 
 TEST_F(EagerKernelTest, AnswersWhatNobodyAskedFor) {

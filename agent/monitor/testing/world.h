@@ -20,6 +20,7 @@
 #include "agent/keyring/testing/fake_keyrings.h"
 #include "agent/monitor/job_desk.h"
 #include "agent/monitor/switchboard.h"
+#include "agent/netlink/keyring_uses.h"
 #include "agent/netlink/testing/fake_handshake_kernel.h"
 #include "ktls/loopback.h"
 #include "ktls/testing/fake_socket_ops.h"
@@ -242,6 +243,8 @@ class World : public ::testing::Test {
   const std::size_t capacity_;
   FakeHandshakeKernel kernel_;
   FakeKeyrings keyrings_;
+  KeyringUses keyring_uses_{
+      [this](KeySerial keyring) { keyrings_.Unlink(keyring); }};
   ktls::FakeSocketOps socket_ops_;
   FakeClock clock_;
   RecordingLog log_;
@@ -250,6 +253,7 @@ class World : public ::testing::Test {
   JobDesk desk_{
       {kernel_,
        keyrings_,
+       keyring_uses_,
        socket_ops_,
        clock_,
        log_,
