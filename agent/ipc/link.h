@@ -98,8 +98,9 @@ class Link {
     }
   }
 
-  // The next message of `Set`, or nothing when none is there. Never blocks.
-  // Errors: kPeerClosed the other end is gone
+  // The next message of `Set`, or nothing when none is there; what the other
+  // end sent before it closed comes first. Never blocks. Errors: kPeerClosed
+  // the other end is gone
   //         kApiMisuse  the packet is none of `Set`, or fails a check
   template <typename Set>
   Result<std::optional<Received<Set>>> Receive(

@@ -63,6 +63,20 @@ TEST_F(LinkTest, HasNothingWhenNothingCame) {
   EXPECT_FALSE(received->has_value());
 }
 
+// The kernel tells first that something was left unread, once.
+TEST_F(LinkTest, HasWhatWasSentBeforeTheEndLeftSomethingUnread) {
+  ASSERT_TRUE(b_.Send(EndJob()).ok());
+  ASSERT_TRUE(a_.Send(SomeReport()).ok());
+  a_ = Link(OwnedFd());
+  auto received = b_.Receive<FromWorker>();
+  ASSERT_TRUE(received.ok());
+  ASSERT_TRUE(received->has_value());
+  EXPECT_EQ(std::get<JobReport>((*received)->message).job, 7U);
+  received = b_.Receive<FromWorker>();
+  ASSERT_FALSE(received.ok());
+  EXPECT_EQ(received.error().code, Code::kPeerClosed);
+}
+
 TEST_F(LinkTest, CarriesAPayload) {
   SignReply reply;
   reply.job = 1;

@@ -114,6 +114,31 @@ TEST_F(TroubleTest, CountsWhatAWorkerSaidBeforeItDied) {
   ExpectAnswers({0});
 }
 
+TEST_F(TroubleTest, CountsWhatAWorkerSaidThatDiedWithSomethingUnread) {
+  Start();
+  Ask(Nfsd());
+  const Job job = TakeJob(kServerWorker);
+  Ask(Nfsd());  // not read
+  SendSigned(job.job);
+  ASSERT_TRUE(workers_[kServerWorker]->Send(Report(job.job)).ok());
+  *workers_[kServerWorker] = Link(OwnedFd());
+  const Status read = switchboard_.ReadWorker(kServerWorker);
+  ASSERT_FALSE(read.ok());
+  EXPECT_EQ(read.error().code, Code::kPeerClosed);
+  ExpectAnswers({0});
+}
+
+// A worker that it signed for has told the truth.
+TEST_F(TroubleTest, CountsWhatAKeeperSignedThatDiedWithSomethingUnread) {
+  Start();
+  Ask(Nfsd());
+  const Job job = TakeJob(kServerWorker);
+  SendSigned(job.job);
+  *keeper_ = Link(OwnedFd());  // has not read the terms of the job
+  EXPECT_TRUE(SendReport(kServerWorker, Report(job.job)).ok());
+  ExpectAnswers({0});
+}
+
 TEST_F(TroubleTest, QueuesWhileThereIsNoWorker) {
   StartServices();
   resources_.Reload(GoodConfig());
