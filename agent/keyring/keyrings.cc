@@ -19,25 +19,12 @@ namespace {
 
 constexpr std::size_t kMaxPayload = 32'767;  // bytes; of a "user" key
 
-Error ReadError(int os_error) {
-  switch (os_error) {
-    case EKEYEXPIRED:
-    case EKEYREVOKED:
-    case EKEYREJECTED:
-      return {Code::kKeyRejected, "a key of the request cannot be used",
-              os_error};
-    default:
-      return {Code::kKeyUnavailable, "a key of the request cannot be read",
-              os_error};
-  }
-}
-
 // Reads `serial` into `into`; returns the payload's size.
 Result<std::size_t> ReadKey(KeySerial serial, std::span<uint8_t> into) {
   const long size =
       ::keyctl_read(serial, reinterpret_cast<char*>(into.data()), into.size());
   if (size < 0) {
-    return ReadError(errno);
+    return KeyError(errno);
   }
   if (size == 0 || static_cast<std::size_t>(size) > into.size()) {
     return Error{Code::kKeyRejected, "a key of the request has no usable size"};
@@ -74,7 +61,7 @@ Result<KeyFacts> DescribeKey(KeySerial key) {
   std::array<char, kMaxDescribed> text;
   const long size = ::keyctl_describe(key, text.data(), text.size());
   if (size < 0) {
-    return ReadError(errno);
+    return KeyError(errno);
   }
   std::optional<KeyFacts> facts;
   if (size > 0 && static_cast<std::size_t>(size) <= text.size()) {
@@ -121,6 +108,28 @@ std::optional<KeySerial> LinkIntoSession(const std::string& name) {
 }
 
 }  // namespace
+
+Error KeyError(int os_error) {
+  switch (os_error) {
+    case EKEYEXPIRED:
+    case EKEYREVOKED:
+    case EKEYREJECTED:
+    case EOPNOTSUPP:
+      return {Code::kKeyRejected, "a key of the request cannot be used",
+              os_error};
+    case ENOKEY:
+    case ENOENT:
+    case EACCES:
+    case EPERM:
+    case EINVAL:  // no key has such a serial
+      return {Code::kKeyUnavailable, "a key of the request cannot be read",
+              os_error};
+    case ENOMEM:
+      return {Code::kNoMemory, "no memory to read a key", os_error};
+    default:
+      return {Code::kSystemFailed, "reading a key failed", os_error};
+  }
+}
 
 KeyPayload::KeyPayload(KeyPayload&& other) noexcept
     : bytes_(std::move(other.bytes_)), size_(std::exchange(other.size_, 0)) {}
@@ -180,7 +189,7 @@ Result<KeyFacts> KernelKeyrings::Describe(KeySerial key) {
 Result<handshake::PskKey> KernelKeyrings::ReadPsk(KeySerial key) {
   const long size = ::keyctl_read(key, nullptr, 0);
   if (size < 0) {
-    return ReadError(errno);
+    return KeyError(errno);
   }
   int os_error = 0;
   auto psk = handshake::PskKey::Filled(
@@ -192,7 +201,7 @@ Result<handshake::PskKey> KernelKeyrings::ReadPsk(KeySerial key) {
         return read == size;
       });
   if (os_error != 0) {
-    return ReadError(os_error);
+    return KeyError(os_error);
   }
   if (psk.empty()) {
     return Error{Code::kKeyRejected, "a key of the request has no usable size"};
@@ -206,7 +215,7 @@ Result<std::vector<KeySerial>> KernelKeyrings::List(KeySerial keyring) {
   const long size = ::keyctl_read(keyring, reinterpret_cast<char*>(keys.data()),
                                   keys.size() * sizeof(KeySerial));
   if (size < 0) {
-    return ReadError(errno);
+    return KeyError(errno);
   }
   // What is there, which may be more than what was read.
   keys.resize(std::min(keys.size(),

@@ -48,6 +48,11 @@ struct KeyFacts {
   uint32_t owner = 0;       // uid
 };
 
+// What the kernel says with `os_error` of a key: kKeyUnavailable,
+// kKeyRejected, or what may pass: kNoMemory, kSystemFailed. An NVMe host gives
+// up for good on the first two.
+Error KeyError(int os_error);
+
 class Keyrings {
  public:
   virtual ~Keyrings() = default;
@@ -58,7 +63,9 @@ class Keyrings {
     std::size_t certificate_size;
   };
   // Errors: kKeyUnavailable no such key, or it is not ours to read
-  //         kKeyRejected    revoked or expired, empty, or too long
+  //         kKeyRejected    revoked or expired, empty, too long, or of a kind
+  //                         that cannot be read
+  //         kNoMemory, kSystemFailed  the next attempt may work
   virtual Result<Pair> Read(const CertificateSerials& serials) = 0;
 
   // Errors of what follows: as of Read.

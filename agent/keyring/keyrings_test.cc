@@ -38,6 +38,22 @@ class KeyringsTest : public ::testing::Test {
   KernelKeyrings keyrings_;
 };
 
+// An NVMe host gives up for good on what a key lacks, so nothing else may say
+// so.
+TEST(KeyError, TellsWhatAKeyLacksFromWhatMayPass) {
+  for (const int error : {ENOKEY, ENOENT, EACCES, EPERM, EINVAL}) {
+    EXPECT_EQ(KeyError(error).code, Code::kKeyUnavailable) << error;
+  }
+  for (const int error : {EKEYEXPIRED, EKEYREVOKED, EKEYREJECTED, EOPNOTSUPP}) {
+    EXPECT_EQ(KeyError(error).code, Code::kKeyRejected) << error;
+  }
+  EXPECT_EQ(KeyError(ENOMEM).code, Code::kNoMemory);
+  for (const int error : {EINTR, EDQUOT, EIO, EFAULT}) {
+    EXPECT_EQ(KeyError(error).code, Code::kSystemFailed) << error;
+    EXPECT_EQ(KeyError(error).os_error, error);
+  }
+}
+
 TEST_F(KeyringsTest, DescribesAKey) {
   const std::string description = "NVMe;with \xff;separators;";
   const auto facts = keyrings_.Describe(Add("user", description, "0123456789"));

@@ -176,6 +176,22 @@ TEST_F(PskLookupTest, IsNotFooledByASerialThatCameBack) {
   EXPECT_EQ(FoundFor("new"), 1);
 }
 
+// And remembers nothing of what it could not look at.
+TEST_F(PskLookupTest, SaysThatItCouldNotLookForWantOfMemory) {
+  keyrings_.AddPsk(1, "one");
+  const auto expect_no_memory = [this] {
+    const auto found = Find({Identity("one")});
+    ASSERT_FALSE(found.ok());
+    EXPECT_EQ(found.error().code, Code::kNoMemory);
+  };
+  keyrings_.FailDescribing(1);
+  expect_no_memory();
+  EXPECT_EQ(FoundFor("one"), 1);
+  keyrings_.FailListing(1);
+  expect_no_memory();
+  EXPECT_EQ(FoundFor("one"), 1);
+}
+
 TEST_F(PskLookupTest, PassesOverKeyringsThatAreGone) {
   keyrings_.AddPsk(1, "one");
   const std::vector<KeySerial> keyrings = {99, kNvme};

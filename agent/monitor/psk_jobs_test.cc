@@ -208,6 +208,14 @@ TEST_F(PskJobsTest, TakeAKeyThatIsRevokedMeanwhileForTheLocalOne) {
   EXPECT_EQ(log_.Count("reason=\"revoked"), 1) << log_.All();
 }
 
+TEST_F(PskJobsTest, EndNoReconnectingForWantOfMemory) {
+  keyrings_.FailDescribing(1);
+  Ask(NvmeHost({kKey}));
+  ExpectAnswers({EIO});
+  Ask(NvmeHost({kKey}));
+  EXPECT_NE(TakeJob(kPskWorker).job, 0U);
+}
+
 // Its question may have been under way when the monitor ended the job.
 TEST_F(PskJobsTest, AskOnceAboutAJobThatWasEnded) {
   Ask(NvmeHost({kKey}));

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <map>
 #include <string>
@@ -32,6 +33,9 @@ class FakeKeyrings final : public Keyrings {
               KeySerial keyring = kNvme) {
     AddKey(serial, "psk", std::move(identity), Bytes(size, 7), keyring);
   }
+  // Describing and listing fail so often.
+  void FailDescribing(int times) { describing_fails_ = times; }
+  void FailListing(int times) { listing_fails_ = times; }
   // Reading it fails from now on.
   void Spoil(KeySerial serial, Error error) { keys_.at(serial).error = error; }
   void Remove(KeySerial serial) {
@@ -52,6 +56,10 @@ class FakeKeyrings final : public Keyrings {
   }
   Result<KeyFacts> Describe(KeySerial key) override {
     ++described;
+    if (describing_fails_ > 0) {
+      --describing_fails_;
+      return KeyError(ENOMEM);
+    }
     const auto found = keys_.find(key);
     if (found == keys_.end()) {
       return Error{Code::kKeyUnavailable, "no such key"};
@@ -71,6 +79,10 @@ class FakeKeyrings final : public Keyrings {
   }
   Result<std::vector<KeySerial>> List(KeySerial keyring) override {
     listed.push_back(keyring);
+    if (listing_fails_ > 0) {
+      --listing_fails_;
+      return KeyError(ENOMEM);
+    }
     const auto found = keyrings_.find(keyring);
     if (found == keyrings_.end()) {
       return Error{Code::kKeyUnavailable, "no such keyring"};
@@ -91,6 +103,8 @@ class FakeKeyrings final : public Keyrings {
     Bytes payload;
     std::optional<Error> error;
   };
+  int describing_fails_ = 0;
+  int listing_fails_ = 0;
   std::map<KeySerial, Key> keys_;
   std::map<KeySerial, std::vector<KeySerial>> keyrings_;
 };
