@@ -59,7 +59,8 @@ class Roster {
     bool aged = false;  // it was started long ago
     std::size_t allowance = kMaxJobsPerWorker;
     Pulse pulse{};
-    bool given_up = false;             // it is about to be ended
+    bool given_up = false;  // it is about to be ended
+    bool leaving = false;   // its group is gone: it takes no more jobs
     std::optional<LoopChosen> loop{};  // once it has said so
 
     // One without any job yet holds nothing of anybody.
@@ -67,8 +68,8 @@ class Roster {
       return taken >= kJobsPerLife || (aged && taken > 0);
     }
     bool has_room() const {
-      return !given_up && !pulse.behind() && running.size() < allowance &&
-             taken < 2 * kJobsPerLife;
+      return !given_up && !leaving && !pulse.behind() &&
+             running.size() < allowance && taken < 2 * kJobsPerLife;
     }
   };
 

@@ -58,22 +58,20 @@ void Supervisor::AddWorkers(const std::string& group) {
 
 void Supervisor::StartGroups(const std::vector<std::string>& groups) {
   for (const auto& seat : seats_) {
-    seat->wanted = seat->group.empty() ||
-                   std::ranges::find(groups, seat->group) != groups.end();
-    if (!seat->wanted) {
-      seat->retired = true;
-      Lose(*seat, Code::kWorkerDied,
-           "the settings of its network namespace are gone");
+    if (!seat->group.empty() &&
+        std::ranges::find(groups, seat->group) == groups.end()) {
+      seat->wanted = false;
+      switchboard_.Retire(seat->worker);
     }
   }
   for (const std::string& group : groups) {
-    const bool there = std::ranges::any_of(
-        seats_, [&group](const auto& seat) { return seat->group == group; });
+    const bool there = std::ranges::any_of(seats_, [&group](const auto& seat) {
+      return seat->wanted && seat->group == group;
+    });
     if (!there) {
       AddWorkers(group);
     }
   }
-  finished_.clear();
 }
 
 void Supervisor::Fill(Seat& seat) {

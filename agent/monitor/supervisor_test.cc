@@ -163,6 +163,36 @@ TEST_F(SupervisorTest, ReplacesAWorkerThatIsOldButNotOneThatHadNothingToDo) {
   EXPECT_EQ(log_.Count("event=process_replaced"), 1);
 }
 
+// What it does it still may end: its jobs have their deadlines.
+TEST_F(SupervisorTest, EndsTheWorkersOfAGroupThatIsGoneOnceTheyAreIdle) {
+  supervisor_.StartGroups({"netns.blue"});
+  const std::vector<WorkerId> ids = roster_.Ids();
+  ASSERT_EQ(ids.size(), 3U);
+  Roster::Worker& busy = *roster_.Find(ids[0]);
+  Roster::Begin(busy, 7);
+  const auto turn = [this] {
+    switchboard_.OnTime();
+    supervisor_.OnTime();
+  };
+  supervisor_.StartGroups({});
+  EXPECT_FALSE(busy.has_room());
+  turn();
+  EXPECT_EQ(roster_.Ids(), std::vector<WorkerId>{ids[0]});
+  EXPECT_EQ(busy.running.size(), 1U);
+  // Those of a group of the same name do not wait for it.
+  supervisor_.StartGroups({"netns.blue"});
+  EXPECT_EQ(roster_.Ids().size(), 4U);
+  EXPECT_EQ(supervisor_.Processes().size(), 6U);
+  Roster::TakeReport(busy, 7);
+  turn();
+  EXPECT_EQ(roster_.Find(ids[0]), nullptr);
+  EXPECT_EQ(roster_.Ids().size(), 3U);
+  EXPECT_EQ(log_.Count("event=process_replaced", "role=worker",
+                       "the settings of its network namespace are gone"),
+            3)
+      << log_.All();
+}
+
 TEST_F(SupervisorTest, IsToldOfInTheStatus) {
   supervisor_.Start(1);
   Ask(NfsTls());  // waits: nothing is loaded yet

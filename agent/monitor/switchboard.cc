@@ -13,6 +13,14 @@ namespace {
 // turn.
 constexpr unsigned kMessagesInATurn = 64;
 
+std::string WhyItRetires(const Roster::Worker& worker) {
+  if (worker.leaving) {
+    return "the settings of its network namespace are gone";
+  }
+  return worker.taken >= Roster::kJobsPerLife ? "it has had its share of jobs"
+                                              : "it has served long enough";
+}
+
 }  // namespace
 
 void Switchboard::AddWorker(WorkerId id, Pool pool, Link link,
@@ -238,12 +246,8 @@ void Switchboard::OnTime() {
   // Here, as its last job may have been ended without a report.
   for (const WorkerId id : roster_.Ids()) {
     const Roster::Worker& worker = *roster_.Find(id);
-    if (worker.retiring() && worker.running.empty()) {
-      dismissed_.push_back({id,
-                            worker.taken >= Roster::kJobsPerLife
-                                ? "it has had its share of jobs"
-                                : "it has served long enough",
-                            Why::kRetired});
+    if ((worker.leaving || worker.retiring()) && worker.running.empty()) {
+      dismissed_.push_back({id, WhyItRetires(worker), Why::kRetired});
     }
   }
   for (const CredentialId credential : resources_.TakeForgotten()) {
@@ -258,6 +262,12 @@ void Switchboard::OnTime() {
 void Switchboard::Age(WorkerId id) {
   if (Roster::Worker* worker = roster_.Find(id)) {
     worker->aged = true;
+  }
+}
+
+void Switchboard::Retire(WorkerId id) {
+  if (Roster::Worker* worker = roster_.Find(id)) {
+    worker->leaving = true;
   }
 }
 

@@ -55,6 +55,9 @@ class Switchboard {
 
   // The worker was started long ago: it is to be replaced once it has no job.
   void Age(WorkerId id);
+  // Nothing of what it serves is configured any more: it gets no more jobs, and
+  // is to be ended once those that it has are answered.
+  void Retire(WorkerId id);
 
   enum class Why : uint8_t { kMisbehaved, kRetired };
   struct Dismissal {
