@@ -32,8 +32,9 @@ class Roster {
  public:
   // What one worker may hold at once.
   static constexpr std::size_t kMaxJobsPerWorker = 2048;
-  // Of those that the monitor ended it remembers so many.
-  static constexpr std::size_t kMostEnded = 1024;
+  // Of those that the monitor ended it remembers so many: all that it held may
+  // be ended at once, and as many again before it hears of the first.
+  static constexpr std::size_t kMostEnded = 2 * kMaxJobsPerWorker;
   // A worker of which a job was late may hold half as many as it had, not less
   // than this, and one more for each that it ends: so many at once that none
   // gets done in time help nobody.
