@@ -112,6 +112,19 @@ TEST_F(NetnsJobsTest, AreRefusedOnASideWithoutSettings) {
   EXPECT_EQ(log_.Count("netns=blue", "settings=netns.blues.server"), 1);
 }
 
+// Also with keys that the request itself names.
+TEST_F(NetnsJobsTest, AreRefusedWithAPskOnASideWithoutSettings) {
+  StartWithBlue();
+  StartBlueWorkers();
+  AskInBlue(NvmeTarget(77));
+  ASSERT_EQ(blue_.answers().size(), 1U);
+  EXPECT_NE(blue_.answers().front().status, 0U);
+  EXPECT_EQ((Next<Job, ToWorker>(*workers_[kBluePskWorker])), std::nullopt);
+  EXPECT_EQ(log_.Count("settings=netns.blues.server", "no settings for this"),
+            1);
+  EXPECT_EQ(log_.Count("event=config_problem"), 0);  // it was meant so
+}
+
 TEST_F(NetnsJobsTest, AreRefusedWhereNothingNamesTheNamespace) {
   Start();
   AskInBlue(NfsTls());
@@ -121,7 +134,10 @@ TEST_F(NetnsJobsTest, AreRefusedWhereNothingNamesTheNamespace) {
 }
 
 TEST_F(NetnsJobsTest, LookForNoPskAmongTheHosts) {
-  StartWithBlue();
+  StartServices();
+  resources_.Reload(ConfigWithBothSidesOfBlue());
+  LoadAll();
+  StartWorkers();
   StartBlueWorkers();
   AskInBlue(NvmeTarget());
   ASSERT_EQ(blue_.answers().size(), 1U);

@@ -35,6 +35,7 @@ Policy ReadPolicy(const Config& config, LogSink& log) {
 
 void Choose(const SideConfig& config, const Policy& policy, Profile& profile,
             LogSink& log) {
+  profile.standing = Standing::kRead;
   SideSettings& settings = profile.settings;
   settings.require_alpn = config.alpn_required.value_or(false);
   if (const Problem* problem = std::get_if<Problem>(&policy)) {
@@ -53,7 +54,6 @@ void Choose(const SideConfig& config, const Policy& policy, Profile& profile,
   }
 }
 
-// A side without settings of its own has nothing, and refuses.
 Profile MakeProfile(const NetnsConfig& netns, Side side, const Policy& policy,
                     LogSink& log) {
   const auto& config = side == Side::kClient ? netns.client : netns.server;
@@ -62,6 +62,7 @@ Profile MakeProfile(const NetnsConfig& netns, Side side, const Policy& policy,
   profile.side = side;
   profile.netns = netns.match;
   profile.netns_group = netns.name;
+  profile.standing = Standing::kNone;
   if (config.has_value()) {
     Choose(*config, policy, profile, log);
   }
@@ -76,7 +77,6 @@ std::vector<Profile> GeneralProfiles() {
 }
 
 void Outline::Add(Profile profile, std::optional<SideConfig> of) {
-  profile.standing = Standing::kRead;
   if (!of.has_value()) {
     profile.settings.trust = Absent();
     profile.settings.credential = Absent();

@@ -147,6 +147,10 @@ Planning MakePlan(const Request& request, Consumer consumer,
   if (profile.standing == Standing::kUnread) {
     return NotYet();
   }
+  if (profile.standing == Standing::kNone) {
+    return Refused{Code::kConfigUnusable,
+                   "the group has no settings for this side"};
+  }
   if (profile.settings.problem.has_value()) {
     return Refuse(*profile.settings.problem);
   }

@@ -137,6 +137,15 @@ TEST_F(PlanTest, WaitsForWhatIsBeingLoaded) {
   EXPECT_TRUE(std::holds_alternative<NotYet>(Make(kServerHello, kX509)));
 }
 
+TEST_F(PlanTest, RefusesOnASideThatHasNoSettings) {
+  standing_ = Standing::kNone;
+  psks_ = {7};
+  for (const AuthMode mode : {kX509, kPsk}) {
+    ExpectRefused(Make(kClientHello, mode, "a"), Code::kConfigUnusable);
+    ExpectRefused(Make(kServerHello, mode), Code::kConfigUnusable);
+  }
+}
+
 // Whoever chose them.
 TEST_F(PlanTest, RefusesWithSettingsOfAnotherNetworkNamespace) {
   psks_ = {7};

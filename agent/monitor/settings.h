@@ -52,6 +52,7 @@ struct SideSettings {
 enum class Standing : uint8_t {
   kUnread,  // it was not read yet: whatever it would serve waits
   kRead,
+  kNone,  // it says nothing on purpose, and refuses
 };
 
 // The settings of one group of the configuration, and whom they are for.
