@@ -8,15 +8,13 @@
 namespace ktlsd::agent {
 namespace {
 
-constexpr std::size_t kMaxValue = 512;  // bytes
-
 bool IsPlain(char c) {
   return c > ' ' && c < 0x7f && c != '"' && c != '\\' && c != '\'' &&
          c != '=' && c != '#';
 }
 
 std::string Quoted(std::string_view value) {
-  const std::string_view capped = value.substr(0, kMaxValue);
+  const std::string_view capped = value.substr(0, kMaxLoggedValue);
   if (!capped.empty() && std::all_of(capped.begin(), capped.end(), IsPlain)) {
     return std::string(capped);
   }
