@@ -198,8 +198,8 @@ class Monitor {
   std::chrono::microseconds UntilNextWake() const {
     MonotonicTime first = look_at_;
     for (const auto& wake :
-         {desk_.NextWake(), supervisor_.NextWake(), files_.NextWake(),
-          duties_.NextWake(), control_.NextWake()}) {
+         {desk_.NextWake(), switchboard_.NextWake(), supervisor_.NextWake(),
+          files_.NextWake(), duties_.NextWake(), control_.NextWake()}) {
       first = std::min(first, wake.value_or(first));
     }
     // Rounded up: a wake too early would find nothing to do.

@@ -257,6 +257,7 @@ void Supervisor::OnTime() {
     }
   }
   ReplaceOutdatedKeeper();
+  ReplaceWhoHangs();
   for (const auto& seat : seats_) {
     if (seat->role == ProcessRole::kWorker && !seat->lost &&
         clock_.Now() - seat->started >= kLongestLife) {
@@ -281,6 +282,18 @@ void Supervisor::ReplaceOutdatedKeeper() {
       LogDismissal(*seat, EventKind::kProcessReplaced, LogLevel::kInfo,
                    kReason);
       Dismiss(*seat, Code::kWorkerDied, kReason);
+    }
+  }
+}
+
+// A keeper or a verifier; the switchboard dismisses workers.
+void Supervisor::ReplaceWhoHangs() {
+  for (const auto& seat : seats_) {
+    const auto fault = switchboard_.FaultOf(seat->role);
+    if (fault.has_value() && !seat->lost) {
+      LogDismissal(*seat, EventKind::kProcessMisbehaved, LogLevel::kError,
+                   *fault);
+      Dismiss(*seat, Code::kWorkerDied, std::string(*fault));
     }
   }
 }

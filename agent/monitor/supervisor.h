@@ -97,6 +97,7 @@ class Supervisor {
   void Lose(Seat& seat, Code code, const std::string& reason);
   void Dismiss(Seat& seat, Code code, const std::string& reason);
   void ReplaceOutdatedKeeper();
+  void ReplaceWhoHangs();
   void LogLoop(const LoopChosen& loop);
   void LogEnd(const Seat& seat, const std::string& how);
   void LogFailedStart(const Seat& seat, const Error& error);

@@ -228,6 +228,24 @@ TEST_F(SupervisorTest, ReplacesAKeeperThatOpenedOtherTokens) {
   EXPECT_FALSE(resources_.keeper_outdated());
 }
 
+// The role "keeper" of main() reads nothing.
+TEST_F(SupervisorTest, ReplacesAKeeperThatHangs) {
+  supervisor_.Start(1);
+  switchboard_.OnTime();
+  clock_.Advance(ServicePulse::kStartsWithin);
+  switchboard_.OnTime();
+  supervisor_.OnTime();
+  EXPECT_EQ(log_.Count("event=process_misbehaved", "role=keeper",
+                       "it does not answer"),
+            1)
+      << log_.All();
+  EXPECT_EQ(resources_.keeper(), nullptr);
+  RunUntil([&] {
+    clock_.Advance(milliseconds(100));
+    return resources_.keeper() != nullptr;
+  });
+}
+
 std::string Target(int descriptor) {
   const std::string path = "/proc/self/fd/" + std::to_string(descriptor);
   std::array<char, 256> target{};

@@ -1,5 +1,6 @@
 #include "agent/monitor/switchboard.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 #include <variant>
@@ -19,6 +20,7 @@ void Switchboard::AddWorker(WorkerId id, Pool pool, Link link,
 
 void Switchboard::AddKeeper(Link link) {
   keeper_ = Ok{};
+  keeper_pulse_ = ServicePulse();
   resources_.SetKeeper(std::move(link));
   for (const WorkerId id : roster_.Ids()) {
     Connect(*roster_.Find(id), LinkTo::kKeeper);
@@ -27,6 +29,7 @@ void Switchboard::AddKeeper(Link link) {
 
 void Switchboard::AddVerifier(Link link) {
   verifier_ = Ok{};
+  verifier_pulse_ = ServicePulse();
   resources_.SetVerifier(std::move(link));
   for (const WorkerId id : roster_.Ids()) {
     Connect(*roster_.Find(id), LinkTo::kVerifier);
@@ -124,6 +127,7 @@ Status Switchboard::ReadKeeper() {
     if (!received.has_value()) {
       break;
     }
+    keeper_pulse_.Heard();
     keeper_ = std::visit(
         [this](const auto& message) { return this->Handle(message); },
         received->message);
@@ -138,6 +142,7 @@ Status Switchboard::ReadVerifier() {
     if (!received.has_value()) {
       break;
     }
+    verifier_pulse_.Heard();
     verifier_ = std::visit(
         [this](const auto& message) { return this->Handle(message); },
         received->message);
@@ -216,6 +221,7 @@ void Switchboard::OnTime() {
   }
   desk_.EndOverdue();
   LookAfterTheLate();
+  LookAfterServices();
   // Here, as its last job may have been ended without a report.
   for (const WorkerId id : roster_.Ids()) {
     const Roster::Worker& worker = *roster_.Find(id);
@@ -257,6 +263,35 @@ void Switchboard::LookAfterTheLate() {
   if (std::exchange(more_room_, false)) {
     desk_.Dispatch();
   }
+}
+
+// Nothing is unread of one that is gone.
+void Switchboard::LookAfterServices() {
+  const auto look = [this](ServicePulse& pulse, const Link* link) {
+    pulse.Look(desk_.now(), link == nullptr ? 0 : link->unread());
+  };
+  look(keeper_pulse_, resources_.keeper());
+  look(verifier_pulse_, resources_.verifier());
+}
+
+std::optional<MonotonicTime> Switchboard::NextWake() const {
+  const auto keeper = keeper_pulse_.NextLook();
+  const auto verifier = verifier_pulse_.NextLook();
+  return keeper && verifier ? std::min(keeper, verifier)
+                            : std::max(keeper, verifier);
+}
+
+std::optional<std::string_view> Switchboard::FaultOf(ProcessRole role) const {
+  switch (role) {
+    case ProcessRole::kKeeper:
+    case ProcessRole::kTokenKeeper:
+      return keeper_pulse_.Fault(desk_.now());
+    case ProcessRole::kVerifier:
+      return verifier_pulse_.Fault(desk_.now());
+    case ProcessRole::kWorker:
+      break;
+  }
+  return std::nullopt;
 }
 
 std::optional<LoopChosen> Switchboard::TakeLoop() {

@@ -9,6 +9,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -17,7 +18,9 @@
 #include "agent/monitor/job_desk.h"
 #include "agent/monitor/resources.h"
 #include "agent/monitor/roster.h"
+#include "agent/monitor/service_pulse.h"
 #include "agent/sandbox/process_role.h"
+#include "base/clock.h"
 #include "base/result.h"
 
 namespace ktlsd::agent {
@@ -48,8 +51,12 @@ class Switchboard {
   ProcessRole keeper_role() const { return resources_.keeper_role(); }
   bool keeper_outdated() const { return resources_.keeper_outdated(); }
 
-  // To be called after each event and at the desk's NextWake.
+  // To be called after each event, at the desk's NextWake and at ours.
   void OnTime();
+  std::optional<MonotonicTime> NextWake() const;
+
+  // Why keeper or verifier has to be ended, if it has.
+  std::optional<std::string_view> FaultOf(ProcessRole role) const;
 
   // The worker was started long ago: it is to be replaced once it has no job.
   void Age(WorkerId id);
@@ -83,6 +90,7 @@ class Switchboard {
   Status Take(WorkerId id, const PskRequest& request, ByteView payload);
   void Connect(Roster::Worker& worker, LinkTo to);
   void LookAfterTheLate();
+  void LookAfterServices();
 
   JobDesk& desk_;
   Resources& resources_;
@@ -94,6 +102,8 @@ class Switchboard {
   // What reading found, for whoever asks next.
   Status keeper_ = Ok{};
   Status verifier_ = Ok{};
+  ServicePulse keeper_pulse_;
+  ServicePulse verifier_pulse_;
 };
 
 }  // namespace ktlsd::agent

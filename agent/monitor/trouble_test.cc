@@ -161,6 +161,60 @@ TEST_F(TroubleTest, AnswersForAWorkerThatHangs) {
   EXPECT_EQ(dismissed[0].worker, kServerWorker);
 }
 
+TEST_F(TroubleTest, GivesUpAServiceThatReadsNothingAndSaysNothing) {
+  constexpr auto kKeeper = ProcessRole::kKeeper;
+  constexpr auto kVerifier = ProcessRole::kVerifier;
+  Start();  // each was told of the workers
+  switchboard_.OnTime();
+  EXPECT_EQ(switchboard_.NextWake(), clock_.Now() + ServicePulse::kLookEvery);
+  Advance(ServicePulse::kReadsWithin - milliseconds(1));
+  EXPECT_EQ(switchboard_.FaultOf(kKeeper), std::nullopt);
+  EXPECT_EQ(switchboard_.FaultOf(kVerifier), std::nullopt);
+  Advance(milliseconds(1));
+  EXPECT_EQ(switchboard_.FaultOf(kKeeper), "it does not answer");
+  EXPECT_EQ(switchboard_.FaultOf(kVerifier), "it does not answer");
+  EXPECT_EQ(switchboard_.FaultOf(ProcessRole::kWorker), std::nullopt);
+  switchboard_.AddKeeper(PlayedBy(keeper_, ends_));
+  EXPECT_EQ(switchboard_.FaultOf(kKeeper), std::nullopt);
+}
+
+TEST_F(TroubleTest, KeepsAServiceThatReadsOrSaysSomething) {
+  constexpr auto kKeeper = ProcessRole::kKeeper;
+  constexpr auto kVerifier = ProcessRole::kVerifier;
+  Start();
+  for (int i = 0; i < 3; ++i) {
+    Ask(Nfsd());  // both are told something
+    const Job job = TakeJob(kServerWorker);
+    Advance(ServicePulse::kReadsWithin - milliseconds(1));
+    SendSigned(job.job);
+    EXPECT_TRUE(switchboard_.ReadKeeper().ok());
+    Next<EndJob, ToVerifier>(*verifier_);
+    Advance(milliseconds(1));
+    EXPECT_EQ(switchboard_.FaultOf(kKeeper), std::nullopt);
+    EXPECT_EQ(switchboard_.FaultOf(kVerifier), std::nullopt);
+    static_cast<void>(SendReport(kServerWorker, Report(job.job)));
+  }
+  // One that has nothing to read may be silent.
+  Next<Forget, ToKeeper>(*keeper_);
+  Next<Forget, ToVerifier>(*verifier_);
+  switchboard_.OnTime();
+  EXPECT_EQ(switchboard_.NextWake(), std::nullopt);
+  Advance(std::chrono::hours(1));
+  EXPECT_EQ(switchboard_.FaultOf(kKeeper), std::nullopt);
+  EXPECT_EQ(switchboard_.FaultOf(kVerifier), std::nullopt);
+}
+
+// It may have to wait for a token.
+TEST_F(TroubleTest, LeavesAServiceTimeToStart) {
+  StartServices();
+  StartWorkers();
+  switchboard_.OnTime();
+  Advance(ServicePulse::kStartsWithin - milliseconds(1));
+  EXPECT_EQ(switchboard_.FaultOf(ProcessRole::kKeeper), std::nullopt);
+  Advance(milliseconds(1));
+  EXPECT_NE(switchboard_.FaultOf(ProcessRole::kKeeper), std::nullopt);
+}
+
 TEST_F(TroubleTest, TakesAReportThatCameInTimeAndWasReadLate) {
   Start();
   Ask(Nfsd());

@@ -293,8 +293,8 @@ void Connection::OnDeadline() {
   if (failed_) {
     return Finish(failed_, {});
   }
-  asked_ = Asked::kNothing;
   engine_.Abort(Missed(now));
+  asked_ = Asked::kNothing;
   Resume();
   // A peer that does not read either gets no alert.
   if (!report_ && !failed_) {
@@ -302,7 +302,14 @@ void Connection::OnDeadline() {
   }
 }
 
+// What we waited for ourselves is no fault of the peer's.
 Error Connection::Missed(MonotonicTime now) const {
+  if (asked_ == Asked::kSignature) {
+    return {Code::kKeeperUnavailable, "the keeper did not sign in time"};
+  }
+  if (asked_ == Asked::kVerdict) {
+    return {Code::kVerifierUnavailable, "the verifier did not judge in time"};
+  }
   if (now >= started_ + std::chrono::milliseconds(job_.total_ms)) {
     return {Code::kDeadlineTotal, "the handshake took too long"};
   }

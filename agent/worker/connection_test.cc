@@ -433,6 +433,35 @@ TEST_P(ConnectionOfEachSide, EndsWhenThePeerFallsSilent) {
   EXPECT_EQ(ReportedCode(), "deadline_progress");
 }
 
+// Whatever the peer does: it was asked nothing.
+TEST_P(ConnectionOfEachSide, BlamesTheKeeperAndTheVerifierForWhatTheyOwe) {
+  for (const bool verifier : {true, false}) {
+    SCOPED_TRACE(verifier);
+    auto pair = ktls::ConnectLoopback();
+    ASSERT_TRUE(pair.ok());
+    ours_ = std::move(pair->server);
+    theirs_ = std::move(pair->client);
+    services_ = {};
+    Start(GetParam());
+    handshake::LocalPeer peer = Peer(Opposite(GetParam()));
+    const auto& proofs = services_.verdict_requests;
+    const auto& signatures = services_.signature_requests;
+    while (verifier ? proofs.empty() : signatures.empty()) {
+      PeerTurn(peer);
+      connection_->Resume();
+      if (verifier ? !signatures.empty() : !proofs.empty()) {
+        AnswerRequests(OurCredential());
+      }
+    }
+    clock_.Advance(milliseconds(10'000));
+    connection_->OnDeadline();
+    clock_.Advance(milliseconds(200));
+    connection_->OnDeadline();
+    EXPECT_EQ(ReportedCode(),
+              verifier ? "verifier_unavailable" : "keeper_unavailable");
+  }
+}
+
 TEST_P(ConnectionOfEachSide, EveryFailedInstallationIsReported) {
   for (int nth = 1; nth <= 3; ++nth) {
     auto pair = ktls::ConnectLoopback();

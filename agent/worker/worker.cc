@@ -1,5 +1,7 @@
 #include "agent/worker/worker.h"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 #include <variant>
 
@@ -91,8 +93,9 @@ void Worker::OnDeadline(EventLoop::Token token) {
   if (running != connections_.end()) {
     running->second.next_wake = MonotonicTime::max();
     running->second.connection->OnDeadline();
-    AfterEvent(job);
+    return AfterEvent(job);
   }
+  RefuseOverdue(job);
 }
 
 // --- From the monitor ---
@@ -111,7 +114,8 @@ Status Worker::ReadMonitor() {
 }
 
 Status Worker::Handle(const Job& job, Received<ToWorker>& received) {
-  WaitingJob waiting{job, std::move(received.descriptors.front())};
+  WaitingJob waiting{job, std::move(received.descriptors.front()),
+                     clock_.Now() + std::chrono::milliseconds(job.total_ms)};
   ASSIGN_OR_RETURN(std::vector<handshake::PskName> psks,
                    PsksOf(job, received.payload));
   const auto known = certificates_.find(job.credential);
@@ -125,6 +129,7 @@ Status Worker::Handle(const Job& job, Received<ToWorker>& received) {
       Report(RefusalOf(job.job, asked.error()));
       return Ok{};
     }
+    loop_.At(waiting.until, job.job + kFirstJobToken);
     waiting_.push_back(std::move(waiting));
   }
   return Ok{};
@@ -310,9 +315,14 @@ void Worker::Handle(const ChainReply& reply, ByteView payload) {
   StartWaiting(reply.credential);
 }
 
+// They have what is left of their time.
 void Worker::StartWaiting(CredentialId credential) {
   for (WaitingJob& waiting : std::exchange(waiting_, {})) {
     if (waiting.job.credential == credential) {
+      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+          waiting.until - clock_.Now());
+      waiting.job.total_ms = static_cast<uint32_t>(
+          std::max(left, std::chrono::milliseconds(0)).count());
       Start(std::move(waiting), {certificates_.at(credential), {}});
     } else {
       waiting_.push_back(std::move(waiting));
@@ -328,6 +338,17 @@ void Worker::RefuseWaiting(JobId job, const Error& error) {
     Report(RefusalOf(job, error));
   }
   AskChains();  // the refusal may be of that job only
+}
+
+// The monitor would take it for ours.
+void Worker::RefuseOverdue(JobId job) {
+  const auto overdue = [this, job](const WaitingJob& waiting) {
+    return waiting.job.job == job && waiting.until <= clock_.Now();
+  };
+  if (std::erase_if(waiting_, overdue) != 0) {
+    Report(RefusalOf(job, {Code::kKeeperUnavailable,
+                           "the keeper gave no certificate in time"}));
+  }
 }
 
 void Worker::Handle(const SignReply& reply, ByteView payload) {

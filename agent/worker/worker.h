@@ -64,6 +64,7 @@ class Worker final : public JobServices {
   struct WaitingJob {
     Job job;
     OwnedFd socket;
+    MonotonicTime until;  // its time is over then
   };
 
   struct RunningJob {
@@ -92,6 +93,7 @@ class Worker final : public JobServices {
   void Start(WaitingJob waiting, OurSide ours);
   void StartWaiting(CredentialId credential);
   void RefuseWaiting(JobId job, const Error& error);
+  void RefuseOverdue(JobId job);
   void AfterEvent(JobId job);
   void KeepDeadline(JobId job, RunningJob& running);
   void ResumeBlocked();

@@ -268,10 +268,26 @@ TEST_P(WorkerTest, ReportsALostKeeper) {
 
 TEST_P(WorkerTest, ReportsAPeerThatNeverSpeaks) {
   auto keeper = GiveLink(LinkTo::kKeeper);
-  SendJob(1, /*total_ms=*/50);
+  SendJob(1);
   AnswerChain(*keeper);
+  peer_socket_.Close();
+  AwaitReport();
+  SendJob(2, /*total_ms=*/50);
   const Code code = AwaitReport().outcome.code();
   EXPECT_TRUE(code == Code::kDeadlineTotal || code == Code::kDeadlineFirstByte);
+}
+
+// The monitor would blame the worker, which has nothing to hurry with.
+TEST_P(WorkerTest, ReportsAKeeperThatGivesNoChain) {
+  auto keeper = GiveLink(LinkTo::kKeeper);
+  SendJob(1, /*total_ms=*/50);
+  const JobReport report = AwaitReport();
+  EXPECT_EQ(report.job, 1U);
+  EXPECT_EQ(report.outcome.code(), Code::kKeeperUnavailable);
+  AnswerChain(*keeper);  // too late for that one
+  SendJob(2);
+  RunPeer(*keeper);
+  EXPECT_EQ(AwaitReport().job, 2U);
 }
 
 // It is the peer's fault, and no verifier may take it for the worker's.
@@ -303,12 +319,13 @@ TEST_P(WorkerTest, AsksOnceForAChainThatSeveralJobsNeed) {
 
 TEST_P(WorkerTest, AsksAgainForTheJobsAfterOneThatWasRefused) {
   auto keeper = GiveLink(LinkTo::kKeeper);
-  SendJob(1, /*total_ms=*/50);
+  SendJob(1);
   const OwnedFd first = std::move(peer_socket_);
-  SendJob(2, /*total_ms=*/50);
+  SendJob(2);
   AnswerChain(*keeper, Outcome::Failure(Code::kDeadlineTotal));
   EXPECT_EQ(AwaitReport().job, 1U);
   AnswerChain(*keeper);
+  peer_socket_.Close();
   EXPECT_EQ(AwaitReport().job, 2U);
 }
 
