@@ -76,10 +76,11 @@ Result<std::optional<Request>> NetlinkKernel::Accept() {
   if (gone_) {
     RETURN_IF_ERROR(FindAgain());
   }
-  const OwnedFd spare(::fcntl(requests_.fd().raw(), F_DUPFD_CLOEXEC, 0));
+  OwnedFd spare(::fcntl(requests_.fd().raw(), F_DUPFD_CLOEXEC, 0));
   if (!spare.valid()) {
     return Error{Code::kNoDescriptors, "no descriptor is free", errno};
   }
+  spare.Close();  // it may have been the only one
   Message message = MakeMessage(family_, HandshakeCommand::kAccept, 0);
   message.U32(Number(AcceptAttribute::kHandlerClass), kHandlerClassTlshd);
   const Result<Asker::Answer> answer =

@@ -381,6 +381,24 @@ TEST_F(NetlinkKernelTest, TriesNoAcceptWithoutAFreeDescriptor) {
   EXPECT_EQ(WhyNot(kernel).first, "a request");
 }
 
+TEST_F(NetlinkKernelTest, LeavesTheOnlyFreeDescriptorToTheRequest) {
+  NetlinkKernel kernel = Kernel();
+  fake_.requests = {RequestOf(Open())};
+  bool found_one = false;
+  fake_.distort = [&found_one](Packets&) {
+    found_one = OwnedFd(Open()).valid();
+  };
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const auto first_free = static_cast<rlim_t>(OwnedFd(Open()).borrow().raw());
+  const rlimit one{first_free + 1, limit.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &one), 0);
+  const auto why = WhyNot(kernel);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_EQ(why.first, "a request");
+  EXPECT_TRUE(found_one);
+}
+
 TEST_F(NetlinkKernelTest, FindsTheFamilyAgainUnderItsNewNumbers) {
   NetlinkKernel kernel = Kernel();
   const OwnedFd socket(Open());
