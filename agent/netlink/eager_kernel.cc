@@ -125,20 +125,19 @@ void EagerKernel::TakeAll(bool waited) {
         return;
       }
     }
-    Result<std::optional<Request>> taken = TakeOne();
+    Result<std::list<Request>> taken = TakeOne();
     if (!taken.ok()) {
       pause_ = std::clamp(pause_ * 2, kFirstPause, kLongestPause);
       return Tell(taken.error());
     }
     pause_ = milliseconds(0);
-    std::optional<Request> request = std::move(taken).value();
-    if (!request.has_value()) {
+    if (taken->empty()) {
       return;
     }
-    request->taken_at = SystemClock().Now();
-    request->waited = waited;
+    taken->front().taken_at = SystemClock().Now();
+    taken->front().waited = waited;
     const Lock lock(mutex_);
-    taken_.push_back(*std::move(request));
+    taken_.splice(taken_.end(), *taken);
     Ring(bell_.borrow());
   }
 }
@@ -149,10 +148,18 @@ void EagerKernel::Tell(const Error& error) {
   Ring(bell_.borrow());
 }
 
-Result<std::optional<Request>> EagerKernel::TakeOne() {
+// One request or none. Its place is made before: one that is taken and then
+// finds no memory would be lost.
+Result<std::list<Request>> EagerKernel::TakeOne() {
   try {
+    std::list<Request> place(1);
     const Lock lock(kernel_mutex_);
-    return kernel_->Accept();
+    ASSIGN_OR_RETURN(std::optional<Request> request, kernel_->Accept());
+    if (!request.has_value()) {
+      return std::list<Request>();
+    }
+    place.front() = *std::move(request);
+    return place;
   } catch (const std::exception&) {
     return Error{Code::kNoMemory, "no memory for a request"};
   }

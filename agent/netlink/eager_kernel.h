@@ -15,7 +15,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
-#include <deque>
+#include <list>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -63,7 +63,7 @@ class EagerKernel final : public ReadyKernel {
   // The thread's.
   void Run() noexcept;
   void TakeAll(bool waited);
-  Result<std::optional<Request>> TakeOne();
+  Result<std::list<Request>> TakeOne();
   void Tell(const Error& error);
   bool Wait();
   std::chrono::milliseconds NextPause() const;
@@ -75,7 +75,7 @@ class EagerKernel final : public ReadyKernel {
   std::atomic<bool> stopping_ = false;
   std::atomic<unsigned> overruns_ = 0;
   InheritingMutex mutex_;  // of the next three
-  std::deque<Request> taken_;
+  std::list<Request> taken_;
   std::optional<Error> error_;
   bool full_ = false;
   std::chrono::milliseconds pause_{0};  // the thread's

@@ -4,11 +4,15 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 
+#include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstddef>
+#include <cstdlib>
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -18,8 +22,10 @@
 namespace ktlsd::agent {
 namespace {
 
-using std::chrono::milliseconds;
 using std::chrono::seconds;
+
+// So many allocations of a thread fail.
+thread_local unsigned failing_allocations = 0;
 
 // The test's own thread is the kernel here.
 class SharedKernel final : public ReadyKernel {
@@ -29,8 +35,10 @@ class SharedKernel final : public ReadyKernel {
     std::deque<Request> waiting;
     std::vector<uint32_t> answers;
     unsigned failures = 0;
+    bool starve = false;  // who calls next finds no memory once
     unsigned lost = 0;
     OwnedFd ready{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    OwnedFd called{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   };
 
   explicit SharedKernel(std::shared_ptr<State> state)
@@ -38,6 +46,11 @@ class SharedKernel final : public ReadyKernel {
 
   Result<std::optional<Request>> Accept() override {
     const std::lock_guard lock(state_->mutex);
+    ::eventfd_write(state_->called.raw(), 1);
+    if (std::exchange(state_->starve, false)) {
+      failing_allocations = 1;
+      return std::optional<Request>();
+    }
     if (state_->failures > 0) {
       --state_->failures;
       return Error{Code::kNetlinkFailed, "fake failure", ENOMEM};
@@ -107,7 +120,12 @@ class EagerKernelTest : public ::testing::Test {
   void WaitUntil(const Condition& condition) {
     const auto end = SystemClock().Now() + seconds(30);
     while (!condition() && SystemClock().Now() < end) {
-      ::poll(nullptr, 0, 1);
+      std::array<pollfd, 2> signs = {
+          pollfd{kernel_->called.raw(), POLLIN, 0},
+          pollfd{eager_->ready_socket().raw(), POLLIN, 0}};
+      ::poll(signs.data(), signs.size(), 1000);
+      eventfd_t calls = 0;
+      ::eventfd_read(kernel_->called.raw(), &calls);
     }
     EXPECT_TRUE(condition());
   }
@@ -170,6 +188,24 @@ TEST_F(EagerKernelTest, TellsOfAFailureOnceAndTriesAgain) {
   ASSERT_TRUE(Next()->has_value());
 }
 
+TEST_F(EagerKernelTest, LeavesARequestInTheKernelForWantOfMemory) {
+  kernel_->starve = true;
+  Start();
+  WaitUntil([&] {
+    const std::lock_guard lock(kernel_->mutex);
+    return !kernel_->starve;
+  });
+  constexpr std::size_t kRequests = 8;
+  Queue(kRequests);
+  Ready();
+  const auto failed = Next();
+  ASSERT_FALSE(failed.ok());
+  EXPECT_EQ(failed.error().code, Code::kNoMemory);
+  for (std::size_t i = 0; i < kRequests; ++i) {
+    ASSERT_TRUE(Next()->has_value()) << i;
+  }
+}
+
 TEST_F(EagerKernelTest, CountsAnnouncementsThatWereLost) {
   Start();
   kernel_->mutex.lock();
@@ -210,3 +246,15 @@ TEST_F(EagerKernelTest, AnswersWhatNobodyAskedFor) {
 
 }  // namespace
 }  // namespace ktlsd::agent
+
+void* operator new(std::size_t size) {
+  using ktlsd::agent::failing_allocations;
+  void* const memory = failing_allocations > 0 ? nullptr : std::malloc(size);
+  if (memory == nullptr) {
+    failing_allocations -= failing_allocations > 0 ? 1 : 0;
+    throw std::bad_alloc();
+  }
+  return memory;
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
