@@ -7,8 +7,10 @@
 // Privilege: reads private keys' files: root's.
 #pragma once
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
@@ -29,6 +31,11 @@ std::variant<std::string, Problem> PathOf(const std::string& value, Code code);
 // Opens the regular file that the value `path` names for reading; `code` is the
 // problem's.
 std::variant<OwnedFd, Problem> OpenFile(const std::string& path, Code code);
+
+// Why a file with a secret is not to be used: it has to be root's, `owner`'s or
+// ours, and nobody but its owner may access it (0400 or 0600).
+enum class SecretFileFault : uint8_t { kNone, kOthersMayAccess, kOfAnother };
+SecretFileFault JudgeSecretFile(const struct stat& about, uid_t owner);
 
 // Opens the file of a private key, which nobody but its owner may access (0400
 // or 0600), and whose owner must be root, `owner` or who we are.
