@@ -173,8 +173,13 @@ TEST_F(CheckTest, RefusesAConfigurationThatIsNone) {
 }
 
 TEST_F(CheckTest, WarnsOfAKeyWithoutAMeaning) {
+  Check(Sound("trustsotre=/a\n"));
+  EXPECT_TRUE(Warns(Path("config"), "trustsotre"));
+}
+
+TEST_F(CheckTest, RefusesAMisspeltTrustStore) {
   Check(Sound("x509.trustsotre=/a\n"));
-  EXPECT_TRUE(Warns(Path("config"), "x509.trustsotre"));
+  EXPECT_TRUE(Fails(Path("config"), "x509.trustsotre", "no such key"));
 }
 
 TEST_F(CheckTest, WarnsOfAFileThatEverybodyMayChange) {

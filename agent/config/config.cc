@@ -82,16 +82,33 @@ bool IsKnown(std::string_view group, std::string_view key) {
   });
 }
 
-// As tlshd does, keys without a meaning are not refused; of a key that is there
-// twice the last one counts. But a misspelt list of who may come would let
-// everybody in.
+// Keys of tlshd's that mean nothing here.
+constexpr std::array<std::string_view, 2> kOnlyOfTlshd = {
+    "x509.pq.certificate", "x509.pq.private_key"};
+
+// Misspelt, or in a misspelt group, these would let in whom the administrator
+// meant to keep out: everybody, those that were revoked, all whom any public CA
+// knows.
+bool MustBeKnown(std::string_view group, std::string_view key) {
+  if (key.starts_with("x509.")) {
+    return (group != kClient && group != kServer) ||
+           std::ranges::find(kOnlyOfTlshd, key) == kOnlyOfTlshd.end();
+  }
+  return key.starts_with("allow.");
+}
+
+// As tlshd does, other keys without a meaning are not refused; of a key that is
+// there twice the last one counts.
 std::vector<std::string> Ignored(KeyFile& file) {
   std::vector<std::string> ignored;
   for (const std::string& group : file.Groups()) {
     for (const std::string& key : file.Keys(group)) {
-      if (!IsKnown(group, key) && key.starts_with("allow.")) {
+      if (IsKnown(group, key)) {
+        continue;
+      }
+      if (MustBeKnown(group, key)) {
         file.Complain(group, key, "there is no such key");
-      } else if (!IsKnown(group, key)) {
+      } else {
         ignored.push_back(file.Place(group, key));
       }
     }

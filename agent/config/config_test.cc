@@ -84,11 +84,25 @@ TEST(ParseConfig, KeepsTrailingBlanks) {
 TEST(ParseConfig, NamesWhatItIgnoresWithItsLine) {
   const Config config = Parsed(
       "# about\n[debug]\r\n loglevle = 1\n\n[authenticate.client]\n"
-      "#x509.cert=/a\nx509.cert=/b\nx509.crl=/loglevle\n[other] \na b =1\n");
-  EXPECT_EQ(config.ignored, (std::vector<std::string>{
-                                "[debug] loglevle (line 3)",
-                                "[authenticate.client] x509.cert (line 7)",
-                                "[other] a b (line 10)"}));
+      "#cert=/a\ncert=/b\nx509.crl=/loglevle\n[other] \na b =1\n");
+  EXPECT_EQ(config.ignored,
+            (std::vector<std::string>{"[debug] loglevle (line 3)",
+                                      "[authenticate.client] cert (line 7)",
+                                      "[other] a b (line 10)"}));
+}
+
+// tlshd lets in whom these were to keep out.
+TEST(ParseConfig, RefusesAMisspeltKeyThatMayOpenADoor) {
+  for (const std::string place :
+       {"[authenticate.client] x509.clr", "[authenticate.server] x509.trustore",
+        "[authenticate.server] x509.pq.truststore", "[authenticate] x509.crl",
+        "[authenticate.clients] x509.truststore",
+        "[authenticate.clients] x509.pq.certificate", "[other] x509.crl"}) {
+    const std::size_t blank = place.find(' ');
+    const std::string text =
+        place.substr(0, blank) + '\n' + place.substr(blank + 1) + "=/a\n";
+    EXPECT_EQ(ReasonOf(text), place + " (line 2): there is no such key");
+  }
 }
 
 // One name may stand in several groups, and more than once: the last counts.
