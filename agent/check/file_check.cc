@@ -112,7 +112,7 @@ void CheckFiles(const Config& config, const Rehearsal& rehearsal,
     CheckProfile(profile, FilesOf(profile, config), rehearsal.tokens(), now,
                  report);
   }
-  const std::vector<std::string> files = Resources::FilesOf(config);
+  const std::vector<std::string> files = rehearsal.FilesOf(config);
   for (const std::string& path :
        std::set<std::string>(files.begin(), files.end())) {
     CheckPermissions(path, report);

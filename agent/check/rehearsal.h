@@ -46,6 +46,11 @@ class Rehearsal {
   // Settled; the order is the configuration's.
   const std::vector<Profile>& profiles() const { return resources_.profiles(); }
 
+  // The files that were opened for `config`.
+  std::vector<std::string> FilesOf(const Config& config) const {
+    return resources_.FilesOf(config);
+  }
+
   // That hold keys of the configuration, opened: one log-in each.
   const TokenKeys& tokens() const { return tokens_; }
 

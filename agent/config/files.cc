@@ -148,19 +148,23 @@ std::variant<std::string, Problem> ReadText(const std::string& path,
   }
 }
 
-std::optional<std::string> SystemTrustStore() {
+std::span<const char* const> SystemTrustStorePlaces() {
   // Debian's; then libcrypto's default file in Debian's and in others' builds.
-  constexpr std::array kPlaces = {
+  static constexpr std::array kPlaces = {
       "/etc/ssl/certs/ca-certificates.crt",
       "/usr/lib/ssl/cert.pem",
       "/etc/pki/tls/cert.pem",
       "/etc/ssl/cert.pem",
   };
-  const auto* found = std::find_if(
-      kPlaces.begin(), kPlaces.end(),
-      [](const char* place) { return ::access(place, F_OK) == 0; });
-  return found == kPlaces.end() ? std::nullopt
-                                : std::optional<std::string>(*found);
+  return kPlaces;
+}
+
+std::optional<std::string> SystemTrustStore() {
+  const auto places = SystemTrustStorePlaces();
+  const auto found = std::ranges::find_if(
+      places, [](const char* place) { return ::access(place, F_OK) == 0; });
+  return found == places.end() ? std::nullopt
+                               : std::optional<std::string>(*found);
 }
 
 FileStamps::FileStamps(std::vector<std::string> paths)

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -48,6 +49,8 @@ std::variant<std::string, Problem> ReadText(const std::string& path, Code code);
 
 // The trust store of the system, where there is one.
 std::optional<std::string> SystemTrustStore();
+// Where it may be, the first first.
+std::span<const char* const> SystemTrustStorePlaces();
 
 // Tells whether any of a set of files was changed, replaced, made or removed.
 class FileStamps {

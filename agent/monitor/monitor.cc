@@ -267,7 +267,7 @@ class Monitor {
   // Loads what the settings name: it may have changed though they did not.
   void UseFiles() {
     // Watched before they are opened: no change in between goes unseen.
-    std::vector<std::string> files = Resources::FilesOf(config_);
+    std::vector<std::string> files = resources_.PlacesOf(config_);
     files.push_back(config_path_);
     files_.Set(std::move(files));
     resources_.Reload(config_);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <iterator>
 #include <set>
 #include <span>
 #include <utility>
@@ -65,6 +66,13 @@ const Profile& Nobodys() {
 
 Problem FromLoader(Outcome outcome, std::string_view text) {
   return {outcome.code(), "", std::string(text)};
+}
+
+std::vector<std::string> OnceEach(std::vector<std::string> names) {
+  std::ranges::sort(names);
+  const auto repeated = std::ranges::unique(names);
+  names.erase(repeated.begin(), repeated.end());
+  return names;
 }
 
 }  // namespace
@@ -511,8 +519,8 @@ void Resources::LogProblems(const Profile& profile, bool kept) {
   }
 }
 
-std::vector<std::string> Resources::FilesOf(const Config& config) {
-  std::vector<std::string> files;
+std::vector<std::string> Resources::FilesOf(const Config& config) const {
+  std::vector<std::string> files = TagFilesIn(tags_directory_);
   if (config.system_crypto_policy) {
     files.push_back(CryptoPolicyPath());
   }
@@ -526,13 +534,20 @@ std::vector<std::string> Resources::FilesOf(const Config& config) {
       }
     }
   }
-  for (const std::string& file : TagFilesIn(kTagsDirectory)) {
-    files.push_back(file);
+  return OnceEach(std::move(files));
+}
+
+std::vector<std::string> Resources::PlacesOf(const Config& config) const {
+  std::vector<std::string> places = FilesOf(config);
+  for (const auto& [name, side] : GroupSides(config)) {
+    if (!side->truststore.has_value()) {
+      std::ranges::copy(SystemTrustStorePlaces(), std::back_inserter(places));
+    }
   }
-  std::ranges::sort(files);
-  const auto repeated = std::ranges::unique(files);
-  files.erase(repeated.begin(), repeated.end());
-  return files;
+  // Once as an entry of the directory above it, once for its own entries.
+  places.push_back(tags_directory_);
+  places.push_back(tags_directory_ + '/');
+  return OnceEach(std::move(places));
 }
 
 void Resources::Hold(uint64_t id) {

@@ -77,8 +77,10 @@ class Resources {
   // The settings for all that no other group is for.
   const SideSettings& side(Side side) const;
   const std::vector<Profile>& profiles() const { return current_; }
-  // The files that Reload would open, to be watched.
-  static std::vector<std::string> FilesOf(const Config& config);
+  // The files that Reload would open.
+  std::vector<std::string> FilesOf(const Config& config) const;
+  // What is to be watched: those, and where others may appear.
+  std::vector<std::string> PlacesOf(const Config& config) const;
 
   // A credential for one job, of keys that only the request names.
   Result<CredentialId> LoadForJob(const Keyrings::Pair& keys);

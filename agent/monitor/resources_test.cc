@@ -79,6 +79,32 @@ TEST_F(ResourcesTest, RefusesHalfACredential) {
 
 // --- session tags ---
 
+// All of them are seen by FileStamps; what appears in a directory by its name
+// with a slash.
+TEST_F(ResourcesTest, WatchesWhereFilesMayAppear) {
+  const std::string directory = ::testing::TempDir() + "/new-tags.d";
+  std::filesystem::remove_all(directory);
+  resources_.set_tags_directory(directory);
+  const auto changes = [this](const auto& change) {
+    const FileStamps stamps(resources_.PlacesOf(GoodConfig()));
+    change();
+    return stamps.Changed();
+  };
+  EXPECT_FALSE(changes([] {}));
+  EXPECT_TRUE(changes([&] { std::filesystem::create_directory(directory); }));
+  // An empty one too is watched, not only as an entry of the one above it.
+  const FileStamps stamps(resources_.PlacesOf(GoodConfig()));
+  EXPECT_EQ(std::ranges::count(stamps.Directories(), directory), 1);
+  EXPECT_TRUE(changes([&] { std::ofstream(directory + "/a.yml") << "a"; }));
+  EXPECT_TRUE(changes([&] { std::ofstream(directory + "/a.yml") << "ab"; }));
+
+  // Which of its places the system's store will be at is not known.
+  const std::vector<std::string> files = resources_.PlacesOf(Config());
+  for (const char* place : SystemTrustStorePlaces()) {
+    EXPECT_EQ(std::ranges::count(files, place), 1) << place;
+  }
+}
+
 TEST_F(ResourcesTest, SendsTheFilesOfTags) {
   const std::string directory = ::testing::TempDir() + "/tags.d";
   std::filesystem::remove_all(directory);
@@ -311,7 +337,7 @@ TEST_F(ResourcesTest, LoadsWhatSectionsName) {
     trusts.push_back(load->id);
   }
   EXPECT_EQ(trusts.size(), 2U);  // the general ones, and peer.named's
-  const std::vector<std::string> files = Resources::FilesOf(config);
+  const std::vector<std::string> files = resources_.FilesOf(config);
   EXPECT_EQ(std::ranges::count(files, *config.sections[0].config.truststore),
             1);
 }
@@ -380,7 +406,7 @@ TEST_F(ResourcesTest, RefusesWithoutTheCryptoPolicyThatItWasToRead) {
   LoadAll();
   EXPECT_FALSE(client().suites.has_value());
   config.system_crypto_policy = true;
-  EXPECT_EQ(std::ranges::count(Resources::FilesOf(config), path), 1);
+  EXPECT_EQ(std::ranges::count(resources_.FilesOf(config), path), 1);
   resources_.Reload(config);
   LoadAll();
   EXPECT_EQ(client().suites, std::vector{CipherSuite::kAes256GcmSha384});
