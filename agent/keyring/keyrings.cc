@@ -131,7 +131,25 @@ KeyPayload::~KeyPayload() {
   }
 }
 
+KernelKeyrings::KernelKeyrings(std::vector<std::string> holders)
+    : unlinked_holders_(std::move(holders)) {}
+
+bool KernelKeyrings::LinkHolders() {
+  return std::erase_if(unlinked_holders_, [](const std::string& name) {
+           return LinkIntoSession(name).has_value();
+         }) != 0;
+}
+
 Result<Keyrings::Pair> KernelKeyrings::Read(const CertificateSerials& serials) {
+  Result<Pair> read = TryRead(serials);
+  if (!read.ok() && LinkHolders()) {
+    return TryRead(serials);
+  }
+  return read;
+}
+
+Result<Keyrings::Pair> KernelKeyrings::TryRead(
+    const CertificateSerials& serials) {
   KeyPayload both(2 * kMaxPayload);
   ASSIGN_OR_RETURN(
       const std::size_t certificate,
@@ -158,9 +176,7 @@ Status KernelKeyrings::Prepare() {
 std::vector<std::string> KernelKeyrings::Link(
     const std::vector<std::string>& others) {
   // Which of the kernel's own exist depends on its version and modules.
-  for (const char* own : {".nfs", ".nfsd"}) {
-    static_cast<void>(LinkIntoSession(own));
-  }
+  static_cast<void>(LinkHolders());
   psk_keyrings_.clear();
   psk_keyrings_.emplace_back(".nvme", LinkIntoSession(".nvme"));
   std::vector<std::string> failed;

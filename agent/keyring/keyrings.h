@@ -76,6 +76,9 @@ class Keyrings {
 
 class KernelKeyrings final : public Keyrings {
  public:
+  // `holders`: keyrings that others keep certificates and keys of requests in.
+  explicit KernelKeyrings(std::vector<std::string> holders = {".nfs", ".nfsd"});
+
   Result<Pair> Read(const CertificateSerials& serials) override;
   Result<KeyFacts> Describe(KeySerial key) override;
   Result<handshake::PskKey> ReadPsk(KeySerial key) override;
@@ -88,10 +91,16 @@ class KernelKeyrings final : public Keyrings {
   static Status Prepare();
   // Links ".nvme", ".nfs", ".nfsd" and `others` into the session keyring.
   // Returns those of `others` that do not exist, are not root's or cannot be
-  // linked; PskKeyrings() looks for them again.
+  // linked; PskKeyrings() looks for them again, and Read() for ".nfs" and
+  // ".nfsd", which come with their modules.
   std::vector<std::string> Link(const std::vector<std::string>& others);
 
  private:
+  // Those that were not there yet. Whether any is now.
+  bool LinkHolders();
+  Result<Pair> TryRead(const CertificateSerials& serials);
+
+  std::vector<std::string> unlinked_holders_;
   // That serve PSKs, and their serial once it is known.
   std::vector<std::pair<std::string, std::optional<KeySerial>>> psk_keyrings_;
 };
