@@ -47,9 +47,10 @@ enum JobFlag : uint8_t {
   kRequestClientCertificate = 0x02,  // a server's; the client may have none
   kOfferSunrpc = 0x04,               // ALPN "sunrpc"
   kCertificateJobFlags = 0x07,
-  kUsePsk = 0x08,         // with a PSK only: no certificate on either side
-  kRequireSunrpc = 0x10,  // with kOfferSunrpc: a peer without it is refused
-  kAllJobFlags = 0x1f,
+  kUsePsk = 0x08,           // with a PSK only: no certificate on either side
+  kRequireSunrpc = 0x10,    // with kOfferSunrpc: a peer without it is refused
+  kRecordSizeLimit = 0x20,  // negotiate it: this kernel keeps to the peer's
+  kAllJobFlags = 0x3f,
 };
 
 // The worker's link to the keeper or the verifier, replacing an earlier one.

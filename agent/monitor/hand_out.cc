@@ -69,7 +69,8 @@ Status SendJob(Link& worker, const Ticket& ticket, const Plan& plan,
       (plan.trust != 0 ? kVerifyPeer : 0) |
       (plan.request_client_certificate ? kRequestClientCertificate : 0) |
       (plan.offer_sunrpc ? kOfferSunrpc : 0) |
-      (plan.require_sunrpc ? kRequireSunrpc : 0) | (plan.psk ? kUsePsk : 0));
+      (plan.require_sunrpc ? kRequireSunrpc : 0) | (plan.psk ? kUsePsk : 0) |
+      (plan.record_size_limit ? kRecordSizeLimit : 0));
   message.tcp_nodelay = ticket.facts.nodelay ? 1 : 0;
   for (std::size_t i = 0; i < std::min(plan.suites.size(), kMaxSuites); ++i) {
     message.suites[i] = static_cast<uint16_t>(plan.suites[i]);

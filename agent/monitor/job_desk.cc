@@ -190,6 +190,7 @@ milliseconds JobDesk::TimeLeft(const Ticket& ticket) const {
 
 void JobDesk::HandOut(Ticket ticket, Plan plan, Roster::Worker& worker) {
   const JobId job = ticket.job;
+  plan.record_size_limit = around_.record_size_limit;
   Status sent = AddKeys(ticket, plan);
   if (sent.ok()) {
     sent = SendTerms(around_.resources, job, plan, worker.id);
@@ -331,8 +332,16 @@ Result<ktls::Offloaded> JobDesk::Confirm(const Running& job,
   if (std::ranges::find(job.plan.suites, suite) == job.plan.suites.end()) {
     return Error{Code::kWorkerMisbehaved, "success with a suite not allowed"};
   }
+  std::optional<uint16_t> limit;
+  if (report.payload_limit != 0) {
+    if (!job.plan.record_size_limit) {
+      return Error{Code::kWorkerMisbehaved,
+                   "success with a record_size_limit not to be negotiated"};
+    }
+    limit = report.payload_limit;
+  }
   const std::array<CipherSuite, 1> reported = {suite};
-  return ktls::Verify(around_.socket_ops, socket, {reported});
+  return ktls::Verify(around_.socket_ops, socket, {reported, limit});
 }
 
 // --- Ends ---

@@ -50,6 +50,8 @@ struct Surroundings {
   Roster& roster;
   // What a job may agree on, best first: of our choice, what this kernel takes.
   std::vector<CipherSuite> suites;
+  // Whether this kernel keeps to a peer's record_size_limit.
+  bool record_size_limit = false;
 };
 
 class JobDesk {

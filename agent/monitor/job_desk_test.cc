@@ -23,7 +23,7 @@ TEST_F(JobDeskTest, ServesNfsd) {
   const Job job = TakeJob(kServerWorker);
   EXPECT_EQ(descriptors_, 1U);
   EXPECT_EQ(job.side, Side::kServer);
-  EXPECT_EQ(job.flags, kCertificateJobFlags);
+  EXPECT_EQ(job.flags, kCertificateJobFlags | kRecordSizeLimit);
   EXPECT_NE(job.credential, 0U);
   EXPECT_EQ(job.total_ms, 3500U);
   EXPECT_TRUE(job.server_name.empty());
@@ -225,6 +225,49 @@ TEST_F(JobDeskTest, BelievesNoSuccessWithoutKeysInTheKernel) {
   }
   ExpectAnswers({EACCES, EACCES, EACCES});
   EXPECT_EQ(log_.Count("code=offload_not_confirmed", "reason="), 3);
+}
+
+// A worker reports the limit that was negotiated; the kernel says what it is.
+TEST_F(JobDeskTest, ReadsTheLimitOfRecordsBack) {
+  constexpr int kMaxPayload = 5;  // TLS_TX_MAX_PAYLOAD_LEN
+  Start();
+  for (const uint8_t found : {uint8_t{200}, uint8_t{201}}) {
+    socket_ops_.ReadBackAs(282, kMaxPayload, {found, 0});
+    Ask(Nfsd());
+    const Job job = TakeJob(kServerWorker);
+    EXPECT_NE(job.flags & kRecordSizeLimit, 0);
+    SendSigned(job.job);
+    JobReport report = Report(job.job);
+    report.payload_limit = 200;
+    EXPECT_TRUE(SendReport(kServerWorker, report).ok());
+  }
+  ExpectAnswers({0, EACCES});
+  EXPECT_EQ(log_.Count("code=offload_not_confirmed", "the peer's limit"), 1)
+      << log_.All();
+}
+
+TEST_F(JobDeskTest, NegotiatesNoLimitThatTheKernelDoesNotKeep) {
+  Start();
+  JobDesk desk({kernel_,
+                keyrings_,
+                socket_ops_,
+                clock_,
+                log_,
+                resources_,
+                roster_,
+                {CipherSuite::kAes256GcmSha384}},
+               1);
+  Switchboard board(desk, resources_, roster_);
+  kernel_.Queue(Nfsd());
+  desk.TakeRequests(JobDesk::Age::kFresh);
+  const Job job = TakeJob(kServerWorker);
+  EXPECT_EQ(job.flags & kRecordSizeLimit, 0);
+  SendSigned(job.job);
+  JobReport report = Report(job.job);
+  report.payload_limit = 200;
+  EXPECT_TRUE(workers_[kServerWorker]->Send(report).ok());
+  EXPECT_EQ(board.ReadWorker(kServerWorker).error().code,
+            Code::kWorkerMisbehaved);
 }
 
 TEST_F(JobDeskTest, TakesABrokenConnectionForThePeers) {

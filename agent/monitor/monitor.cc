@@ -97,21 +97,27 @@ struct Withdrawal {
   std::optional<NetnsIdentity> netns;
 };
 
+// What the daemon uses of what this kernel can do.
+struct Offload {
+  std::vector<CipherSuite> suites;
+  bool record_size_limit = false;
+};
+
 class Monitor {
  public:
   using Why = ServiceDuties::Why;
 
   Monitor(std::string config_path, Config config, RecordingSink& log,
           ktls::SocketOps& socket_ops, std::unique_ptr<EagerKernel> kernel,
-          MonitorLoop loop, std::vector<CipherSuite> suites,
-          Withdrawal withdrawal, ServiceDuties duties)
+          MonitorLoop loop, Offload offload, Withdrawal withdrawal,
+          ServiceDuties duties)
       : config_path_(std::move(config_path)),
         config_(std::move(config)),
         log_(log),
         socket_ops_(socket_ops),
         kernel_(std::move(kernel)),
         loop_(std::move(loop)),
-        suites_(std::move(suites)),
+        offload_(std::move(offload)),
         cell_(std::move(withdrawal.cell)),
         netns_(loop_, log_, desk_, withdrawal.netns),
         duties_(std::move(duties)) {}
@@ -225,7 +231,7 @@ class Monitor {
         StatusOf(desk_, supervisor_, roster_, resources_, clock_);
     report.uptime = std::chrono::duration_cast<std::chrono::seconds>(
         clock_.Now() - started_);
-    for (const CipherSuite suite : suites_) {
+    for (const CipherSuite suite : offload_.suites) {
       report.suites.emplace_back(CipherSuiteName(suite));
     }
     return AnswerControl(question, log_.records(), report);
@@ -303,14 +309,14 @@ class Monitor {
   KernelKeyrings keyrings_;
   const std::unique_ptr<EagerKernel> kernel_;
   MonitorLoop loop_;
-  const std::vector<CipherSuite> suites_;
+  const Offload offload_;
   const Cell cell_;
   NetnsService netns_;
   ServiceDuties duties_;
   Resources resources_{log_, KeyOwner(cell_.user)};
   Roster roster_;
   JobDesk desk_{{*kernel_, keyrings_, socket_ops_, clock_, log_, resources_,
-                 roster_, suites_},
+                 roster_, offload_.suites, offload_.record_size_limit},
                 MakeRoom()};
   Switchboard switchboard_{desk_, resources_, roster_};
   Supervisor supervisor_{loop_, switchboard_, log_, clock_, cell_};
@@ -342,9 +348,8 @@ std::vector<CipherSuite> AllowedSuites(const ktls::Capabilities& kernel) {
   return allowed;
 }
 
-std::vector<CipherSuite> UseWhatIsThere(LogSink& log,
-                                        const Result<ktls::Capabilities>& found,
-                                        const KernelPolicy& policy) {
+Offload UseWhatIsThere(LogSink& log, const Result<ktls::Capabilities>& found,
+                       const KernelPolicy& policy) {
   std::vector<CipherSuite> all(kPreferredSuites.begin(),
                                kPreferredSuites.end());
   LogEvent event{EventKind::kStarted, LogLevel::kNotice, {}};
@@ -354,7 +359,7 @@ std::vector<CipherSuite> UseWhatIsThere(LogSink& log,
   if (!found.ok()) {
     event.level = LogLevel::kWarning;
     log.Write(event.Add("reason", found.error().what));
-    return all;
+    return {all};
   }
   std::string suites;
   for (const CipherSuite suite : found->suites) {
@@ -364,7 +369,7 @@ std::vector<CipherSuite> UseWhatIsThere(LogSink& log,
                 .Add("suites", suites)
                 .Add("record_size_limit", found->payload_limit ? "yes" : "no"));
   const std::vector<CipherSuite> allowed = AllowedSuites(*found);
-  return allowed.empty() ? all : allowed;
+  return {allowed.empty() ? all : allowed, found->payload_limit};
 }
 
 // Also needs the network namespace of the start.
@@ -444,7 +449,7 @@ int RunMonitor(const std::string& config_path, LogSink& sink,
   // may not.
   const Result<ktls::Capabilities> found = ktls::Probe(socket_ops);
   Result<NetlinkKernel> kernel = OpenKernel(duties);
-  std::vector<CipherSuite> suites = UseWhatIsThere(
+  Offload offload = UseWhatIsThere(
       log, found, kernel.ok() ? kernel->policy() : KernelPolicy());
   if (!kernel.ok()) {
     return Complain(log, EventKind::kKernelTrouble, kernel.error());
@@ -469,7 +474,7 @@ int RunMonitor(const std::string& config_path, LogSink& sink,
   try {
     Monitor monitor(config_path, std::move(std::get<Config>(config)), log,
                     socket_ops, std::move(eager).value(),
-                    std::move(loop).value(), std::move(suites),
+                    std::move(loop).value(), std::move(offload),
                     std::move(withdrawal).value(), std::move(duties));
     run = monitor.Run();
   } catch (const std::exception&) {

@@ -32,7 +32,8 @@ struct Plan {
   bool request_client_certificate = false;
   bool offer_sunrpc = false;
   bool require_sunrpc = false;
-  std::vector<CipherSuite> suites;            // allowed, best first
+  bool record_size_limit = false;   // as the kernel has it: not of MakePlan
+  std::vector<CipherSuite> suites;  // allowed, best first
   std::vector<handshake::NamedGroup> groups;  // the same; none: all there are
   // Read the credential of the request's own keys first.
   std::optional<CertificateSerials> own_keys;

@@ -119,7 +119,7 @@ TEST_F(PskJobsTest, ServeAnNvmeHost) {
   Ask(NvmeHost({kKey, kKey256}));
   const Job job = TakeJob(kPskWorker);
   EXPECT_EQ(job.side, Side::kClient);
-  EXPECT_EQ(job.flags, kUsePsk);
+  EXPECT_EQ(job.flags, kUsePsk | kRecordSizeLimit);
   EXPECT_EQ(job.credential, 0U);
   EXPECT_EQ(job.suites,
             (std::array<uint16_t, kMaxSuites>{0x1302, 0x1301, 0, 0}));
@@ -235,7 +235,7 @@ TEST_F(PskJobsTest, ServeAnNvmeTarget) {
   Ask(NvmeTarget());
   const Job job = TakeJob(kPskWorker);
   EXPECT_EQ(job.side, Side::kServer);
-  EXPECT_EQ(job.flags, kUsePsk);
+  EXPECT_EQ(job.flags, kUsePsk | kRecordSizeLimit);
   EXPECT_EQ(job.psks(), 0U);
   const ChoiceReply chosen = Choose(Offer(job.job, {"unknown", kName}));
   EXPECT_EQ(chosen.chosen, 1);

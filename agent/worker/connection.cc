@@ -120,6 +120,7 @@ handshake::Engine Connection::MakeEngine(OurSide ours) {
   config.share_groups = handshake::DefaultShares(config.groups);
   config.alpn_protocols = Protocols(job_);
   config.require_alpn = (job_.flags & kRequireSunrpc) != 0;
+  config.record_size_limit = (job_.flags & kRecordSizeLimit) != 0;
   if (ours.certificate) {
     config.certificates = {*std::move(ours.certificate)};
   }
@@ -215,6 +216,7 @@ Connection::Step Connection::Configure() {
   config.groups = Groups(job_);
   config.alpn_protocols = Protocols(job_);
   config.require_alpn = (job_.flags & kRequireSunrpc) != 0;
+  config.record_size_limit = (job_.flags & kRecordSizeLimit) != 0;
   if ((job_.flags & kRequestClientCertificate) != 0) {
     config.client_auth = handshake::ClientAuth::kRequest;
   }
@@ -392,6 +394,7 @@ void Connection::Finish(const std::optional<Failed>& failed,
       info.our_scheme ? static_cast<uint16_t>(*info.our_scheme) : uint16_t{0};
   report.peer_scheme =
       info.peer_scheme ? static_cast<uint16_t>(*info.peer_scheme) : uint16_t{0};
+  report.payload_limit = info.send_limit.value_or(0);
   report.hello_retry = info.hello_retry ? 1 : 0;
   report.certificate_asked = info.certificate_requested ? 1 : 0;
   if (failed) {

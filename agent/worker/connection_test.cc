@@ -591,6 +591,55 @@ TEST_F(ConnectionTest, RefusesWhatIsNotTls) {
   EXPECT_EQ(ReportedCode(), "not_tls");
 }
 
+// RFC 8449 section 4: the extension, with two bytes.
+const std::string kLimitExtension("\x00\x1c\x00\x02", 4);
+
+TEST_F(ConnectionTest, AsksForALimitOfRecordsOnlyWhereTheKernelKeepsOne) {
+  EXPECT_EQ(HelloOf(JobOf(Side::kClient)).find(kLimitExtension),
+            std::string::npos);
+  auto pair = ktls::ConnectLoopback();
+  ASSERT_TRUE(pair.ok());
+  ours_ = std::move(pair->server);
+  theirs_ = std::move(pair->client);
+  Job job = JobOf(Side::kClient);
+  job.flags |= kRecordSizeLimit;
+  EXPECT_NE(HelloOf(job).find(kLimitExtension), std::string::npos);
+}
+
+// Of a client that takes 512 bytes; that its hello was changed on the way shows
+// at its Finished only.
+TEST_F(ConnectionTest, ReportsThePeersLimitOfRecords) {
+  for (const bool negotiated : {true, false}) {
+    auto pair = ktls::ConnectLoopback();
+    ASSERT_TRUE(pair.ok());
+    Job client = JobOf(Side::kClient);
+    client.flags |= kRecordSizeLimit;
+    ours_ = std::move(pair->server);
+    theirs_ = std::move(pair->client);
+    std::string hello = HelloOf(client);
+    hello.replace(hello.find(kLimitExtension) + kLimitExtension.size(), 2,
+                  std::string("\x02\x00", 2));
+    pair = ktls::ConnectLoopback();
+    ASSERT_TRUE(pair.ok());
+    theirs_ = std::move(pair->client);
+    Job job = JobOf(Side::kServer);
+    job.flags |= negotiated ? kRecordSizeLimit : 0;
+    services_ = {};
+    connection_ = std::make_unique<Connection>(
+        job, std::move(pair->server), OurSide{server_.certificate(), {}},
+        services_, ktls_, clock_);
+    ASSERT_EQ(::send(theirs_.raw(), hello.data(), hello.size(), 0),
+              static_cast<ssize_t>(hello.size()));
+    connection_->Resume();
+    ASSERT_FALSE(services_.signature_requests.empty());
+    connection_->OnServiceLost({Code::kKeeperUnavailable, "gone"});
+    clock_.Advance(milliseconds(200));
+    connection_->OnDeadline();
+    ASSERT_EQ(ReportedCode(), "keeper_unavailable");
+    EXPECT_EQ(connection_->report()->payload_limit, negotiated ? 511 : 0);
+  }
+}
+
 TEST_F(ConnectionTest, SendsNoAddressAsServerName) {
   Job job = JobOf(Side::kClient);
   job.server_name = Text<kNameSize>::Of("192.0.2.1");

@@ -247,16 +247,16 @@ class World : public ::testing::Test {
   RecordingLog log_;
   Resources resources_{log_};
   Roster roster_;
-  JobDesk desk_{
-      {kernel_,
-       keyrings_,
-       socket_ops_,
-       clock_,
-       log_,
-       resources_,
-       roster_,
-       {CipherSuite::kAes256GcmSha384, CipherSuite::kAes128GcmSha256}},
-      capacity_};
+  JobDesk desk_{{kernel_,
+                 keyrings_,
+                 socket_ops_,
+                 clock_,
+                 log_,
+                 resources_,
+                 roster_,
+                 {CipherSuite::kAes256GcmSha384, CipherSuite::kAes128GcmSha256},
+                 /*record_size_limit=*/true},
+                capacity_};
   Switchboard switchboard_{desk_, resources_, roster_};
 
   std::vector<std::unique_ptr<Link>> ends_;
