@@ -242,6 +242,18 @@ class Logs(unittest.TestCase):
             with self.subTest(line):
                 self.assertEqual(len(agents.log_faults(self.LINE + line)), 1)
 
+    def test_the_event_loop_that_was_asked_for_is_used(self):
+        for loop in ("epoll", "io_uring"):
+            options = {"event_loop": loop}
+            self.assertEqual(agents.environment_of(options),
+                             {"KTLSD_EVENT_LOOP": loop})
+            line = f"event=started role=worker event_loop={loop}\n"
+            other = "event=started role=worker event_loop=other\n"
+            self.assertEqual(agents.other_loops(line + other, options),
+                             ["other"])
+            self.assertEqual(agents.other_loops(line + other, {}), [])
+        self.assertEqual(agents.environment_of({"event_loop": None}), {})
+
     def test_a_reason_counts_only_for_its_side(self):
         finds = agents.PROFILES["ktlsd"].finds
         self.assertTrue(finds(self.LINE, "certificate_expired", "client"))

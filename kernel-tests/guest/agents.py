@@ -124,6 +124,20 @@ def log_faults(log: str) -> list[str]:
         if r.get("outcome") != "ok" and not (r.get("reason") and r.get("code"))]
 
 
+def environment_of(options: dict) -> dict[str, str]:
+    """What the run's options ask of an agent."""
+    loop = options.get("event_loop")
+    return {"KTLSD_EVENT_LOOP": loop} if loop else {}
+
+
+def other_loops(log: str, options: dict) -> list[str]:
+    """Event loops that workers chose instead of the one that was asked for."""
+    loop = options.get("event_loop")
+    return [chosen for record in events(log, "started")
+            if (chosen := record.get("event_loop")) and loop not in
+            (None, chosen)]
+
+
 def _fields(line: str) -> dict[str, str]:
     try:
         words = shlex.split(line)

@@ -37,8 +37,9 @@ class Bed:
         agent = agents.Agent(
             self.profile, self.family, client or agents.Credentials(),
             server or agents.Credentials(certificate="server"),
-            len(self.agents) + 1, program, environment, busy=busy,
-            more=more)
+            len(self.agents) + 1, program,
+            {**agents.environment_of(self.options), **(environment or {})},
+            busy=busy, more=more)
         self.agents.append(agent)
         agent.wait_listening()
         return agent

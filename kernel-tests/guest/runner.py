@@ -73,6 +73,9 @@ def _finish(bed: Bed) -> None:
         strange = [fault for agent in bed.agents
                    for fault in agents.log_faults(agent.log())]
         assert not strange, "; ".join(strange)
+    others = [loop for agent in bed.agents
+              for loop in agents.other_loops(agent.log(), bed.options)]
+    assert not others, f"workers wait with {', '.join(others)}"
 
 
 def _save(bed: Bed | None, verdict: str, why: str, seconds: float) -> None:
