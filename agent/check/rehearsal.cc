@@ -1,6 +1,7 @@
 #include "agent/check/rehearsal.h"
 
 #include <optional>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -15,17 +16,21 @@
 namespace ktlsd::agent {
 namespace {
 
-// Has `resources` hear all that `role` answers.
-template <typename FromRole, typename Answer>
+// Has `resources` hear all `Answers` of `role`.
+template <typename FromRole, typename... Answers>
 Status Hear(Link& role, Resources& resources) {
   for (;;) {
     ASSIGN_OR_RETURN(const auto received, role.Receive<FromRole>());
     if (!received.has_value()) {
       return Ok{};
     }
-    if (const Answer* answer = std::get_if<Answer>(&received->message)) {
-      resources.Handle(*answer);
-    }
+    std::visit(
+        [&resources]<typename M>(const M& message) {
+          if constexpr ((... || std::is_same_v<M, Answers>)) {
+            resources.Handle(message);
+          }
+        },
+        received->message);
   }
 }
 
@@ -65,11 +70,16 @@ Result<std::unique_ptr<Rehearsal>> Rehearsal::Load(const Config& config,
 }
 
 Status Rehearsal::LoadAll(Service<Keeper>& keeper) {
-  RETURN_IF_ERROR(keeper.Turn(0));
-  RETURN_IF_ERROR(verifier_.Turn(0));
-  RETURN_IF_ERROR(
-      (Hear<FromKeeper, CredentialLoaded>(*resources_.keeper(), resources_)));
-  return Hear<FromVerifier, TrustLoaded>(*resources_.verifier(), resources_);
+  for (bool more = true; more;) {
+    more = resources_.SendMore();
+    RETURN_IF_ERROR(keeper.Turn(0));
+    RETURN_IF_ERROR(verifier_.Turn(0));
+    RETURN_IF_ERROR(
+        (Hear<FromKeeper, CredentialLoaded>(*resources_.keeper(), resources_)));
+    RETURN_IF_ERROR((Hear<FromVerifier, TrustLoaded, TagsLoaded>(
+        *resources_.verifier(), resources_)));
+  }
+  return Ok{};
 }
 
 Rehearsal::Answer Rehearsal::Plan(

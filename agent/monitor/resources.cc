@@ -153,6 +153,7 @@ void Resources::OpenTokens() {
 }
 
 void Resources::SetKeeper(Link link) {
+  keeper_loads_.Clear();
   keeper_ = std::move(link);
   OpenTokens();
   if (config_.has_value() && verifier_.has_value()) {
@@ -161,6 +162,7 @@ void Resources::SetKeeper(Link link) {
 }
 
 void Resources::SetVerifier(Link link) {
+  verifier_loads_.Clear();
   verifier_ = std::move(link);
   if (config_.has_value() && keeper_.has_value()) {
     Reload(*config_);
@@ -169,11 +171,13 @@ void Resources::SetVerifier(Link link) {
 
 void Resources::LoseKeeper() {
   keeper_.reset();
+  keeper_loads_.Clear();
   Lose(Kind::kCredential, &SideSettings::credential);
 }
 
 void Resources::LoseVerifier() {
   verifier_.reset();
+  verifier_loads_.Clear();
   Lose(Kind::kTrust, &SideSettings::trust);
 }
 
@@ -215,12 +219,29 @@ void Resources::LoadTags() {
   std::vector<std::string> files = TagFilesIn(tags_directory_);
   if (verifier_.has_value() && (!files.empty() || !tag_files_.empty())) {
     tag_files_ = std::move(files);
-    SendTags(tag_files_, *verifier_, log_);
+    NoteTags(SendTags(tag_files_, *verifier_, verifier_loads_));
   }
 }
 
+void Resources::NoteTags(std::optional<Problem> problem) {
+  if (problem.has_value()) {
+    LogProblem(*problem, log_);
+  }
+  tags_problem_ = std::move(problem);
+}
+
 void Resources::Handle(const TagsLoaded& loaded) {
-  LogTags(tag_files_, loaded, log_);
+  NoteTags(ProblemOf(tag_files_, loaded));
+}
+
+bool Resources::SendMore() {
+  if (keeper_.has_value()) {
+    keeper_loads_.SendMore(*keeper_);
+  }
+  if (verifier_.has_value()) {
+    verifier_loads_.SendMore(*verifier_);
+  }
+  return !keeper_loads_.empty() || !verifier_loads_.empty();
 }
 
 void Resources::Begin(const Config& config) {
@@ -351,7 +372,6 @@ Slot Resources::LoadTrust(const SideConfig& config) {
                    "none is named, and the system has none"};
   }
   std::vector<OwnedFd> files;
-  std::vector<BorrowedFd> borrowed;
   const std::array<std::pair<std::optional<std::string>, Code>, 2> wanted = {
       std::pair{store, Code::kTrustStoreUnusable},
       std::pair{config.crl, Code::kCrlUnusable}};
@@ -364,7 +384,6 @@ Slot Resources::LoadTrust(const SideConfig& config) {
       return std::move(*problem);
     }
     files.push_back(std::move(std::get<OwnedFd>(opened)));
-    borrowed.push_back(files.back().borrow());
   }
   agent::LoadTrust load;
   load.id = NewId(Kind::kTrust);
@@ -373,7 +392,9 @@ Slot Resources::LoadTrust(const SideConfig& config) {
       config.allowed.value_or(std::vector<AllowedPeer>());
   load.allowed = static_cast<uint16_t>(allowed.size());
   if (!verifier_.has_value() ||
-      !verifier_->Send(load, Entries(allowed), borrowed).ok()) {
+      !verifier_loads_
+           .Send(*verifier_, load, Entries(allowed), std::move(files))
+           .ok()) {
     return Unloadable(Code::kVerifierUnavailable, *store);
   }
   return Loading{load.id, *store};
@@ -393,33 +414,35 @@ Slot Resources::LoadCredential(const SideConfig& config) {
     return std::move(*problem);
   }
   if (IsTokenUrl(*config.private_key)) {
-    return LoadTokenCredential(config, std::get<OwnedFd>(chain).borrow());
+    return LoadTokenCredential(config, std::move(std::get<OwnedFd>(chain)));
   }
   std::variant<OwnedFd, Problem> key =
       OpenPrivateKey(*config.private_key, key_owner_);
   if (Problem* problem = std::get_if<Problem>(&key)) {
     return std::move(*problem);
   }
-  const std::array<BorrowedFd, 2> files = {std::get<OwnedFd>(chain).borrow(),
-                                           std::get<OwnedFd>(key).borrow()};
+  std::vector<OwnedFd> files;
+  files.push_back(std::move(std::get<OwnedFd>(chain)));
+  files.push_back(std::move(std::get<OwnedFd>(key)));
   agent::LoadCredential load;
   load.id = NewId(Kind::kCredential);
-  if (!keeper_.has_value() || !keeper_->Send(load, {}, files).ok()) {
+  if (!keeper_.has_value() ||
+      !keeper_loads_.Send(*keeper_, load, {}, std::move(files)).ok()) {
     return Unloadable(Code::kKeeperUnavailable, *config.certificate);
   }
   return Loading{load.id, *config.certificate};
 }
 
-Slot Resources::LoadTokenCredential(const SideConfig& config,
-                                    BorrowedFd chain) {
+Slot Resources::LoadTokenCredential(const SideConfig& config, OwnedFd chain) {
   const std::string url = config.private_key.value_or("");
   agent::LoadCredential load;
   load.id = NewId(Kind::kCredential);
+  std::vector<OwnedFd> files;
+  files.push_back(std::move(chain));
   if (!keeper_.has_value() ||
-      !keeper_
-           ->Send(load,
-                  {reinterpret_cast<const uint8_t*>(url.data()), url.size()},
-                  std::span(&chain, 1))
+      !keeper_loads_
+           .Send(*keeper_, load, Bytes(url.begin(), url.end()),
+                 std::move(files))
            .ok()) {
     return Unloadable(Code::kKeeperUnavailable, LoggableUrl(url));
   }
@@ -593,9 +616,12 @@ void Resources::ForgetIfUnused(uint64_t id) {
   uses_.erase(id);
   Forget forget;
   forget.id = id;
+  // Not before what it may have been told to load.
   std::optional<Link>& link = use.kind == Kind::kTrust ? verifier_ : keeper_;
   if (link.has_value()) {
-    static_cast<void>(link->Send(forget));
+    LoadQueue& loads =
+        use.kind == Kind::kTrust ? verifier_loads_ : keeper_loads_;
+    static_cast<void>(loads.Send(*link, forget));
   }
   if (use.kind == Kind::kCredential) {
     forgotten_.push_back(id);

@@ -27,6 +27,7 @@
 #include "agent/ipc/link.h"
 #include "agent/keyring/keyrings.h"
 #include "agent/log/log_event.h"
+#include "agent/monitor/load_queue.h"
 #include "agent/monitor/settings.h"
 #include "agent/monitor/socket_facts.h"
 #include "agent/monitor/tag_files.h"
@@ -64,6 +65,12 @@ class Resources {
   void Handle(const CredentialLoaded& loaded);
   void Handle(const TrustLoaded& loaded);
   void Handle(const TagsLoaded& loaded);
+  // Why the session tags were not taken, if they were not.
+  const std::optional<Problem>& tags_problem() const { return tags_problem_; }
+  const std::vector<std::string>& tag_files() const { return tag_files_; }
+
+  // Sends what is to be loaded and had no room. Whether there is more still.
+  bool SendMore();
   // Of session tags; read anew with each Reload.
   void set_tags_directory(std::string path) {
     tags_directory_ = std::move(path);
@@ -106,10 +113,11 @@ class Resources {
   uint64_t NewId(Kind kind);
   Slot LoadTrust(const SideConfig& config);
   Slot LoadCredential(const SideConfig& config);
-  Slot LoadTokenCredential(const SideConfig& config, BorrowedFd chain);
+  Slot LoadTokenCredential(const SideConfig& config, OwnedFd chain);
   std::vector<std::string> TokenUrls() const;
   void OpenTokens();
   void LoadTags();
+  void NoteTags(std::optional<Problem> problem);
   void Begin(const Config& config);
   std::variant<CryptoPolicy, Problem> ReadPolicy(const Config& config);
   void Choose(const SideConfig& config, Profile& profile,
@@ -140,6 +148,9 @@ class Resources {
   uint64_t last_id_ = 0;
   std::string tags_directory_ = kTagsDirectory;
   std::vector<std::string> tag_files_;  // that the verifier was sent last
+  std::optional<Problem> tags_problem_;
+  LoadQueue keeper_loads_;
+  LoadQueue verifier_loads_;
 };
 
 }  // namespace ktlsd::agent

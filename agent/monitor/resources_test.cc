@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -102,6 +103,63 @@ TEST_F(ResourcesTest, WatchesWhereFilesMayAppear) {
   const std::vector<std::string> files = resources_.PlacesOf(Config());
   for (const char* place : SystemTrustStorePlaces()) {
     EXPECT_EQ(std::ranges::count(files, place), 1) << place;
+  }
+}
+
+// More than a link holds: 64 lists of 40 KiB and 64 files of 64 KiB.
+TEST_F(ResourcesTest, LoadsAConfigurationAtAllItsLimits) {
+  const std::string directory = ::testing::TempDir() + "/large-tags.d";
+  std::filesystem::remove_all(directory);
+  std::filesystem::create_directory(directory);
+  resources_.set_tags_directory(directory);
+  for (std::size_t i = 0; i < kMaxTagFiles; ++i) {
+    std::ofstream(directory + "/" + std::to_string(i) + ".yml")
+        << std::string(LoadTags::kCarries.payload, 'a');
+  }
+  Config config = GoodConfig();
+  for (std::size_t i = 0; i < kMaxSections; ++i) {
+    Section section = WithSections().sections[0];
+    section.name = "peer." + std::to_string(i);
+    section.config.allowed.emplace();
+    for (std::size_t n = 0; n < 150; ++n) {
+      section.config.allowed->push_back(
+          {AllowedBy::kDns, std::string(250, 'a') + std::to_string(i)});
+    }
+    config.sections.push_back(section);
+  }
+  resources_.Reload(config);
+  std::size_t tags = 0;
+  std::size_t trusts = 0;
+  switchboard_.OnTime();
+  // Soon again: nothing tells when there is room.
+  ASSERT_LE(switchboard_.NextWake(),
+            clock_.Now() + std::chrono::milliseconds(10));
+  for (int i = 0; i < 100 && trusts <= kMaxSections; ++i) {
+    switchboard_.OnTime();
+    for (;;) {
+      auto received = verifier_->Receive<ToVerifier>(Descriptors::kTake);
+      ASSERT_TRUE(received.ok());
+      if (!received->has_value()) {
+        break;
+      }
+      tags += std::holds_alternative<LoadTags>((*received)->message) ? 1 : 0;
+      if (const auto* load = std::get_if<LoadTrust>(&(*received)->message)) {
+        ++trusts;
+        TrustLoaded loaded;
+        loaded.id = load->id;
+        loaded.outcome = Outcome::Success();
+        EXPECT_TRUE(verifier_->Send(loaded).ok());
+        EXPECT_TRUE(switchboard_.ReadVerifier().ok());
+      }
+    }
+    LoadAll();
+  }
+  EXPECT_EQ(tags, kMaxTagFiles);
+  EXPECT_EQ(trusts, kMaxSections + 1);
+  EXPECT_EQ(resources_.tags_problem(), std::nullopt);
+  ASSERT_EQ(resources_.profiles().size(), kMaxSections + 2);
+  for (const Profile& profile : resources_.profiles()) {
+    EXPECT_TRUE(profile.settings.sound()) << profile.name;
   }
 }
 

@@ -2,12 +2,19 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <utility>
 #include <variant>
 
 #include "agent/sandbox/lock_step.h"
 
 namespace ktlsd::agent {
+namespace {
+
+// Nothing tells that a link has room again, and it takes long to read.
+constexpr std::chrono::milliseconds kSendMoreEvery{10};
+
+}  // namespace
 
 void Switchboard::AddWorker(WorkerId id, Pool pool, Link link,
                             std::string group) {
@@ -221,6 +228,7 @@ void Switchboard::OnTime() {
   }
   desk_.EndOverdue();
   LookAfterTheLate();
+  unsent_loads_ = resources_.SendMore();
   LookAfterServices();
   // Here, as its last job may have been ended without a report.
   for (const WorkerId id : roster_.Ids()) {
@@ -275,6 +283,9 @@ void Switchboard::LookAfterServices() {
 }
 
 std::optional<MonotonicTime> Switchboard::NextWake() const {
+  if (unsent_loads_) {
+    return desk_.now() + kSendMoreEvery;
+  }
   const auto keeper = keeper_pulse_.NextLook();
   const auto verifier = verifier_pulse_.NextLook();
   return keeper && verifier ? std::min(keeper, verifier)

@@ -102,6 +102,7 @@ class Switchboard {
   // What reading found, for whoever asks next.
   Status keeper_ = Ok{};
   Status verifier_ = Ok{};
+  bool unsent_loads_ = false;
   ServicePulse keeper_pulse_;
   ServicePulse verifier_pulse_;
 };
