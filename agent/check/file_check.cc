@@ -70,6 +70,18 @@ void CheckProfile(const Profile& profile, const SideConfig& config,
   CheckCredential(profile, config, tokens, trust, now, report);
 }
 
+// The daemon starts without them, and says so in its log only.
+void CheckTags(const Rehearsal& rehearsal, Report& report) {
+  const std::optional<Problem>& problem = rehearsal.tags_problem();
+  if (problem.has_value()) {
+    report.Fail(problem->file, problem->reason + "; no session is tagged");
+  } else if (!rehearsal.tag_files().empty()) {
+    report.Ok("session tags",
+              std::to_string(rehearsal.tag_files().size()) +
+                  (rehearsal.tag_files().size() == 1 ? " file" : " files"));
+  }
+}
+
 }  // namespace
 
 std::optional<Config> CheckConfigFile(const std::string& path, Report& report) {
@@ -117,6 +129,7 @@ void CheckFiles(const Config& config, const Rehearsal& rehearsal,
        std::set<std::string>(files.begin(), files.end())) {
     CheckPermissions(path, report);
   }
+  CheckTags(rehearsal, report);
 }
 
 }  // namespace ktlsd::agent

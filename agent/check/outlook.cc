@@ -152,9 +152,15 @@ std::string RefusalText(Code code, std::string_view reason) {
 }
 
 void Foresee(const std::string& about, const Request& request,
-             const std::string& address, const Means& means, Report& report) {
-  const auto [profile, planning] =
-      means.rehearsal.Plan(request, address, means.suites);
+             const Question& question, const Means& means, Report& report) {
+  const auto [profile, planning] = means.rehearsal.Plan(
+      request, question.peer, means.suites, question.netns);
+  // Nobody takes what is asked there.
+  if (profile.netns.empty() != question.netns.empty()) {
+    return report.Fail(about,
+                       "no [netns.*] group of the configuration is for "
+                       "this network namespace: it is not served");
+  }
   if (const Refused* refused = std::get_if<Refused>(&planning)) {
     return report.Fail(
         about, fmt::format("[{}] {}", profile.name,
@@ -198,7 +204,10 @@ void ForeseeAnswer(const Question& question, const Means& means,
     if (!question.peer.empty()) {
       about += fmt::format(" with {}", question.peer);
     }
-    Foresee(about, RequestOf(kind, question, means.psks), question.peer, means,
+    if (!question.netns.empty()) {
+      about += fmt::format(" in {}", question.netns);
+    }
+    Foresee(about, RequestOf(kind, question, means.psks), question, means,
             report);
   }
 }

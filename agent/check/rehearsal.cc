@@ -57,13 +57,14 @@ Status Rehearsal::Start(const Config& config, Links links) {
   return LoadAll(served);
 }
 
-Result<std::unique_ptr<Rehearsal>> Rehearsal::Load(const Config& config,
-                                                   uid_t key_owner,
-                                                   const Clock& clock) {
+Result<std::unique_ptr<Rehearsal>> Rehearsal::Load(
+    const Config& config, uid_t key_owner, const Clock& clock,
+    const std::string& tags_directory) {
   ASSIGN_OR_RETURN(auto keeper, MakeLinkPair());
   ASSIGN_OR_RETURN(auto verifier, MakeLinkPair());
   std::unique_ptr<Rehearsal> rehearsal(
       new Rehearsal(Link(std::move(verifier.second)), key_owner, clock));
+  rehearsal->resources_.set_tags_directory(tags_directory);
   RETURN_IF_ERROR(
       rehearsal->Start(config, {std::move(keeper), std::move(verifier)}));
   return rehearsal;
@@ -82,9 +83,10 @@ Status Rehearsal::LoadAll(Service<Keeper>& keeper) {
   return Ok{};
 }
 
-Rehearsal::Answer Rehearsal::Plan(
-    const Request& request, const std::string& address,
-    const std::vector<CipherSuite>& suites) const {
+Rehearsal::Answer Rehearsal::Plan(const Request& request,
+                                  const std::string& address,
+                                  const std::vector<CipherSuite>& suites,
+                                  const std::string& netns) const {
   SocketFacts facts;
   facts.is_tcp = true;
   // As a socket shows it.
@@ -92,7 +94,7 @@ Rehearsal::Answer Rehearsal::Plan(
       (address.find(':') == std::string::npos ? address : "[" + address + "]") +
       ":0";
   const Consumer consumer = InferConsumer(request);
-  const Profile& profile = resources_.Choose(request, consumer, facts);
+  const Profile& profile = resources_.Choose(request, consumer, facts, netns);
   return {profile, MakePlan(request, consumer, facts, profile, suites)};
 }
 

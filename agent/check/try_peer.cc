@@ -187,7 +187,8 @@ Request RequestOf(const PeerQuestion& question, const Rehearsal& rehearsal,
 
 Equipped Equip(const PeerQuestion& question, const Config& config,
                const Host& host) {
-  auto rehearsal = Rehearsal::Load(config, host.key_owner, host.clock);
+  auto rehearsal =
+      Rehearsal::Load(config, host.key_owner, host.clock, host.tags_directory);
   if (!rehearsal.ok()) {
     return ProblemOf(rehearsal.error());
   }
