@@ -1,6 +1,7 @@
 #include "agent/monitor/monitor.h"
 
 #include <sys/resource.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -442,7 +443,7 @@ int RunMonitor(const std::string& config_path, LogSink& sink,
   if (const Problem* problem = std::get_if<Problem>(&config)) {
     LogEvent event{EventKind::kConfigProblem, LogLevel::kError, {}};
     log.Write(event.Add("file", problem->file).Add("reason", problem->reason));
-    return EXIT_FAILURE;
+    return EX_CONFIG;  // the unit starts nothing again for it
   }
   PrepareThisProcess(log);
   // Before anything is taken. Also loads the kernel's modules, which a worker

@@ -27,6 +27,7 @@ OTHER_WORDS = {
 }
 
 UNIT = pathlib.Path(__file__).absolute().with_name("ktlsd.service")
+DAEMON = pathlib.Path("agent/ktlsd").absolute()  # among the test's data
 
 
 def settings() -> list[tuple[str, str]]:
@@ -44,12 +45,24 @@ class UnitTest(unittest.TestCase):
         for wanted in (("Type", "notify"), ("NotifyAccess", "main"),
                        ("Conflicts", "tlshd.service"),
                        ("Restart", "on-failure"), ("KillMode", "mixed"),
+                       # Crashes in a row do not end it for good.
+                       ("StartLimitIntervalSec", "0"),
                        ("RestartKillSignal", "SIGUSR2"),
                        ("RuntimeDirectory", "ktlsd"),
                        ("RuntimeDirectoryMode", "0700"),
                        ("FileDescriptorStoreMax", "1")):
             self.assertIn(wanted, have)
         self.assertIn("WatchdogSec", dict(have))
+
+    def test_starts_it_again_but_for_a_configuration_that_is_unusable(self):
+        have = dict(settings())
+        self.assertEqual(have["RestartSec"], "500ms")
+        done = subprocess.run([DAEMON, "--stderr", "-c", "/no/such/file"],
+                              capture_output=True, text=True, timeout=60,
+                              check=False)
+        self.assertIn("/no/such/file", done.stderr)
+        self.assertEqual(str(done.returncode),
+                         have["RestartPreventExitStatus"])
 
     def test_makes_the_directory_that_it_names(self):
         text = UNIT.read_text()
