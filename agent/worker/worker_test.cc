@@ -106,11 +106,12 @@ class WorkerTest : public testing::TestWithParam<LoopKind> {
     EXPECT_TRUE(monitor_->Send(job, {}, socket).ok());
   }
 
+  // One of none of the caller's types, and a failed test, when none comes.
   template <typename Set>
   static Set Await(Link& link) {
     const Result<Received<Set>> received = AwaitReceived<Set>(link);
     EXPECT_TRUE(received.ok());
-    return received->message;
+    return received.ok() ? received->message : Set();
   }
 
   template <typename Set>
@@ -252,18 +253,16 @@ TEST_P(WorkerTest, ReportsWhatTheKeeperRefused) {
   EXPECT_EQ(report.outcome.code(), Code::kPrivateKeyUnusable);
 }
 
+// The peer keeps its socket open: it is not waited for until the deadline.
 TEST_P(WorkerTest, ReportsALostKeeper) {
   auto keeper = GiveLink(LinkTo::kKeeper);
-  SendJob(1);
+  SendJob(1, /*total_ms=*/600'000);
   AnswerChain(*keeper);
   handshake::LocalPeer peer = handshake::LocalPeer::Client({});
   Flush(peer);
   Await<WorkerToKeeper>(*keeper);  // the request for a signature
   keeper.reset();
-  const auto lost = clock_.Now();
   EXPECT_EQ(AwaitReport().outcome.code(), Code::kKeeperUnavailable);
-  // The peer keeps its socket open: after the alert it is not waited for.
-  EXPECT_LT(clock_.Now() - lost, std::chrono::seconds(4));
 }
 
 TEST_P(WorkerTest, ReportsAPeerThatNeverSpeaks) {
