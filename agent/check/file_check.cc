@@ -39,13 +39,21 @@ void CheckCredential(const Profile& profile, const SideConfig& config,
                      const std::optional<TrustFiles>& trust, CalendarTime now,
                      Report& report) {
   const Slot& credential = profile.settings.credential;
+  if (std::holds_alternative<Loaded>(profile.settings.pq_credential)) {
+    CheckOwnCertificate(
+        profile.side, profile.name,
+        {config.pq_certificate.value_or(""), config.pq_private_key.value_or(""),
+         /*post_quantum=*/true},
+        tokens, trust, now, report);
+  }
   if (std::holds_alternative<Loaded>(credential)) {
     return CheckOwnCertificate(
         profile.side, profile.name,
         {config.certificate.value_or(""), config.private_key.value_or("")},
         tokens, trust, now, report);
   }
-  if (std::holds_alternative<Absent>(credential)) {
+  if (std::holds_alternative<Absent>(credential) &&
+      std::holds_alternative<Absent>(profile.settings.pq_credential)) {
     report.Ok(profile.name, profile.side == Side::kClient
                                 ? "no certificate: mounts with mtls fail"
                                 : "no certificate: nfsd cannot use TLS");
@@ -55,7 +63,8 @@ void CheckCredential(const Profile& profile, const SideConfig& config,
 void CheckProfile(const Profile& profile, const SideConfig& config,
                   const TokenKeys& tokens, CalendarTime now, Report& report) {
   const SideSettings& settings = profile.settings;
-  for (const Slot* slot : {&settings.trust, &settings.credential}) {
+  for (const Slot* slot :
+       {&settings.trust, &settings.credential, &settings.pq_credential}) {
     if (const Problem* problem = std::get_if<Problem>(slot)) {
       report.Fail(profile.name, *problem);
     }

@@ -80,14 +80,25 @@ std::string SunrpcText(const Plan& plan) {
                              : ", the protocol sunrpc";
 }
 
+std::string ShownText(const SideConfig& files) {
+  if (!files.pq_certificate.has_value()) {
+    return files.certificate.value_or("");
+  }
+  return *files.pq_certificate +
+         (files.certificate.has_value()
+              ? " to who can verify ML-DSA, " + *files.certificate +
+                    " to who cannot"
+              : ", and only to who can verify ML-DSA");
+}
+
 std::string ClientText(const Plan& plan, const SideConfig& files) {
   const auto name = handshake::ServerName::Parse(plan.server_name);
   const bool named = name.ok() && !name->is_ip();
   return fmt::format(
       "the server must have the {} {} and come from {}; {}; offers {}{}{}",
       named ? "name" : "address", plan.server_name, TrustText(files),
-      plan.credential == 0 ? "no certificate of ours is shown"
-                           : "shows " + files.certificate.value_or(""),
+      plan.shows_certificate() ? "shows " + ShownText(files)
+                               : "no certificate of ours is shown",
       SuiteNames(plan.suites), named ? ", the name (SNI)" : "",
       SunrpcText(plan));
 }
@@ -103,7 +114,7 @@ std::string ClientsText(const SideConfig& files) {
 }
 
 std::string ServerText(const Plan& plan, const SideConfig& files) {
-  return fmt::format("shows {}; {}; takes {}{}", files.certificate.value_or(""),
+  return fmt::format("shows {}; {}; takes {}{}", ShownText(files),
                      plan.request_client_certificate
                          ? ClientsText(files)
                          : "asks for no client's certificate",

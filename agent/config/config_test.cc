@@ -51,15 +51,11 @@ TEST(LoadConfig, ReadsEveryOptionOfTlshd) {
   EXPECT_EQ(config.server.crl, "/etc/tlshd/clients-crl.pem");
   EXPECT_EQ(config.server.certificate, "/etc/tlshd/server.pem");
   EXPECT_EQ(config.server.private_key, "pkcs11:token=a;object=b");
-}
-
-TEST(LoadConfig, NamesKeysOfTlshdThatHaveNoEffectHere) {
-  EXPECT_EQ(FromFile(kEveryOption).ignored,
-            (std::vector<std::string>{
-                "[authenticate.client] x509.pq.certificate (line 16)",
-                "[authenticate.client] x509.pq.private_key (line 17)",
-                "[authenticate.server] x509.pq.certificate (line 24)",
-                "[authenticate.server] x509.pq.private_key (line 25)"}));
+  EXPECT_EQ(config.client.pq_certificate, "/etc/tlshd/client-pq.pem");
+  EXPECT_EQ(config.client.pq_private_key, "/etc/tlshd/client-pq.key");
+  EXPECT_EQ(config.server.pq_certificate, "/etc/tlshd/server-pq.pem");
+  EXPECT_EQ(config.server.pq_private_key, "/etc/tlshd/server-pq.key");
+  EXPECT_EQ(config.ignored, std::vector<std::string>());
 }
 
 TEST(LoadConfig, TakesTheFileThatTlshdIsShippedWith) {

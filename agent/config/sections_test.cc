@@ -89,6 +89,8 @@ TEST(Sections, NameEverythingThatIsWrong) {
        "[consumer.nfsd] x509.crl (line 3): the key is there twice"},
       {"[consumer.nfsd]\nx509.certificate=/a\n",
        "[consumer.nfsd] (line 1): x509.certificate and x509.private_key"},
+      {"[consumer.nfsd]\nx509.pq.certificate=/a\n",
+       "[consumer.nfsd] (line 1): x509.pq.certificate and x509.pq.private_key"},
       {"[consumer.nvme-host]\nx509.truststore=/a\n",
        "[consumer.nvme-host] x509.truststore (line 2): NVMe/TCP"},
       {"[peer.a]\nmatch=a\n", "[peer.a] (line 1): consumer is missing"},
@@ -139,6 +141,33 @@ TEST(Sections, AreBounded) {
     many += "host" + std::to_string(i) + ";";
   }
   EXPECT_EQ(ReasonOf(many), "[peer.a] match (line 3): too many patterns");
+}
+
+// Certificates are one identity: a section with one of its own must not show
+// the post-quantum one of somebody else.
+TEST(Sections, InheritCertificatesTogetherOrNotAtAll) {
+  const auto parsed = ParseConfig(
+      "[authenticate.server]\n"
+      "x509.certificate=/c\nx509.private_key=/k\n"
+      "x509.pq.certificate=/pq/c\nx509.pq.private_key=/pq/k\n"
+      "[peer.same]\nconsumer=nfsd\nmatch=192.0.2.1\n"
+      "[peer.own]\nconsumer=nfsd\nmatch=192.0.2.2\n"
+      "x509.certificate=/own/c\nx509.private_key=/own/k\n"
+      "[peer.pq]\nconsumer=nfsd\nmatch=192.0.2.3\n"
+      "x509.pq.certificate=/own/pq/c\nx509.pq.private_key=/own/pq/k\n");
+  const Config* config = std::get_if<Config>(&parsed);
+  ASSERT_NE(config, nullptr);
+  const SideConfig& same = config->sections.at(0).config;
+  EXPECT_EQ(same.certificate, "/c");
+  EXPECT_EQ(same.pq_certificate, "/pq/c");
+  EXPECT_EQ(same.pq_private_key, "/pq/k");
+  const SideConfig& own = config->sections.at(1).config;
+  EXPECT_EQ(own.certificate, "/own/c");
+  EXPECT_FALSE(own.pq_certificate.has_value());
+  EXPECT_FALSE(own.pq_private_key.has_value());
+  const SideConfig& pq = config->sections.at(2).config;
+  EXPECT_EQ(pq.pq_certificate, "/own/pq/c");
+  EXPECT_FALSE(pq.certificate.has_value());
 }
 
 }  // namespace

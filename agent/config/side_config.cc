@@ -12,13 +12,15 @@ constexpr char kTrustStore[] = "x509.truststore";
 constexpr char kCrl[] = "x509.crl";
 constexpr char kCertificate[] = "x509.certificate";
 constexpr char kPrivateKey[] = "x509.private_key";
+constexpr char kPqCertificate[] = "x509.pq.certificate";
+constexpr char kPqPrivateKey[] = "x509.pq.private_key";
 
 constexpr char kEku[] = "eku";
 constexpr char kAlpnRequired[] = "alpn.required";
 
-constexpr std::array<std::string_view, 8> kKeys = {
-    kTrustStore, kCrl,          kCertificate, kPrivateKey,
-    kEku,        kAlpnRequired, "ciphers",    "groups"};
+constexpr std::array<std::string_view, 10> kKeys = {
+    kTrustStore,   kCrl, kCertificate,  kPrivateKey, kPqCertificate,
+    kPqPrivateKey, kEku, kAlpnRequired, "ciphers",   "groups"};
 
 template <typename T>
 void InheritOne(std::optional<T>& own, const std::optional<T>& base) {
@@ -45,6 +47,11 @@ std::optional<bool> ReadFlag(KeyFile& file, const std::string& group,
   return flag.has_value() ? std::optional(*flag == "true") : std::nullopt;
 }
 
+bool NamesCertificates(const SideConfig& side) {
+  return side.certificate.has_value() || side.private_key.has_value() ||
+         side.pq_certificate.has_value() || side.pq_private_key.has_value();
+}
+
 // Its clients' certificates are what a server lets in, or not.
 void RefuseAllowKeys(KeyFile& file, const std::string& group) {
   for (const std::string& key : file.Keys(group)) {
@@ -62,6 +69,8 @@ SideConfig ReadSide(KeyFile& file, const std::string& group, Part part) {
   side.crl = file.Text(group, kCrl);
   side.certificate = file.Text(group, kCertificate);
   side.private_key = file.Text(group, kPrivateKey);
+  side.pq_certificate = file.Text(group, kPqCertificate);
+  side.pq_private_key = file.Text(group, kPqPrivateKey);
   side.rpc_certificates = ReadEku(file, group);
   side.alpn_required = ReadFlag(file, group, kAlpnRequired);
   side.suites = ReadSuites(file, group);
@@ -78,6 +87,17 @@ bool IsSideKey(std::string_view key) {
   return IsAllowKey(key) || std::ranges::find(kKeys, key) != kKeys.end();
 }
 
+void CheckPairs(KeyFile& file, const std::string& group,
+                const SideConfig& side) {
+  if (side.certificate.has_value() != side.private_key.has_value()) {
+    file.Complain(group, "x509.certificate and x509.private_key go together");
+  }
+  if (side.pq_certificate.has_value() != side.pq_private_key.has_value()) {
+    file.Complain(group,
+                  "x509.pq.certificate and x509.pq.private_key go together");
+  }
+}
+
 SideConfig Inherit(SideConfig own, const SideConfig& base) {
   InheritOne(own.truststore, base.truststore);
   InheritOne(own.crl, base.crl);
@@ -86,9 +106,11 @@ SideConfig Inherit(SideConfig own, const SideConfig& base) {
   InheritOne(own.alpn_required, base.alpn_required);
   InheritOne(own.suites, base.suites);
   InheritOne(own.groups, base.groups);
-  if (!own.certificate.has_value() && !own.private_key.has_value()) {
+  if (!NamesCertificates(own)) {
     own.certificate = base.certificate;
     own.private_key = base.private_key;
+    own.pq_certificate = base.pq_certificate;
+    own.pq_private_key = base.pq_private_key;
   }
   return own;
 }

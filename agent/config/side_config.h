@@ -25,6 +25,10 @@ struct SideConfig {
   std::optional<std::string> crl;
   std::optional<std::string> certificate;
   std::optional<std::string> private_key;
+  // A second certificate, with a post-quantum key (ML-DSA), for peers that can
+  // verify it.
+  std::optional<std::string> pq_certificate;
+  std::optional<std::string> pq_private_key;
   // Of clients: who may come. Nothing: everybody with a valid certificate.
   std::optional<std::vector<AllowedPeer>> allowed;
   // Whether the peer's certificate must be one for RPC with TLS (RFC 9289
@@ -49,8 +53,13 @@ SideConfig ReadSide(KeyFile& file, const std::string& group, Part part);
 // Is `key` one that ReadSide reads?
 bool IsSideKey(std::string_view key);
 
-// `own`, and what it does not set as `base` has it. A certificate and its
-// private key are one thing, and so are the keys `allow.`.
+// Names a problem of `group` in `file` unless each certificate has its key.
+void CheckPairs(KeyFile& file, const std::string& group,
+                const SideConfig& side);
+
+// `own`, and what it does not set as `base` has it. The certificates and their
+// private keys are one thing: two of them must not tell two identities. So are
+// the keys `allow.`.
 SideConfig Inherit(SideConfig own, const SideConfig& base);
 
 }  // namespace ktlsd::agent

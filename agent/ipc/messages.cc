@@ -16,13 +16,13 @@ constexpr bool kFixedLayout =
     std::has_unique_object_representations_v<M> && sizeof(M) == Size &&
     alignof(M) <= 8 && sizeof(M) + M::kCarries.payload <= kMaxMessageBytes;
 
-static_assert(kFixedLayout<Job, 328>);
+static_assert(kFixedLayout<Job, 336>);
 static_assert(kFixedLayout<TakeLink, 16>);
 static_assert(kFixedLayout<EndJob, 16>);
 static_assert(kFixedLayout<Forget, 16>);
 static_assert(kFixedLayout<AddWorker, 16>);
 static_assert(kFixedLayout<RemoveWorker, 16>);
-static_assert(kFixedLayout<SigningTerms, 32>);
+static_assert(kFixedLayout<SigningTerms, 40>);
 static_assert(kFixedLayout<OpenTokens, 16>);
 static_assert(kFixedLayout<LoadCredential, 24>);
 static_assert(kFixedLayout<VerdictTerms, 288>);
@@ -39,7 +39,7 @@ static_assert(kFixedLayout<Misbehaved, 144>);
 static_assert(kFixedLayout<NotConfined, 16>);
 static_assert(kFixedLayout<ChainRequest, 24>);
 static_assert(kFixedLayout<ChainReply, 48>);
-static_assert(kFixedLayout<SignRequest, 72>);
+static_assert(kFixedLayout<SignRequest, 80>);
 static_assert(kFixedLayout<SignReply, 24>);
 static_assert(kFixedLayout<ProofRequest, 80>);
 static_assert(kFixedLayout<ProofReply, 24>);
@@ -76,7 +76,7 @@ bool IsCertificateJob(const Job& job) {
 // A client has PSKs to offer; a server is asked which of its client's.
 bool IsPskJob(const Job& job) {
   const bool client = job.side == Side::kClient;
-  return job.credential == 0 && (job.flags & kCertificateJobFlags) == 0 &&
+  return job.credentials[0] == 0 && (job.flags & kCertificateJobFlags) == 0 &&
          (client || job.server_name.empty()) &&
          client == (job.psk_hashes[0] != WirePskHash::kNone);
 }
@@ -88,7 +88,7 @@ bool Job::Check() const {
          Valid(side) && (flags & ~kAllJobFlags) == 0 &&
          ((flags & kRequireSunrpc) == 0 || (flags & kOfferSunrpc) != 0) &&
          AreFlags({tcp_nodelay}) && suites[0] != 0 && server_name.valid() &&
-         AreHashes(psk_hashes) &&
+         AreHashes(psk_hashes) && Valid(credentials) &&
          ((flags & kUsePsk) != 0 ? IsPskJob(*this) : IsCertificateJob(*this));
 }
 
@@ -103,11 +103,13 @@ bool TakeLink::Check() const {
 }
 
 bool SigningTerms::Check() const {
-  return job != 0 && credential != 0 && worker != 0 && Valid(signer);
+  return job != 0 && credentials[0] != 0 && Valid(credentials) && worker != 0 &&
+         Valid(signer);
 }
 
 bool LoadCredential::Check() const {
-  return id != 0 && certificate_size <= kMaxChainBytes;
+  return id != 0 && certificate_size <= kMaxChainBytes &&
+         AreFlags({post_quantum});
 }
 
 bool VerdictTerms::Check() const {
@@ -162,7 +164,9 @@ bool ChainReply::Check() const {
          certificates <= kMaxCertificates && outcome.ok() == (certificates > 0);
 }
 
-bool SignRequest::Check() const { return job != 0 && transcript_hash.valid(); }
+bool SignRequest::Check() const {
+  return job != 0 && credential != 0 && transcript_hash.valid();
+}
 
 bool SignReply::Check() const { return job != 0 && outcome.valid(); }
 

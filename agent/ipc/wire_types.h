@@ -27,6 +27,20 @@ using CredentialId = uint64_t;
 using TrustId = uint64_t;
 using WorkerId = uint32_t;
 
+// Certificates that one job may show, best first; 0: no more. The peer's offer
+// decides.
+inline constexpr std::size_t kMaxJobCredentials = 2;
+using JobCredentials = std::array<CredentialId, kMaxJobCredentials>;
+
+// No gap, and none twice.
+constexpr bool Valid(const JobCredentials& credentials) {
+  return credentials[1] == 0 ||
+         (credentials[0] != 0 && credentials[0] != credentials[1]);
+}
+constexpr bool Contains(const JobCredentials& credentials, CredentialId id) {
+  return id != 0 && (credentials[0] == id || credentials[1] == id);
+}
+
 enum class MessageType : uint16_t {
   // monitor -> worker
   kJob = 0x0101,

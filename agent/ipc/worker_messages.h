@@ -24,9 +24,9 @@ struct Job {
   static constexpr Carries kCarries{kMaxIdentitiesBytes, 1, 1};
   Header header;
   JobId job = 0;
-  CredentialId credential = 0;  // 0: we have none to show
-  uint32_t first_byte_ms = 0;   // deadlines, from the job's receipt
-  uint32_t progress_ms = 0;     // between two bytes from the peer
+  JobCredentials credentials{};  // none: we have none to show
+  uint32_t first_byte_ms = 0;    // deadlines, from the job's receipt
+  uint32_t progress_ms = 0;      // between two bytes from the peer
   uint32_t total_ms = 0;
   Side side{};
   uint8_t flags = 0;

@@ -29,10 +29,10 @@ uint32_t Wire(milliseconds time) { return static_cast<uint32_t>(time.count()); }
 
 Status SendTerms(Resources& resources, JobId job, const Plan& plan,
                  WorkerId worker) {
-  if (plan.credential != 0) {
+  if (plan.shows_certificate()) {
     SigningTerms terms;
     terms.job = job;
-    terms.credential = plan.credential;
+    terms.credentials = plan.credentials;
     terms.worker = worker;
     terms.signer = plan.side;
     Link* keeper = resources.keeper();
@@ -60,7 +60,7 @@ Status SendJob(Link& worker, const Ticket& ticket, const Plan& plan,
   const Patience patience = PatienceOf(plan.side);
   Job message;
   message.job = ticket.job;
-  message.credential = plan.credential;
+  message.credentials = plan.credentials;
   message.total_ms = Wire(total);
   message.first_byte_ms = Wire(std::min(total, patience.first_byte));
   message.progress_ms = Wire(std::min(total, patience.progress));
@@ -96,7 +96,7 @@ void EndTerms(Resources& resources, JobId job, const Plan& plan) {
   EndJob end;
   end.job = job;
   if (Link* keeper = resources.keeper();
-      keeper != nullptr && plan.credential != 0) {
+      keeper != nullptr && plan.shows_certificate()) {
     static_cast<void>(keeper->Send(end));
   }
   if (Link* verifier = resources.verifier();

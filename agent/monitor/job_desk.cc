@@ -197,7 +197,7 @@ void JobDesk::HandOut(Ticket ticket, Plan plan, Roster::Worker& worker) {
   if (sent.ok()) {
     sent = SendJob(worker.link, ticket, plan, TimeLeft(ticket));
   }
-  around_.resources.Hold(plan.credential);
+  around_.resources.Hold(plan.credentials);
   around_.resources.Hold(plan.trust);
   Running running{std::move(ticket), std::move(plan), Evidence(), worker.id,
                   around_.clock.Now()};
@@ -221,7 +221,7 @@ Status JobDesk::AddKeys(const Ticket& ticket, Plan& plan) {
   }
   ASSIGN_OR_RETURN(const Keyrings::Pair keys,
                    around_.keyrings.Read(*plan.own_keys));
-  ASSIGN_OR_RETURN(plan.credential, around_.resources.LoadForJob(keys));
+  ASSIGN_OR_RETURN(plan.credentials[0], around_.resources.LoadForJob(keys));
   return Ok{};
 }
 
@@ -382,7 +382,7 @@ void JobDesk::FailEarly(JobId job, Code code, const std::string& reason) {
 void JobDesk::Release(const Running& job) {
   psks_.End(job.ticket.job);
   EndTerms(around_.resources, job.ticket.job, job.plan);
-  around_.resources.Release(job.plan.credential);
+  around_.resources.Release(job.plan.credentials);
   around_.resources.Release(job.plan.trust);
 }
 

@@ -24,7 +24,7 @@ TEST_F(JobDeskTest, ServesNfsd) {
   EXPECT_EQ(descriptors_, 1U);
   EXPECT_EQ(job.side, Side::kServer);
   EXPECT_EQ(job.flags, kCertificateJobFlags);
-  EXPECT_NE(job.credential, 0U);
+  EXPECT_NE(job.credentials[0], 0U);
   EXPECT_EQ(job.total_ms, 3500U);
   EXPECT_TRUE(job.server_name.empty());
 
@@ -32,7 +32,7 @@ TEST_F(JobDeskTest, ServesNfsd) {
   ASSERT_TRUE(signing.has_value());
   EXPECT_EQ(signing->job, job.job);
   EXPECT_EQ(signing->worker, kServerWorker);
-  EXPECT_EQ(signing->credential, job.credential);
+  EXPECT_EQ(signing->credentials, job.credentials);
   EXPECT_EQ(signing->signer, Side::kServer);
   const auto verdict = Next<VerdictTerms, ToVerifier>(*verifier_);
   ASSERT_TRUE(verdict.has_value());
@@ -49,6 +49,25 @@ TEST_F(JobDeskTest, ServesNfsd) {
                        "settings=authenticate.server"),
             1)
       << log_.All();
+}
+
+TEST_F(JobDeskTest, OffersBothCertificates) {
+  StartServices();
+  Config config = GoodConfig();
+  config.server.pq_certificate = File("pq_certificate");
+  config.server.pq_private_key = File("pq_key");
+  resources_.Reload(config);
+  LoadAll();
+  StartWorkers();
+  Ask(Nfsd());
+  const Job job = TakeJob(kServerWorker);
+  const SideSettings& server = resources_.side(Side::kServer);
+  EXPECT_EQ(job.credentials,
+            (JobCredentials{std::get<Loaded>(server.pq_credential).id,
+                            std::get<Loaded>(server.credential).id}));
+  const auto signing = Next<SigningTerms, ToKeeper>(*keeper_);
+  ASSERT_TRUE(signing.has_value());
+  EXPECT_EQ(signing->credentials, job.credentials);
 }
 
 // One section's trouble is its own, and is never healed by wider settings.
@@ -90,7 +109,7 @@ TEST_F(JobDeskTest, ServesAnAnonymousNfsClient) {
   Start();
   Ask(NfsTls());
   const Job job = TakeJob(kClientWorker);
-  EXPECT_EQ(job.credential, 0U);
+  EXPECT_EQ(job.credentials[0], 0U);
   EXPECT_EQ(job.server_name.view(), "server");
   EXPECT_EQ(job.total_ms, 8500U);
   const auto verdict = Next<VerdictTerms, ToVerifier>(*verifier_);
@@ -125,7 +144,7 @@ TEST_F(JobDeskTest, HandsTheKeysOfARequestToTheKeeper) {
   EXPECT_EQ(load->certificate_size, 2U);
   EXPECT_TRUE(SameBytes(payload_, Bytes{'C', 'C', 'K'}));
   const Job job = TakeJob(kClientWorker);
-  EXPECT_EQ(job.credential, load->id);
+  EXPECT_EQ(job.credentials[0], load->id);
   SendSigned(job.job);
   SendVerdict(job.job);
   EXPECT_TRUE(SendReport(kClientWorker, Report(job.job)).ok());
@@ -340,7 +359,7 @@ TEST_F(JobDeskTest, TakesNoSecondReport) {
 TEST_F(JobDeskTest, TakesNothingButReports) {
   Start();
   SignRequest request;
-  request.job = 1;
+  request.job = request.credential = 1;
   request.transcript_hash.size = 32;
   ASSERT_TRUE(workers_[kServerWorker]->Send(request).ok());
   const Status read = switchboard_.ReadWorker(kServerWorker);

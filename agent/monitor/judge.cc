@@ -28,7 +28,7 @@ Result<RemoteAuth> JudgeSuccess(const Plan& plan, const Evidence& evidence,
     return JudgePsk(evidence.psk, report);
   }
   const bool client = plan.side == Side::kClient;
-  if (plan.credential != 0 && !evidence.signed_once) {
+  if (plan.shows_certificate() && !evidence.signed_once) {
     if (client && report.certificate_asked == 0) {
       return Error{Code::kCertificateRequired,
                    "the server did not ask for our certificate"};
@@ -45,8 +45,9 @@ Result<RemoteAuth> JudgeSuccess(const Plan& plan, const Evidence& evidence,
     return RemoteAuth::None();
   }
   // A client that was asked to stay anonymous itself has nobody to tell.
-  return client && plan.credential == 0 ? RemoteAuth::None()
-                                        : RemoteAuth::VerifiedCertificate();
+  return client && !plan.shows_certificate()
+             ? RemoteAuth::None()
+             : RemoteAuth::VerifiedCertificate();
 }
 
 Code JudgeFailure(const Evidence& evidence, const JobReport& report) {

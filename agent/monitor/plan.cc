@@ -49,6 +49,24 @@ const Refused kNoTrust = {Code::kTrustStoreUnusable, "there is no trust store"};
 const Refused kNoCertificate = {Code::kNoCertificateConfigured,
                                 "no certificate is configured"};
 
+// The post-quantum one comes first: who cannot verify it is shown the other.
+// One that cannot be used is not left out, which would be weaker than what is
+// configured.
+std::optional<Planning> UseCertificates(const SideSettings& settings,
+                                        JobCredentials& credentials) {
+  std::size_t count = 0;
+  for (const Slot* slot : {&settings.pq_credential, &settings.credential}) {
+    if (std::holds_alternative<Absent>(*slot)) {
+      continue;
+    }
+    if (auto failed = Use(*slot, credentials.at(count), kNoCertificate)) {
+      return failed;
+    }
+    ++count;
+  }
+  return count == 0 ? std::optional<Planning>(kNoCertificate) : std::nullopt;
+}
+
 std::optional<Refused> RefuseAtOnce(const Request& request,
                                     const SocketFacts& facts) {
   if (!request.well_formed) {
@@ -107,7 +125,7 @@ Planning PlanClient(const Request& request, const SideSettings& settings,
     plan.own_keys = request.certificate;
     return plan;
   }
-  if (auto failed = Use(settings.credential, plan.credential, kNoCertificate)) {
+  if (auto failed = UseCertificates(settings, plan.credentials)) {
     return *std::move(failed);
   }
   return plan;
@@ -118,8 +136,7 @@ Planning PlanServer(const Request& request, const SideSettings& settings,
   plan.side = Side::kServer;
   if (request.certificate.has_value()) {
     plan.own_keys = request.certificate;
-  } else if (auto failed =
-                 Use(settings.credential, plan.credential, kNoCertificate)) {
+  } else if (auto failed = UseCertificates(settings, plan.credentials)) {
     return *std::move(failed);
   }
   if (request.auth_mode == AuthMode::kX509) {

@@ -25,10 +25,10 @@ namespace ktlsd::agent {
 
 struct Plan {
   Side side{};
-  std::string settings;         // the name of those that it was made of
-  CredentialId credential = 0;  // 0: none is shown
-  TrustId trust = 0;            // 0: the peer is not looked at
-  std::string server_name;      // of a client
+  std::string settings;          // the name of those that it was made of
+  JobCredentials credentials{};  // none: none is shown
+  TrustId trust = 0;             // 0: the peer is not looked at
+  std::string server_name;       // of a client
   bool request_client_certificate = false;
   bool offer_sunrpc = false;
   bool require_sunrpc = false;
@@ -39,6 +39,8 @@ struct Plan {
   // With a PSK only: no credential, no trust.
   bool psk = false;
   std::vector<NamedPsk> psks;  // that a client offers, best first
+
+  bool shows_certificate() const { return credentials[0] != 0; }
 };
 
 struct NotYet {};  // something that the request needs is being loaded

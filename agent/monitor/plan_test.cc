@@ -40,6 +40,7 @@ class PlanTest : public ::testing::Test {
     SideSettings settings;
     settings.trust = Loaded{trust};
     settings.credential = Loaded{credential};
+    settings.pq_credential = Absent();
     return settings;
   }
   SideSettings client_ = Settings(1, 2);
@@ -62,7 +63,7 @@ TEST_F(PlanTest, NeedsNoCertificateForAPsk) {
     EXPECT_TRUE(plan->psk);
     EXPECT_EQ(plan->side, kind == kClientHello ? Side::kClient : Side::kServer);
     EXPECT_EQ(plan->trust, 0U);
-    EXPECT_EQ(plan->credential, 0U);
+    EXPECT_EQ(plan->credentials[0], 0U);
     EXPECT_FALSE(plan->offer_sunrpc);
     EXPECT_FALSE(plan->request_client_certificate);
   }
@@ -104,7 +105,7 @@ TEST_F(PlanTest, LooksAtEveryServer) {
     ASSERT_NE(plan, nullptr);
     EXPECT_EQ(plan->trust, 1U);
     EXPECT_EQ(plan->server_name, "a");
-    EXPECT_EQ(plan->credential, mode == kX509 ? 2U : 0U);
+    EXPECT_EQ(plan->credentials[0], mode == kX509 ? 2U : 0U);
   }
 }
 
@@ -125,6 +126,30 @@ TEST_F(PlanTest, NeedsACertificateWhereOneIsShown) {
   EXPECT_TRUE(std::holds_alternative<Plan>(Make(kClientHello, kUnauth, "a")));
 }
 
+// Who cannot verify the first is shown the second.
+TEST_F(PlanTest, ShowsThePostQuantumCertificateFirst) {
+  const auto shown = [](const Planning& planning) {
+    const Plan* plan = std::get_if<Plan>(&planning);
+    return plan == nullptr ? JobCredentials{99} : plan->credentials;
+  };
+  client_.pq_credential = server_.pq_credential = Loaded{7};
+  EXPECT_EQ(shown(Make(kClientHello, kX509, "a")), (JobCredentials{7, 2}));
+  EXPECT_EQ(shown(Make(kServerHello, kX509)), (JobCredentials{7, 4}));
+  EXPECT_EQ(shown(Make(kClientHello, kUnauth, "a")), JobCredentials{});
+  server_.credential = Absent();
+  EXPECT_EQ(shown(Make(kServerHello, kX509)), JobCredentials{7});
+}
+
+// Not with the other one alone: that would be weaker than what is configured.
+TEST_F(PlanTest, RefusesWithAPostQuantumCertificateThatIsUnusable) {
+  client_.pq_credential = server_.pq_credential =
+      Problem{Code::kPrivateKeyUnusable, "/pq", "no ML-DSA"};
+  ExpectRefused(Make(kClientHello, kX509, "a"), Code::kPrivateKeyUnusable);
+  ExpectRefused(Make(kServerHello, kX509), Code::kPrivateKeyUnusable);
+  server_.pq_credential = Loading();
+  EXPECT_TRUE(std::holds_alternative<NotYet>(Make(kServerHello, kX509)));
+}
+
 TEST_F(PlanTest, WaitsForWhatIsBeingLoaded) {
   client_.trust = Loading{1, ""};
   server_.credential = Loading{1, ""};
@@ -139,7 +164,7 @@ TEST_F(PlanTest, PrefersTheKeysOfTheRequest) {
   const Plan* plan = std::get_if<Plan>(&planning);
   ASSERT_NE(plan, nullptr);
   EXPECT_EQ(plan->own_keys->certificate, 5);
-  EXPECT_EQ(plan->credential, 0U);
+  EXPECT_EQ(plan->credentials[0], 0U);
 }
 
 // In the order that is configured, and only what the kernel takes.

@@ -120,7 +120,7 @@ TEST_F(PskJobsTest, ServeAnNvmeHost) {
   const Job job = TakeJob(kPskWorker);
   EXPECT_EQ(job.side, Side::kClient);
   EXPECT_EQ(job.flags, kUsePsk);
-  EXPECT_EQ(job.credential, 0U);
+  EXPECT_EQ(job.credentials[0], 0U);
   EXPECT_EQ(job.suites,
             (std::array<uint16_t, kMaxSuites>{0x1302, 0x1301, 0, 0}));
   ASSERT_EQ(job.psks(), 2U);  // in the request's order

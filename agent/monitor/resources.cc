@@ -19,11 +19,6 @@ namespace {
 constexpr char kClientGroup[] = "authenticate.client";
 constexpr char kServerGroup[] = "authenticate.server";
 
-// What a link's error means to what was to be loaded over it.
-Problem Unloadable(Code code, const std::string& file) {
-  return {code, file, "the process that loads it does not answer"};
-}
-
 static_assert(kMaxAllowedPeers <= kMaxAllowed &&
               kMaxAllowedPeersBytes <= kMaxAllowedBytes);
 
@@ -56,11 +51,18 @@ const Profile& Nobodys() {
     Profile profile;
     profile.name = "none";
     profile.settings.trust = profile.settings.credential =
-        Problem{Code::kConfigUnusable, "",
-                "no settings are for this network namespace"};
+        profile.settings.pq_credential =
+            Problem{Code::kConfigUnusable, "",
+                    "no settings are for this network namespace"};
     return profile;
   }();
   return kNobodys;
+}
+
+void SetNothing(SideSettings& settings) {
+  settings.trust = Absent();
+  settings.credential = Absent();
+  settings.pq_credential = Absent();
 }
 
 Problem FromLoader(Outcome outcome, std::string_view text) {
@@ -72,7 +74,7 @@ Problem FromLoader(Outcome outcome, std::string_view text) {
 // What of a SideConfig each kind is made of, and what became of it.
 struct Resources::Shared {
   std::vector<std::pair<SideConfig, Slot>> trusts;
-  std::vector<std::pair<SideConfig, Slot>> credentials;
+  std::vector<std::pair<OwnCertificate, Slot>> credentials;
   std::variant<CryptoPolicy, Problem> policy;  // for all of them
 
   static SideConfig TrustPart(const SideConfig& config) {
@@ -81,12 +83,6 @@ struct Resources::Shared {
     part.crl = config.crl;
     part.allowed = config.allowed;
     part.rpc_certificates = config.rpc_certificates;
-    return part;
-  }
-  static SideConfig CredentialPart(const SideConfig& config) {
-    SideConfig part;
-    part.certificate = config.certificate;
-    part.private_key = config.private_key;
     return part;
   }
 };
@@ -161,20 +157,24 @@ void Resources::SetVerifier(Link link) {
 
 void Resources::LoseKeeper() {
   keeper_.reset();
-  Lose(Kind::kCredential, &SideSettings::credential);
+  Lose(Kind::kCredential,
+       {&SideSettings::credential, &SideSettings::pq_credential});
 }
 
 void Resources::LoseVerifier() {
   verifier_.reset();
-  Lose(Kind::kTrust, &SideSettings::trust);
+  Lose(Kind::kTrust, {&SideSettings::trust});
 }
 
-void Resources::Lose(Kind kind, Slot SideSettings::* slot) {
+void Resources::Lose(Kind kind,
+                     std::initializer_list<Slot SideSettings::*> slots) {
   DropUses(kind);
   DropNext();
   for (Profile& profile : current_) {
-    if (std::holds_alternative<Loaded>(profile.settings.*slot)) {
-      profile.settings.*slot = Loading();
+    for (Slot SideSettings::* const slot : slots) {
+      if (std::holds_alternative<Loaded>(profile.settings.*slot)) {
+        profile.settings.*slot = Loading();
+      }
     }
   }
 }
@@ -277,7 +277,7 @@ void Resources::Choose(const SideConfig& config, Profile& profile,
 
 void Resources::Load(Shared& shared, const SideConfig& config,
                      SideSettings& settings) {
-  const auto once = [](auto& all, const SideConfig& part, auto load) {
+  const auto once = [](auto& all, const auto& part, auto load) {
     auto known = std::ranges::find(
         all, part, [](const auto& p) -> auto& { return p.first; });
     if (known == all.end()) {
@@ -288,9 +288,13 @@ void Resources::Load(Shared& shared, const SideConfig& config,
   settings.trust =
       once(shared.trusts, Shared::TrustPart(config),
            [this](const SideConfig& part) { return LoadTrust(part); });
+  const auto load = [this](const OwnCertificate& part) {
+    return LoadCredential(part);
+  };
   settings.credential =
-      once(shared.credentials, Shared::CredentialPart(config),
-           [this](const SideConfig& part) { return LoadCredential(part); });
+      once(shared.credentials, OwnCertificate::Classic(config), load);
+  settings.pq_credential =
+      once(shared.credentials, OwnCertificate::PostQuantum(config), load);
 }
 
 void Resources::Fill(Shared& shared, const SideConfig& config,
@@ -303,8 +307,7 @@ Profile Resources::MakeProfile(Shared& shared, const Section& section) {
   const Side side = IsClient(section.consumer) ? Side::kClient : Side::kServer;
   Profile profile{section.name, side, section.consumer, section.match, {}};
   if (UsesPsks(section.consumer)) {
-    profile.settings.trust = Absent();
-    profile.settings.credential = Absent();
+    SetNothing(profile.settings);
     Choose(section.config, profile, shared.policy);
   } else {
     Fill(shared, section.config, profile);
@@ -321,9 +324,7 @@ Profile Resources::MakeProfile(Shared& shared, const NetnsConfig& netns,
   if (config.has_value()) {
     Fill(shared, *config, profile);
   } else {
-    // Without settings of its own it has nothing, and refuses.
-    profile.settings.trust = Absent();
-    profile.settings.credential = Absent();
+    SetNothing(profile.settings);  // and it refuses
   }
   profile.netns = netns.match;
   profile.netns_group = netns.name;
@@ -366,71 +367,10 @@ Slot Resources::LoadTrust(const SideConfig& config) {
   load.allowed = static_cast<uint16_t>(allowed.size());
   if (!verifier_.has_value() ||
       !verifier_->Send(load, Entries(allowed), borrowed).ok()) {
-    return Unloadable(Code::kVerifierUnavailable, *store);
+    return Problem{Code::kVerifierUnavailable, *store,
+                   "the process that loads it does not answer"};
   }
   return Loading{load.id, *store};
-}
-
-Slot Resources::LoadCredential(const SideConfig& config) {
-  if (!config.certificate.has_value() && !config.private_key.has_value()) {
-    return Absent();
-  }
-  if (!config.certificate.has_value() || !config.private_key.has_value()) {
-    return Problem{Code::kConfigUnusable, "",
-                   "x509.certificate and x509.private_key go together"};
-  }
-  std::variant<OwnedFd, Problem> chain =
-      OpenFile(*config.certificate, Code::kCertificateUnusable);
-  if (Problem* problem = std::get_if<Problem>(&chain)) {
-    return std::move(*problem);
-  }
-  if (IsTokenUrl(*config.private_key)) {
-    return LoadTokenCredential(config, std::get<OwnedFd>(chain).borrow());
-  }
-  std::variant<OwnedFd, Problem> key =
-      OpenPrivateKey(*config.private_key, key_owner_);
-  if (Problem* problem = std::get_if<Problem>(&key)) {
-    return std::move(*problem);
-  }
-  const std::array<BorrowedFd, 2> files = {std::get<OwnedFd>(chain).borrow(),
-                                           std::get<OwnedFd>(key).borrow()};
-  agent::LoadCredential load;
-  load.id = NewId(Kind::kCredential);
-  if (!keeper_.has_value() || !keeper_->Send(load, {}, files).ok()) {
-    return Unloadable(Code::kKeeperUnavailable, *config.certificate);
-  }
-  return Loading{load.id, *config.certificate};
-}
-
-Slot Resources::LoadTokenCredential(const SideConfig& config,
-                                    BorrowedFd chain) {
-  const std::string url = config.private_key.value_or("");
-  agent::LoadCredential load;
-  load.id = NewId(Kind::kCredential);
-  if (!keeper_.has_value() ||
-      !keeper_
-           ->Send(load,
-                  {reinterpret_cast<const uint8_t*>(url.data()), url.size()},
-                  std::span(&chain, 1))
-           .ok()) {
-    return Unloadable(Code::kKeeperUnavailable, LoggableUrl(url));
-  }
-  return Loading{load.id, LoggableUrl(url)};
-}
-
-Result<CredentialId> Resources::LoadForJob(const Keyrings::Pair& keys) {
-  if (!keeper_.has_value()) {
-    return Error{Code::kKeeperUnavailable, "the keeper is gone"};
-  }
-  agent::LoadCredential load;
-  load.id = NewId(Kind::kCredential);
-  load.certificate_size = static_cast<uint32_t>(keys.certificate_size);
-  uses_[load.id].retired = true;  // its only job holds it
-  if (!keeper_->Send(load, keys.bytes.view()).ok()) {
-    uses_.erase(load.id);
-    return Error{Code::kKeeperUnavailable, "the keeper does not answer"};
-  }
-  return load.id;
 }
 
 void Resources::Handle(const CredentialLoaded& loaded) {
@@ -452,8 +392,8 @@ void Resources::Settle(uint64_t id, const Slot& slot) {
     return;
   }
   for (Profile& profile : *next_) {
-    for (Slot* waiting :
-         {&profile.settings.trust, &profile.settings.credential}) {
+    for (Slot* waiting : {&profile.settings.trust, &profile.settings.credential,
+                          &profile.settings.pq_credential}) {
       if (Awaits(*waiting, id)) {
         const std::string file = std::get<Loading>(*waiting).file;
         *waiting = slot;
@@ -495,6 +435,7 @@ void Resources::LogProblems(const Profile& profile, bool kept) {
   for (const Problem* problem :
        {std::get_if<Problem>(&settings.trust),
         std::get_if<Problem>(&settings.credential),
+        std::get_if<Problem>(&settings.pq_credential),
         settings.problem.has_value() ? &*settings.problem : nullptr}) {
     if (problem == nullptr) {
       continue;
@@ -520,7 +461,8 @@ std::vector<std::string> Resources::FilesOf(const Config& config) {
     const std::optional<std::string> store =
         side->truststore.has_value() ? side->truststore : SystemTrustStore();
     for (const auto& file :
-         {store, side->crl, side->certificate, side->private_key}) {
+         {store, side->crl, side->certificate, side->private_key,
+          side->pq_certificate, side->pq_private_key}) {
       if (file.has_value() && !file->empty() && !IsTokenUrl(*file)) {
         files.push_back(*file);
       }
@@ -556,6 +498,7 @@ void Resources::RetireUnused() {
     for (const Profile& profile : *profiles) {
       wanted.insert(IdOf(profile.settings.trust));
       wanted.insert(IdOf(profile.settings.credential));
+      wanted.insert(IdOf(profile.settings.pq_credential));
     }
   }
   std::vector<uint64_t> retired;

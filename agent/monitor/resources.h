@@ -14,8 +14,10 @@
 
 #include <sys/types.h>
 
+#include <initializer_list>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
@@ -33,6 +35,7 @@
 #include "agent/netlink/request.h"
 #include "agent/sandbox/process_role.h"
 #include "agent/upcall/consumer.h"
+#include "base/bytes.h"
 #include "base/owned_fd.h"
 
 namespace ktlsd::agent {
@@ -86,6 +89,8 @@ class Resources {
   // An id that a job uses is not forgotten before its last job ended.
   void Hold(uint64_t id);
   void Release(uint64_t id);
+  void Hold(const JobCredentials& credentials);
+  void Release(const JobCredentials& credentials);
   // Ids that were forgotten since the last call: workers drop them too.
   std::vector<CredentialId> TakeForgotten();
 
@@ -97,14 +102,30 @@ class Resources {
     bool retired = false;
   };
 
+  // A certificate of ours and its private key, or the key's URL.
+  struct OwnCertificate {
+    std::optional<std::string> certificate;
+    std::optional<std::string> private_key;
+    bool post_quantum = false;  // it has to be
+
+    bool operator==(const OwnCertificate&) const = default;
+    static OwnCertificate Classic(const SideConfig& config) {
+      return {config.certificate, config.private_key, false};
+    }
+    static OwnCertificate PostQuantum(const SideConfig& config) {
+      return {config.pq_certificate, config.pq_private_key, true};
+    }
+  };
+
   static std::vector<Profile> GeneralProfiles();
   // Groups that name the same files share what is loaded of them.
   struct Shared;
 
   uint64_t NewId(Kind kind);
   Slot LoadTrust(const SideConfig& config);
-  Slot LoadCredential(const SideConfig& config);
-  Slot LoadTokenCredential(const SideConfig& config, BorrowedFd chain);
+  Slot LoadCredential(const OwnCertificate& own);
+  Slot SendCredential(const OwnCertificate& own, ByteView url,
+                      std::span<const BorrowedFd> files);
   std::vector<std::string> TokenUrls() const;
   void OpenTokens();
   void LoadTags();
@@ -118,7 +139,7 @@ class Resources {
   Profile MakeProfile(Shared& shared, const NetnsConfig& netns, Side side);
   void DropUses(Kind kind);
   void DropNext();
-  void Lose(Kind kind, Slot SideSettings::* slot);
+  void Lose(Kind kind, std::initializer_list<Slot SideSettings::*> slots);
   void Settle(uint64_t id, const Slot& slot);
   void SwapWhenSettled();
   void LogProblems(const Profile& profile, bool kept);

@@ -77,6 +77,99 @@ TEST_F(ResourcesTest, RefusesHalfACredential) {
   ExpectProblem(client().credential, Code::kConfigUnusable);
 }
 
+// --- a post-quantum certificate beside the classic one ---
+
+TEST_F(ResourcesTest, LoadsAPostQuantumCertificateAsSuch) {
+  Config config = GoodConfig();
+  config.client.pq_certificate = File("pq_certificate");
+  config.client.pq_private_key = File("pq_key");
+  resources_.Reload(config);
+  std::vector<int> post_quantum;
+  while (auto load = Next<LoadCredential, ToKeeper>(*keeper_)) {
+    post_quantum.push_back(load->post_quantum);
+  }
+  // One classic, which both sides share, and the client's.
+  std::ranges::sort(post_quantum);
+  EXPECT_EQ(post_quantum, (std::vector<int>{0, 1}));
+}
+
+TEST_F(ResourcesTest, IsNotSoundWithoutItsPostQuantumCertificate) {
+  Config config = GoodConfig();
+  config.client.pq_certificate = "/no/such/file";
+  config.client.pq_private_key = File("pq_key");
+  config.server.pq_certificate = File("pq_certificate");
+  resources_.Reload(config);
+  LoadAll();
+  ExpectProblem(client().pq_credential, Code::kCertificateUnusable);
+  EXPECT_FALSE(client().sound());
+  ExpectProblem(resources_.side(Side::kServer).pq_credential,
+                Code::kConfigUnusable);
+  EXPECT_EQ(log_.Count("side=client", "file=/no/such/file", "No such file",
+                       "handshakes that need it are refused"),
+            1)
+      << log_.All();
+  EXPECT_EQ(log_.Count("side=server", "x509.pq.private_key go together"), 1)
+      << log_.All();
+}
+
+TEST_F(ResourcesTest, NamesTheFileOfAPostQuantumCertificateThatFails) {
+  Config config = GoodConfig();
+  config.client.pq_certificate = File("pq_certificate");
+  config.client.pq_private_key = File("pq_key");
+  resources_.Reload(config);
+  LoadAll(Outcome::Failure(Code::kPrivateKeyUnusable));
+  EXPECT_EQ(log_.Count("code=private_key_unusable", "reason=words",
+                       "/pq_certificate"),
+            1)
+      << log_.All();
+}
+
+TEST_F(ResourcesTest, HoldsAndForgetsBothCertificates) {
+  Config config = GoodConfig();
+  config.client.pq_certificate = File("pq_certificate");
+  config.client.pq_private_key = File("pq_key");
+  resources_.Reload(config);
+  LoadAll();
+  const JobCredentials held = {std::get<Loaded>(client().pq_credential).id,
+                               std::get<Loaded>(client().credential).id};
+  resources_.Hold(held);
+  resources_.Reload(config);
+  LoadAll();
+  EXPECT_TRUE(resources_.TakeForgotten().empty());
+  resources_.Release(held);
+  EXPECT_EQ(resources_.TakeForgotten(),
+            std::vector<CredentialId>(held.begin(), held.end()));
+}
+
+TEST_F(ResourcesTest, WatchesTheFilesOfBothCertificates) {
+  Config config;
+  config.server.certificate = "/c";
+  config.server.pq_certificate = "/pq/c";
+  config.server.pq_private_key = "/pq/k";
+  const auto files = Resources::FilesOf(config);
+  for (const char* file : {"/c", "/pq/c", "/pq/k"}) {
+    EXPECT_EQ(std::ranges::count(files, file), 1) << file;
+  }
+}
+
+TEST_F(ResourcesTest, UsesNoPostQuantumKeyOfAKeeperThatDied) {
+  Config config = GoodConfig();
+  config.client.pq_certificate = File("pq_certificate");
+  config.client.pq_private_key = File("pq_key");
+  resources_.Reload(config);
+  LoadAll();
+  resources_.LoseKeeper();
+  EXPECT_TRUE(std::holds_alternative<Loading>(client().pq_credential));
+}
+
+TEST_F(ResourcesTest, OpensTheTokensOfBothCertificates) {
+  Config config = GoodConfig();
+  config.client.pq_certificate = File("pq_certificate");
+  config.client.pq_private_key = "pkcs11:object=pq";
+  resources_.Reload(config);
+  EXPECT_EQ(resources_.keeper_role(), ProcessRole::kTokenKeeper);
+}
+
 // --- session tags ---
 
 TEST_F(ResourcesTest, SendsTheFilesOfTags) {

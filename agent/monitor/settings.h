@@ -32,19 +32,22 @@ using Slot = std::variant<Absent, Loading, Loaded, Problem>;
 struct SideSettings {
   Slot trust = Loading();
   Slot credential = Loading();
-  std::optional<Problem> problem;                  // with something else
+  Slot pq_credential = Loading();  // shown to peers that can verify it
+  std::optional<Problem> problem;  // with something else
   std::optional<std::vector<CipherSuite>> suites;  // none: all, as we prefer
   std::vector<handshake::NamedGroup> groups;       // the same
   bool require_alpn = false;
 
   bool settled() const {
     return !std::holds_alternative<Loading>(trust) &&
-           !std::holds_alternative<Loading>(credential);
+           !std::holds_alternative<Loading>(credential) &&
+           !std::holds_alternative<Loading>(pq_credential);
   }
   bool sound() const {
     return settled() && !problem.has_value() &&
            !std::holds_alternative<Problem>(trust) &&
-           !std::holds_alternative<Problem>(credential);
+           !std::holds_alternative<Problem>(credential) &&
+           !std::holds_alternative<Problem>(pq_credential);
   }
 };
 

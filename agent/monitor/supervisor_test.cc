@@ -259,7 +259,7 @@ int PlayRole(std::string_view role) {
     chosen.os_error = EPERM;
     static_cast<void>(link.Send(chosen));
     SignRequest request;
-    request.job = 1;
+    request.job = request.credential = 1;
     static_cast<void>(link.Send(request));
   }
   if (role == "--role=keeper") {

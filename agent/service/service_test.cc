@@ -94,6 +94,7 @@ class ServiceTest : public testing::Test {
   static SignRequest SomeRequest() {
     SignRequest request;
     request.job = 7;
+    request.credential = 1;
     request.scheme = 0x0403;
     request.transcript_hash = WireHash::Of(Bytes(32, 1));
     return request;
@@ -122,7 +123,7 @@ TEST_F(ServiceTest, ReadsTheMonitorBeforeTheWorkers) {
   Link& worker = AddWorkerLink(1);
   SigningTerms terms;
   terms.job = 7;
-  terms.credential = 1;
+  terms.credentials = {1};
   terms.worker = 1;
 
   ASSERT_TRUE(worker.Send(SomeRequest()).ok());
@@ -228,7 +229,8 @@ class HostileMessage
   }
   static std::string TermsOfItsOwn() {
     SigningTerms terms;
-    terms.job = terms.credential = terms.worker = 1;
+    terms.job = terms.worker = 1;
+    terms.credentials = {1};
     return Raw(terms);
   }
 };

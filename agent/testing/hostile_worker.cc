@@ -112,6 +112,7 @@ class HostileWorker {
     } else if (const auto* job = std::get_if<Job>(&received.message)) {
       sockets_.push_back(std::move(received.descriptors.front()));
       job_ = job->job;
+      credential_ = job->credentials[0];
       if (job->side == Side::kServer) {
         (this->*attempt_)();
       }
@@ -151,6 +152,7 @@ class HostileWorker {
                     std::size_t hash_size = 48) {
     SignRequest request;
     request.job = job;
+    request.credential = credential_;
     request.scheme = scheme;
     request.transcript_hash = WireHash::Of(Bytes(hash_size, 0x5a));
     static_cast<void>(keeper_->Send(request));
@@ -272,6 +274,7 @@ class HostileWorker {
   EventLoop loop_;
   Make attempt_ = nullptr;
   JobId job_ = 0;
+  CredentialId credential_ = 0;
   std::vector<OwnedFd> sockets_;
   int replies_ = 0;
   std::function<void()> on_replies_;

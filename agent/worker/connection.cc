@@ -110,7 +110,7 @@ std::vector<handshake::NamedGroup> Connection::Groups(const Job& job) {
 
 handshake::Engine Connection::MakeEngine(OurSide ours) {
   if (job_.side == Side::kServer) {
-    certificate_ = std::move(ours.certificate);
+    certificates_ = std::move(ours.certificates);
     return handshake::Engine::Server();
   }
   handshake::ClientConfig config;
@@ -120,9 +120,7 @@ handshake::Engine Connection::MakeEngine(OurSide ours) {
   config.share_groups = handshake::DefaultShares(config.groups);
   config.alpn_protocols = Protocols(job_);
   config.require_alpn = (job_.flags & kRequireSunrpc) != 0;
-  if (ours.certificate) {
-    config.certificates = {*std::move(ours.certificate)};
-  }
+  config.certificates = std::move(ours.certificates);
   psks_ = ours.psks;
   config.psks = std::move(ours.psks);
   return handshake::Engine::Client(std::move(config));
@@ -204,13 +202,13 @@ Connection::Step Connection::Configure() {
     engine_.Configure(PskServerConfig());
     return Step::kAgain;
   }
-  if (!certificate_) {
+  if (certificates_.empty()) {
     engine_.Configure(Error{Code::kNoCertificateConfigured,
                             "no certificate for this server"});
     return Step::kAgain;
   }
   handshake::ServerConfig config;
-  config.certificates = {*std::move(certificate_)};
+  config.certificates = std::move(certificates_);
   config.suites = Suites(job_);
   config.groups = Groups(job_);
   config.alpn_protocols = Protocols(job_);
@@ -224,8 +222,10 @@ Connection::Step Connection::Configure() {
 
 Connection::Step Connection::AskSignature(
     const handshake::SignatureRequest& request) {
-  return OnSent(services_.RequestSignature(job_.job, request),
-                Asked::kSignature);
+  return OnSent(
+      services_.RequestSignature(
+          job_.job, job_.credentials.at(request.certificate), request),
+      Asked::kSignature);
 }
 
 Connection::Step Connection::AskVerdict(const handshake::PeerProof& proof) {

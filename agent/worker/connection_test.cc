@@ -55,9 +55,10 @@ class FakeClock final : public Clock {
 // Answers as keeper and verifier would, at once or never.
 class FakeServices final : public JobServices {
  public:
-  Status RequestSignature(JobId,
+  Status RequestSignature(JobId, CredentialId credential,
                           const handshake::SignatureRequest& request) override {
     signature_requests.push_back(request);
+    signers.push_back(credential);
     return answer;
   }
   Status RequestVerdict(JobId, const handshake::PeerProof& proof) override {
@@ -91,6 +92,7 @@ class FakeServices final : public JobServices {
   Status answer = Ok{};
   Status stop_answer = Ok{};
   std::vector<handshake::SignatureRequest> signature_requests;
+  std::vector<CredentialId> signers;
   std::vector<handshake::PeerProof> verdict_requests;
   const handshake::OfferedPsks* offered = nullptr;
   std::vector<HashAlgorithm> hashes;
@@ -135,7 +137,7 @@ class ConnectionTest : public testing::Test {
     Job job;
     job.job = kJob;
     job.side = side;
-    job.credential = 1;
+    job.credentials = {1};
     job.suites = {0x1302, 0x1301};
     job.first_byte_ms = 1000;
     job.progress_ms = 500;
@@ -152,7 +154,8 @@ class ConnectionTest : public testing::Test {
   void Start(Side side) {
     connection_ = std::make_unique<Connection>(
         JobOf(side), std::move(ours_),
-        OurSide{(side == Side::kServer ? server_ : client_).certificate(), {}},
+        OurSide{{(side == Side::kServer ? server_ : client_).certificate()},
+                {}},
         services_, ktls_, clock_);
     connection_->Resume();
   }
@@ -260,7 +263,7 @@ class ConnectionTest : public testing::Test {
   // Ours, of a job with PSKs; a client offers those of psks_.
   void StartWithPsks(Side side) {
     Job job = JobOf(side);
-    job.credential = 0;
+    job.credentials = {};
     job.flags = kUsePsk;
     job.server_name = {};
     OurSide ours;

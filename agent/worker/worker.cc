@@ -114,13 +114,10 @@ Status Worker::Handle(const Job& job, Received<ToWorker>& received) {
   WaitingJob waiting{job, std::move(received.descriptors.front())};
   ASSIGN_OR_RETURN(std::vector<handshake::PskName> psks,
                    PsksOf(job, received.payload));
-  const auto known = certificates_.find(job.credential);
-  if (job.credential == 0) {
-    Start(std::move(waiting), {std::nullopt, std::move(psks)});
-  } else if (known != certificates_.end()) {
-    Start(std::move(waiting), {known->second, {}});
+  if (auto certificates = CertificatesOf(job)) {
+    Start(std::move(waiting), {*std::move(certificates), std::move(psks)});
   } else {
-    const Status asked = AskChain(waiting);
+    const Status asked = AskChainsOf(waiting);
     if (!asked.ok()) {
       Report(RefusalOf(job.job, asked.error()));
       return Ok{};
@@ -245,21 +242,29 @@ Status Worker::StopWatching(BorrowedFd socket) { return loop_.Unwatch(socket); }
 
 // Without a keeper the job waits for the next one: TakeLink asks again. Many
 // jobs that begin at once must not fill the link with copies of one chain.
-Status Worker::AskChain(const WaitingJob& waiting) {
-  if (!keeper_ || asked_chains_.contains(waiting.job.credential)) {
+Status Worker::AskChain(JobId job, CredentialId credential) {
+  if (!keeper_ || credential == 0 || certificates_.contains(credential) ||
+      asked_chains_.contains(credential)) {
     return Ok{};
   }
   ChainRequest request;
-  request.job = waiting.job.job;
-  request.credential = waiting.job.credential;
+  request.job = job;
+  request.credential = credential;
   RETURN_IF_ERROR(keeper_->Send(request));
-  asked_chains_.insert(waiting.job.credential);
+  asked_chains_.insert(credential);
+  return Ok{};
+}
+
+Status Worker::AskChainsOf(const WaitingJob& waiting) {
+  for (const CredentialId credential : waiting.job.credentials) {
+    RETURN_IF_ERROR(AskChain(waiting.job.job, credential));
+  }
   return Ok{};
 }
 
 void Worker::AskChains() {
   std::erase_if(waiting_, [this](const WaitingJob& waiting) {
-    const Status asked = AskChain(waiting);
+    const Status asked = AskChainsOf(waiting);
     if (!asked.ok()) {
       Report(RefusalOf(waiting.job.job, asked.error()));
     }
@@ -267,13 +272,14 @@ void Worker::AskChains() {
   });
 }
 
-Status Worker::RequestSignature(JobId job,
+Status Worker::RequestSignature(JobId job, CredentialId credential,
                                 const handshake::SignatureRequest& request) {
   if (!keeper_) {
     return kKeeperGone;
   }
   SignRequest message;
   message.job = job;
+  message.credential = credential;
   message.scheme = static_cast<uint16_t>(request.scheme);
   message.transcript_hash = WireHash::Of(request.transcript_hash.view());
   return NoteBlocked(job, keeper_->Send(message));
@@ -307,13 +313,31 @@ void Worker::Handle(const ChainReply& reply, ByteView payload) {
   }
   certificates_[reply.credential] = {std::move(chain).value(), SchemesOf(reply),
                                      std::nullopt, std::move(facts).value()};
-  StartWaiting(reply.credential);
+  StartWaiting();
 }
 
-void Worker::StartWaiting(CredentialId credential) {
+// All of them, or nothing: with a part of them a peer would be shown less than
+// is configured.
+std::optional<std::vector<handshake::LocalCertificate>> Worker::CertificatesOf(
+    const Job& job) const {
+  std::vector<handshake::LocalCertificate> certificates;
+  for (const CredentialId credential : job.credentials) {
+    if (credential == 0) {
+      continue;
+    }
+    const auto known = certificates_.find(credential);
+    if (known == certificates_.end()) {
+      return std::nullopt;
+    }
+    certificates.push_back(known->second);
+  }
+  return certificates;
+}
+
+void Worker::StartWaiting() {
   for (WaitingJob& waiting : std::exchange(waiting_, {})) {
-    if (waiting.job.credential == credential) {
-      Start(std::move(waiting), {certificates_.at(credential), {}});
+    if (auto certificates = CertificatesOf(waiting.job)) {
+      Start(std::move(waiting), {*std::move(certificates), {}});
     } else {
       waiting_.push_back(std::move(waiting));
     }

@@ -92,13 +92,14 @@ class WorkerTest : public testing::TestWithParam<LoopKind> {
   }
 
   // Sends a server's job, and keeps the other end of its socket.
-  void SendJob(JobId id, uint32_t total_ms = 5000) {
+  void SendJob(JobId id, uint32_t total_ms = 5000,
+               JobCredentials credentials = {kCredential}) {
     auto pair = ktls::ConnectLoopback().value();
     peer_socket_ = std::move(pair.client);
     Job job;
     job.job = id;
     job.side = Side::kServer;
-    job.credential = kCredential;
+    job.credentials = credentials;
     job.suites = {0x1302};
     job.flags = kVerifyPeer | kRequestClientCertificate;
     job.first_byte_ms = job.progress_ms = job.total_ms = total_ms;
@@ -136,7 +137,12 @@ class WorkerTest : public testing::TestWithParam<LoopKind> {
   }
 
   void AnswerChain(Link& keeper, Outcome outcome = Outcome::Success()) {
-    const auto request = std::get<ChainRequest>(Await<WorkerToKeeper>(keeper));
+    ReplyWithChain(
+        keeper, std::get<ChainRequest>(Await<WorkerToKeeper>(keeper)), outcome);
+  }
+
+  void ReplyWithChain(Link& keeper, const ChainRequest& request,
+                      Outcome outcome = Outcome::Success()) {
     ChainReply reply;
     reply.job = request.job;
     reply.credential = request.credential;
@@ -150,8 +156,9 @@ class WorkerTest : public testing::TestWithParam<LoopKind> {
     ASSERT_TRUE(keeper.Send(reply, payload).ok());
   }
 
-  void AnswerSignature(Link& keeper) {
+  void AnswerSignature(Link& keeper, CredentialId signer) {
     const auto request = std::get<SignRequest>(Await<WorkerToKeeper>(keeper));
+    EXPECT_EQ(request.credential, signer);
     const auto signature =
         server_.Sign(static_cast<handshake::SignatureScheme>(request.scheme),
                      handshake::Role::kServer,
@@ -164,7 +171,7 @@ class WorkerTest : public testing::TestWithParam<LoopKind> {
   }
 
   // A client without a certificate, in a thread's worth of blocking calls.
-  void RunPeer(Link& keeper) {
+  void RunPeer(Link& keeper, CredentialId signer = kCredential) {
     handshake::LocalPeerSetup setup;
     setup.trust = &trust_;
     setup.policy = {handshake::Role::kServer,
@@ -172,7 +179,7 @@ class WorkerTest : public testing::TestWithParam<LoopKind> {
                     handshake::kTestNow};
     handshake::LocalPeer peer = handshake::LocalPeer::Client(setup);
     Flush(peer);
-    AnswerSignature(keeper);
+    AnswerSignature(keeper, signer);
     while (!peer.done() && peer.failure() == nullptr) {
       Flush(peer);
       if (peer.wants()) {
@@ -221,6 +228,29 @@ TEST_P(WorkerTest, AsksForAChainOnceAndReportsEachJob) {
   report = AwaitReport();
   EXPECT_EQ(report.job, 2U);
   EXPECT_TRUE(report.outcome.ok());
+}
+
+// With one chain missing a peer would be shown less than is configured.
+TEST_P(WorkerTest, WaitsForTheChainsOfBothCredentials) {
+  auto keeper = GiveLink(LinkTo::kKeeper);
+  SendJob(1, 5000, {kCredential, 6});
+  const auto first = std::get<ChainRequest>(Await<WorkerToKeeper>(*keeper));
+  const auto second = std::get<ChainRequest>(Await<WorkerToKeeper>(*keeper));
+  EXPECT_EQ(first.credential, kCredential);
+  EXPECT_EQ(second.credential, 6U);
+  ReplyWithChain(*keeper, second);
+  SendJob(2, 5000, {6});
+  RunPeer(*keeper, 6);  // the first job has not begun, and asks for nothing
+  EXPECT_EQ(AwaitReport().job, 2U);
+}
+
+TEST_P(WorkerTest, AsksTheKeeperOfTheCertificateThatIsShown) {
+  auto keeper = GiveLink(LinkTo::kKeeper);
+  SendJob(1, 5000, {kCredential, 6});
+  AnswerChain(*keeper);
+  AnswerChain(*keeper);
+  RunPeer(*keeper, kCredential);
+  EXPECT_TRUE(AwaitReport().outcome.ok());
 }
 
 TEST_P(WorkerTest, ForgetsAChainWhenTold) {

@@ -25,20 +25,23 @@ RUN = pathlib.Path("/run/ktlsd-test")
 class Credentials:
     """One [authenticate.*] section; names of files of the test PKI.
 
-    A certificate may also be a path, without ".pem" and ".key".
+    Each may also be a path, without ".pem" and ".key".
     """
 
     truststore: str | None = "ca"
     certificate: str | None = None
+    pq_certificate: str | None = None
 
     def section(self, name: str, group: str = "authenticate") -> str:
         lines = [f"[{group}.{name}]"]
         if self.truststore:
-            lines.append(f"x509.truststore={machine.PKI}/{self.truststore}.pem")
-        if self.certificate:
-            base = machine.PKI / self.certificate
-            lines.append(f"x509.certificate={base}.pem")
-            lines.append(f"x509.private_key={base}.key")
+            lines.append(f"x509.truststore={machine.PKI / self.truststore}.pem")
+        for kind, name in (("", self.certificate),
+                           ("pq.", self.pq_certificate)):
+            if name:
+                base = machine.PKI / name
+                lines.append(f"x509.{kind}certificate={base}.pem")
+                lines.append(f"x509.{kind}private_key={base}.key")
         return "\n".join(lines) + "\n"
 
 

@@ -7,6 +7,7 @@ agrees with the eight bytes "STARTTLS" as verifier (RFC 9289 section 4.1).
 import selectors
 import socket
 import struct
+import subprocess
 import threading
 
 from guest import nfs, wait
@@ -75,6 +76,29 @@ class SilentClient:
 
     def close(self) -> None:
         self._socket.close()
+
+
+def openssl_client(schemes: str, truststore: str) -> list[str]:
+    """Asks nfsd for TLS and lets openssl make the handshake, with these
+    signature schemes. Returns what that says of it."""
+    server = socket.create_connection(("127.0.0.1", nfs.PORT), 10)
+    server.sendall(_ask_for_tls())
+    assert b"STARTTLS" in _receive_record(server), "nfsd does not offer TLS"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        openssl = subprocess.Popen(
+            ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-tls1_3",
+             "-sigalgs", schemes, "-CAfile", truststore,
+             "-verify_return_error", "-verify_hostname", "localhost",
+             "-alpn", "sunrpc"], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        connection, _ = listener.accept()
+    for ends in ((server, connection), (connection, server)):
+        threading.Thread(target=_pump, args=ends, daemon=True).start()
+    try:
+        return openssl.communicate(timeout=20)[0].splitlines()
+    finally:
+        openssl.kill()
 
 
 class StallingServer:
