@@ -105,6 +105,22 @@ TEST_F(JobDeskTest, TellsNfsdNothingAboutAClientWithoutCertificate) {
   EXPECT_FALSE(kernel_.answers()[0].remote_auth.has_value());
 }
 
+TEST_F(JobDeskTest, TellsTheKernelTheTagsOfAVerifiedPeer) {
+  Start();
+  Ask(Nfsd());
+  const Job job = TakeJob(kServerWorker);
+  SendSigned(job.job);
+  Verdict verdict;
+  verdict.job = job.job;
+  verdict.transcript_hash.size = 32;
+  verdict.outcome = Outcome::Success();
+  verdict.tags = Text<kTagListSize>::Of("ours,storage");
+  ASSERT_TRUE(verifier_->Send(verdict).ok());
+  EXPECT_TRUE(SendReport(kServerWorker, Report(job.job)).ok());
+  ExpectAnswers({0});
+  EXPECT_EQ(kernel_.answers()[0].tags, "ours,storage");
+}
+
 TEST_F(JobDeskTest, ServesAnAnonymousNfsClient) {
   Start();
   Ask(NfsTls());

@@ -34,9 +34,7 @@ class PipeKernel final : public ReadyKernel {
   Result<std::optional<Request>> Accept() override {
     return std::optional<Request>();
   }
-  Status Done(BorrowedFd, uint32_t, std::optional<KeySerial>) override {
-    return Ok{};
-  }
+  Status Done(BorrowedFd, const DoneAnswer&) override { return Ok{}; }
   BorrowedFd ready_socket() const override { return ready_.borrow(); }
   unsigned DrainReady() override {
     char byte = 0;

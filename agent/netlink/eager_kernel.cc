@@ -66,8 +66,7 @@ EagerKernel::EagerKernel(std::unique_ptr<ReadyKernel> kernel, OwnedFd bell,
 EagerKernel::~EagerKernel() {
   StopTaking();
   for (const Request& request : taken_) {
-    static_cast<void>(
-        kernel_->Done(request.socket.borrow(), ETIMEDOUT, std::nullopt));
+    static_cast<void>(kernel_->Done(request.socket.borrow(), {ETIMEDOUT}));
   }
 }
 
@@ -95,10 +94,9 @@ Result<std::optional<Request>> EagerKernel::Accept() {
   return std::optional<Request>();
 }
 
-Status EagerKernel::Done(BorrowedFd socket, uint32_t status,
-                         std::optional<KeySerial> remote_auth) {
+Status EagerKernel::Done(BorrowedFd socket, const DoneAnswer& answer) {
   const Lock lock(kernel_mutex_);
-  return kernel_->Done(socket, status, remote_auth);
+  return kernel_->Done(socket, answer);
 }
 
 unsigned EagerKernel::DrainReady() {

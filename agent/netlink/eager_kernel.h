@@ -48,8 +48,7 @@ class EagerKernel final : public ReadyKernel {
   // The oldest request that was taken, with the time of that; nothing when
   // there is none. Errors: the last one that the thread met, once.
   Result<std::optional<Request>> Accept() override;
-  Status Done(BorrowedFd socket, uint32_t status,
-              std::optional<KeySerial> remote_auth) override;
+  Status Done(BorrowedFd socket, const DoneAnswer& answer) override;
   // Readable when Accept has something, or READY messages were lost.
   BorrowedFd ready_socket() const override { return bell_.borrow(); }
   unsigned DrainReady() override;

@@ -49,9 +49,9 @@ class SharedKernel final : public ReadyKernel {
     state_->waiting.pop_front();
     return request;
   }
-  Status Done(BorrowedFd, uint32_t status, std::optional<KeySerial>) override {
+  Status Done(BorrowedFd, const DoneAnswer& answer) override {
     const std::lock_guard lock(state_->mutex);
-    state_->answers.push_back(status);
+    state_->answers.push_back(answer.status);
     return Ok{};
   }
   BorrowedFd ready_socket() const override { return state_->ready.borrow(); }
@@ -184,7 +184,7 @@ TEST_F(EagerKernelTest, CountsAnnouncementsThatWereLost) {
 TEST_F(EagerKernelTest, AnswersForTheOwner) {
   Start();
   const OwnedFd socket(::eventfd(0, EFD_CLOEXEC));
-  EXPECT_TRUE(eager_->Done(socket.borrow(), EACCES, std::nullopt).ok());
+  EXPECT_TRUE(eager_->Done(socket.borrow(), {EACCES}).ok());
   EXPECT_EQ(Answers(), std::vector<uint32_t>{EACCES});
 }
 

@@ -37,8 +37,7 @@ class NetlinkKernel final : public ReadyKernel {
   // Errors: also kNoDescriptors
   Result<std::optional<Request>> Accept() override;
   // Needs no memory.
-  Status Done(BorrowedFd socket, uint32_t status,
-              std::optional<KeySerial> remote_auth) override;
+  Status Done(BorrowedFd socket, const DoneAnswer& answer) override;
 
   BorrowedFd ready_socket() const override { return ready_->fd(); }
   unsigned DrainReady() override;
