@@ -91,6 +91,12 @@ TEST(Sections, NameEverythingThatIsWrong) {
        "[consumer.nfsd] (line 1): x509.certificate and x509.private_key"},
       {"[consumer.nfsd]\nx509.pq.certificate=/a\n",
        "[consumer.nfsd] (line 1): x509.pq.certificate and x509.pq.private_key"},
+      {"[consumer.nfs-client]\npeer_key.timeout=0\n",
+       "[consumer.nfs-client] peer_key.timeout (line 2): not from 1 to 604800"},
+      {"[consumer.nfs-client]\npeer_key.timeout=604801\n",
+       "[consumer.nfs-client] peer_key.timeout (line 2): not from 1 to 604800"},
+      {"[consumer.nfsd]\npeer_key.timeout=60\n",
+       "[consumer.nfsd] peer_key.timeout (line 2): it is for clients"},
       {"[consumer.nvme-host]\nx509.truststore=/a\n",
        "[consumer.nvme-host] x509.truststore (line 2): NVMe/TCP"},
       {"[peer.a]\nmatch=a\n", "[peer.a] (line 1): consumer is missing"},
@@ -141,6 +147,18 @@ TEST(Sections, AreBounded) {
     many += "host" + std::to_string(i) + ";";
   }
   EXPECT_EQ(ReasonOf(many), "[peer.a] match (line 3): too many patterns");
+}
+
+TEST(Sections, HaveATimeoutForTheKeysOfServers) {
+  const auto parsed = ParseConfig(
+      "[authenticate.client]\npeer_key.timeout=600\n"
+      "[peer.a]\nconsumer=nfs-client\nmatch=a\n"
+      "[peer.b]\nconsumer=nfs-client\nmatch=b\npeer_key.timeout=60\n");
+  const Config* config = std::get_if<Config>(&parsed);
+  ASSERT_NE(config, nullptr);
+  EXPECT_EQ(config->sections.at(0).config.peer_key, std::chrono::seconds(600));
+  EXPECT_EQ(config->sections.at(1).config.peer_key, std::chrono::seconds(60));
+  EXPECT_FALSE(config->server.peer_key.has_value());
 }
 
 // Certificates are one identity: a section with one of its own must not show

@@ -17,10 +17,15 @@ constexpr char kPqPrivateKey[] = "x509.pq.private_key";
 
 constexpr char kEku[] = "eku";
 constexpr char kAlpnRequired[] = "alpn.required";
+constexpr char kPeerKey[] = "peer_key.timeout";
 
-constexpr std::array<std::string_view, 10> kKeys = {
-    kTrustStore,   kCrl, kCertificate,  kPrivateKey, kPqCertificate,
-    kPqPrivateKey, kEku, kAlpnRequired, "ciphers",   "groups"};
+// Who wants one for longer than that has forgotten that it is there.
+constexpr int kLongestPeerKey = 7 * 24 * 60 * 60;  // seconds
+
+constexpr std::array<std::string_view, 11> kKeys = {
+    kTrustStore,    kCrl,          kCertificate, kPrivateKey,
+    kPqCertificate, kPqPrivateKey, kEku,         kAlpnRequired,
+    "ciphers",      "groups",      kPeerKey};
 
 template <typename T>
 void InheritOne(std::optional<T>& own, const std::optional<T>& base) {
@@ -45,6 +50,22 @@ std::optional<bool> ReadFlag(KeyFile& file, const std::string& group,
     file.Complain(group, key, "neither true nor false");
   }
   return flag.has_value() ? std::optional(*flag == "true") : std::nullopt;
+}
+
+// Servers report no key: nfsd asks no more than whether there is one.
+std::optional<std::chrono::seconds> ReadPeerKey(KeyFile& file,
+                                                const std::string& group,
+                                                Part part) {
+  const std::optional<int> seconds = file.Number(group, kPeerKey);
+  if (!seconds.has_value()) {
+    return std::nullopt;
+  }
+  if (part != Part::kClient) {
+    file.Complain(group, kPeerKey, "it is for clients");
+  } else if (*seconds < 1 || *seconds > kLongestPeerKey) {
+    file.Complain(group, kPeerKey, "not from 1 to 604800 seconds");
+  }
+  return std::chrono::seconds(*seconds);
 }
 
 bool NamesCertificates(const SideConfig& side) {
@@ -73,6 +94,7 @@ SideConfig ReadSide(KeyFile& file, const std::string& group, Part part) {
   side.pq_private_key = file.Text(group, kPqPrivateKey);
   side.rpc_certificates = ReadEku(file, group);
   side.alpn_required = ReadFlag(file, group, kAlpnRequired);
+  side.peer_key = ReadPeerKey(file, group, part);
   side.suites = ReadSuites(file, group);
   side.groups = ReadGroups(file, group);
   if (part == Part::kClient) {
@@ -104,6 +126,7 @@ SideConfig Inherit(SideConfig own, const SideConfig& base) {
   InheritOne(own.allowed, base.allowed);
   InheritOne(own.rpc_certificates, base.rpc_certificates);
   InheritOne(own.alpn_required, base.alpn_required);
+  InheritOne(own.peer_key, base.peer_key);
   InheritOne(own.suites, base.suites);
   InheritOne(own.groups, base.groups);
   if (!NamesCertificates(own)) {

@@ -5,6 +5,7 @@
 // Threads:   value type.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -36,6 +37,9 @@ struct SideConfig {
   std::optional<bool> rpc_certificates;
   // Whether NFS's peer must speak ALPN (RFC 9289 section 4.2).
   std::optional<bool> alpn_required;
+  // Of servers, seen by us as a client: for how long the certificate of one is
+  // to be a key in the kernel. Nothing: not at all.
+  std::optional<std::chrono::seconds> peer_key;
   // Best first, and nothing else; the running kernel and libcrypto may lack
   // some of them.
   std::optional<std::vector<CipherSuite>> suites;

@@ -38,8 +38,8 @@ using FromKeeper =
     std::variant<CredentialLoaded, Signed, Misbehaved, NotConfined>;
 using ToVerifier = std::variant<AddWorker, RemoveWorker, VerdictTerms,
                                 LoadTrust, LoadTags, EndJob, Forget>;
-using FromVerifier =
-    std::variant<TrustLoaded, TagsLoaded, Verdict, Misbehaved, NotConfined>;
+using FromVerifier = std::variant<TrustLoaded, TagsLoaded, PeerCertificate,
+                                  Verdict, Misbehaved, NotConfined>;
 using WorkerToKeeper = std::variant<ChainRequest, SignRequest>;
 using KeeperToWorker = std::variant<ChainReply, SignReply>;
 using WorkerToVerifier = std::variant<ProofRequest>;

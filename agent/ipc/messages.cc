@@ -33,6 +33,7 @@ static_assert(kFixedLayout<CredentialLoaded, 152>);
 static_assert(kFixedLayout<Signed, 16>);
 static_assert(kFixedLayout<TrustLoaded, 152>);
 static_assert(kFixedLayout<Verdict, 456 + kTagListSize>);
+static_assert(kFixedLayout<PeerCertificate, 16>);
 static_assert(kFixedLayout<LoadTags, 16>);
 static_assert(kFixedLayout<TagsLoaded, 152>);
 static_assert(kFixedLayout<Misbehaved, 144>);
@@ -114,7 +115,8 @@ bool LoadCredential::Check() const {
 
 bool VerdictTerms::Check() const {
   return job != 0 && trust != 0 && worker != 0 && Valid(peer) &&
-         server_name.valid() && (peer == Side::kServer) != server_name.empty();
+         AreFlags({certificate_wanted}) && server_name.valid() &&
+         (peer == Side::kServer) != server_name.empty();
 }
 
 bool LoopChosen::Check() const {

@@ -23,7 +23,8 @@ struct VerdictTerms {
   TrustId trust = 0;
   WorkerId worker = 0;
   Side peer{};
-  std::array<uint8_t, 3> reserved{};
+  uint8_t certificate_wanted = 0;  // 1: a PeerCertificate comes with success
+  std::array<uint8_t, 2> reserved{};
   Text<kNameSize> server_name;  // as the kernel gave it; empty for a client
   bool Check() const;
 };
@@ -93,6 +94,16 @@ struct Verdict {
   Text<kDetailSize> detail;
   Text<kTagListSize> tags;  // of a verified peer, joined by commas
   bool Check() const;
+};
+
+// Before a Verdict of success. Payload: the end entity's certificate in DER, of
+// a peer that is verified.
+struct PeerCertificate {
+  static constexpr MessageType kType = MessageType::kPeerCertificate;
+  static constexpr Carries kCarries{kMaxChainBytes, 0, 0};
+  Header header;
+  JobId job = 0;
+  bool Check() const { return job != 0; }
 };
 
 // Payload: `certificates` certificates as in ChainReply, `chain_size` bytes in

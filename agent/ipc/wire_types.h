@@ -66,6 +66,7 @@ enum class MessageType : uint16_t {
   kVerdict = 0x0504,
   kMisbehaved = 0x0505,
   kTagsLoaded = 0x0506,
+  kPeerCertificate = 0x0507,
   // worker <-> keeper, verifier
   kChainRequest = 0x0601,
   kChainReply = 0x0602,

@@ -86,6 +86,18 @@ Result<KeyFacts> DescribeKey(KeySerial key) {
   return *std::move(facts);
 }
 
+constexpr char kPeerKeyring[] = "ktlsd-peers";
+constexpr std::size_t kMostPeerKeys = 1024;  // that are known again
+
+Error PeerKeyError(int os_error) {
+  return {Code::kKeyUnavailable, "the peer's certificate is no key here",
+          os_error};
+}
+
+long SetTimeout(KeySerial key, std::chrono::seconds timeout) {
+  return ::keyctl_set_timeout(key, static_cast<unsigned>(timeout.count()));
+}
+
 // Serials that /proc/keys shows in lines with `name`. A description may hold
 // the end of a line and what looks like another, so each is only a guess.
 // libkeyutils has a function for this, which a long description of anybody's
@@ -225,6 +237,52 @@ std::vector<KeySerial> KernelKeyrings::PskKeyrings() {
     }
   }
   return keyrings;
+}
+
+Result<KeySerial> KernelKeyrings::AddPeerCertificate(
+    ByteView certificate, std::chrono::seconds timeout) {
+  const auto known =
+      std::ranges::find_if(peer_keys_, [certificate](const PeerKey& peer_key) {
+        return SameBytes(peer_key.certificate, certificate);
+      });
+  if (known != peer_keys_.end()) {
+    if (SetTimeout(known->key, timeout) == 0) {
+      return known->key;
+    }
+    peer_keys_.erase(known);  // it has expired, or somebody removed it
+  }
+  ASSIGN_OR_RETURN(const KeySerial keyring, PeerKeyring());
+  // The kernel describes it, by subject and key identifier. One with the same
+  // description gives way.
+  const key_serial_t key = ::add_key("asymmetric", nullptr, certificate.data(),
+                                     certificate.size(), keyring);
+  if (key == -1) {
+    return PeerKeyError(errno);
+  }
+  if (SetTimeout(key, timeout) != 0) {
+    const int error = errno;
+    static_cast<void>(::keyctl_unlink(key, keyring));
+    return PeerKeyError(error);
+  }
+  if (peer_keys_.size() == kMostPeerKeys) {
+    peer_keys_.pop_front();
+  }
+  peer_keys_.push_back({Bytes(certificate.begin(), certificate.end()), key});
+  return key;
+}
+
+// Of its own: in those that are searched for the keys of requests a peer's
+// certificate could be taken for one of ours.
+Result<KeySerial> KernelKeyrings::PeerKeyring() {
+  if (!peer_keyring_.has_value()) {
+    const key_serial_t keyring = ::add_key("keyring", kPeerKeyring, nullptr, 0,
+                                           KEY_SPEC_PROCESS_KEYRING);
+    if (keyring == -1) {
+      return PeerKeyError(errno);
+    }
+    peer_keyring_ = keyring;
+  }
+  return *peer_keyring_;
 }
 
 void KernelKeyrings::Unlink(KeySerial keyring) {

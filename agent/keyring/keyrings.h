@@ -10,7 +10,9 @@
 // Privilege: uid 0, for ".nvme", ".nfs" and ".nfsd".
 #pragma once
 
+#include <chrono>
 #include <cstddef>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -70,6 +72,13 @@ class Keyrings {
   // Where PSKs are when a request names no keyring: ".nvme" and those of the
   // configuration, as far as they exist now.
   virtual std::vector<KeySerial> PskKeyrings() = 0;
+  // Makes the certificate of a verified peer, DER, a key of a keyring for such
+  // certificates, for so long; the kernel parses it. The same again is the same
+  // key, for so long from now on.
+  // Errors: kKeyUnavailable with the errno: ENODEV, this kernel has no such
+  // keys
+  virtual Result<KeySerial> AddPeerCertificate(
+      ByteView certificate, std::chrono::seconds timeout) = 0;
   // Drops the link that an ACCEPT made to the keyring of its request.
   virtual void Unlink(KeySerial keyring) = 0;
 };
@@ -81,6 +90,8 @@ class KernelKeyrings final : public Keyrings {
   Result<handshake::PskKey> ReadPsk(KeySerial key) override;
   Result<std::vector<KeySerial>> List(KeySerial keyring) override;
   std::vector<KeySerial> PskKeyrings() override;
+  Result<KeySerial> AddPeerCertificate(ByteView certificate,
+                                       std::chrono::seconds timeout) override;
   void Unlink(KeySerial keyring) override;
 
   // Gives this process keyrings of its own: a session keyring that no other
@@ -94,6 +105,15 @@ class KernelKeyrings final : public Keyrings {
  private:
   // That serve PSKs, and their serial once it is known.
   std::vector<std::pair<std::string, std::optional<KeySerial>>> psk_keyrings_;
+  // That were added, newest last, so that a peer that comes back is no second
+  // key.
+  struct PeerKey {
+    Bytes certificate;
+    KeySerial key;
+  };
+  Result<KeySerial> PeerKeyring();
+  std::deque<PeerKey> peer_keys_;
+  std::optional<KeySerial> peer_keyring_;
 };
 
 // Leaves the keyrings of the parent; for roles that must possess no key.

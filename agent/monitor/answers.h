@@ -40,8 +40,10 @@ struct Account {
   std::string settings;  // the group of the configuration that served
   std::string reason;    // of a failure
   int os_error = 0;
-  std::string identity;  // of the PSK
-  KeySerial key = 0;     // its serial, where it is ours
+  std::string identity;                 // of the PSK
+  KeySerial key = 0;                    // its serial, where it is ours
+  KeySerial peer_key = 0;               // of the peer's certificate
+  std::optional<Error> peer_key_error;  // why that is no key
 };
 
 class Answers {

@@ -233,6 +233,15 @@ void JobDesk::OnSigned(JobId job) {
   }
 }
 
+void JobDesk::OnPeerCertificate(JobId job, ByteView certificate) {
+  const auto running = running_.find(job);
+  if (running != running_.end() && running->second.plan.peer_key.has_value() &&
+      running->second.evidence.certificate.empty()) {
+    running->second.evidence.certificate.assign(certificate.begin(),
+                                                certificate.end());
+  }
+}
+
 void JobDesk::OnVerdict(const Verdict& verdict) {
   const auto running = running_.find(verdict.job);
   // The first one counts; the verifier gives one for each job.
@@ -314,8 +323,26 @@ void JobDesk::Conclude(Running job, const JobReport& report, Status& verdict) {
     return Fail(std::move(job), error.code, std::move(account));
   }
   Release(job);
-  answers_.Succeed(std::move(job.ticket), std::move(offloaded).value(), *remote,
+  const RemoteAuth told = AddPeerKey(job, *remote, account);
+  answers_.Succeed(std::move(job.ticket), std::move(offloaded).value(), told,
                    account);
+}
+
+// The peer is verified whether or not it becomes a key: who asks for the key
+// gets -1 then, and never 0, which says that nobody was verified.
+RemoteAuth JobDesk::AddPeerKey(const Running& job, RemoteAuth remote,
+                               Account& account) {
+  if (!job.plan.peer_key.has_value() || job.evidence.certificate.empty()) {
+    return remote;
+  }
+  const Result<KeySerial> key = around_.keyrings.AddPeerCertificate(
+      job.evidence.certificate, *job.plan.peer_key);
+  if (!key.ok()) {
+    account.peer_key_error = key.error();
+    return remote;
+  }
+  account.peer_key = *key;
+  return RemoteAuth::CertificateKey(*key);
 }
 
 // What the kernel says of the socket, seen on our own descriptor. That the

@@ -76,6 +76,7 @@ class JobDesk {
   void Dispatch();
 
   void OnSigned(JobId job);
+  void OnPeerCertificate(JobId job, ByteView certificate);
   void OnVerdict(const Verdict& verdict);
   // Errors: kWorkerMisbehaved: the worker is not to be trusted any more.
   Status OnReport(WorkerId from, const JobReport& report);
@@ -142,6 +143,8 @@ class JobDesk {
   void ConcludeFailure(Running job, const JobReport& report);
   void Conclude(Running job, const JobReport& report, Status& verdict);
   Result<ktls::Offloaded> Confirm(const Running& job, const JobReport& report);
+  RemoteAuth AddPeerKey(const Running& job, RemoteAuth remote,
+                        Account& account);
   std::optional<Running> Take(JobId job);
   static Account AccountOf(const Running& job);
   // Ends a job that its worker has not reported.

@@ -121,6 +121,92 @@ TEST_F(JobDeskTest, TellsTheKernelTheTagsOfAVerifiedPeer) {
   EXPECT_EQ(kernel_.answers()[0].tags, "ours,storage");
 }
 
+// --- the server's certificate as a key ---
+
+class PeerKeyTest : public World {
+ protected:
+  void StartWithPeerKeys() {
+    StartServices();
+    Config config = GoodConfig();
+    config.client.peer_key = std::chrono::seconds(60);
+    resources_.Reload(config);
+    LoadAll();
+    StartWorkers();
+  }
+  VerdictTerms TakeTerms() {
+    return Next<VerdictTerms, ToVerifier>(*verifier_).value_or(VerdictTerms());
+  }
+  // A job that succeeds, whose peer showed `certificate`; empty: none is told.
+  void Serve(Request request, const Bytes& certificate) {
+    Ask(std::move(request));
+    const Job job = TakeJob(kClientWorker);
+    if (job.credentials[0] != 0) {
+      SendSigned(job.job);
+    }
+    if (!certificate.empty()) {
+      PeerCertificate shown;
+      shown.job = job.job;
+      EXPECT_TRUE(verifier_->Send(shown, certificate).ok());
+    }
+    SendVerdict(job.job);
+    EXPECT_TRUE(SendReport(kClientWorker, Report(job.job)).ok());
+  }
+};
+
+TEST_F(PeerKeyTest, IsToldToTheKernelByItsSerial) {
+  StartWithPeerKeys();
+  Serve(NfsMtls(), {0x30, 0x01});
+  EXPECT_EQ(TakeTerms().certificate_wanted, 1);
+  ASSERT_EQ(keyrings_.peer_keys.size(), 1U);
+  EXPECT_EQ(keyrings_.peer_keys[0].first, (Bytes{0x30, 0x01}));
+  EXPECT_EQ(keyrings_.peer_keys[0].second, std::chrono::seconds(60));
+  ExpectAnswers({0});
+  EXPECT_EQ(kernel_.answers()[0].remote_auth, 1001);
+  EXPECT_EQ(log_.Count("outcome=ok", "peer_key=1001"), 1) << log_.All();
+}
+
+// 0 would say that nobody was verified.
+TEST_F(PeerKeyTest, IsNoReasonToDoubtThePeerWhenItCannotBeMade) {
+  StartWithPeerKeys();
+  keyrings_.peer_key_error = Error{Code::kKeyUnavailable, "no key", ENODEV};
+  Serve(NfsMtls(), {0x30, 0x01});
+  ExpectAnswers({0});
+  EXPECT_EQ(kernel_.answers()[0].remote_auth, -1);
+  EXPECT_EQ(log_.Count("outcome=ok", "peer_key_problem=\"no key: No such dev"),
+            1)
+      << log_.All();
+}
+
+TEST_F(PeerKeyTest, IsMadeOnlyWhereItIsConfigured) {
+  Start();
+  Serve(NfsMtls(), {0x30, 0x01});
+  EXPECT_EQ(TakeTerms().certificate_wanted, 0);
+  EXPECT_TRUE(keyrings_.peer_keys.empty());
+  EXPECT_EQ(kernel_.answers()[0].remote_auth, -1);
+}
+
+TEST_F(PeerKeyTest, IsNotMadeForAClientThatStaysAnonymous) {
+  StartWithPeerKeys();
+  Serve(NfsTls(), {0x30, 0x01});
+  EXPECT_EQ(TakeTerms().certificate_wanted, 0);
+  EXPECT_TRUE(keyrings_.peer_keys.empty());
+  EXPECT_FALSE(kernel_.answers()[0].remote_auth.has_value());
+}
+
+TEST_F(PeerKeyTest, IsNotMadeOfAPeerWhoseHandshakeFailed) {
+  StartWithPeerKeys();
+  Ask(NfsMtls());
+  const Job job = TakeJob(kClientWorker);
+  PeerCertificate shown;
+  shown.job = job.job;
+  EXPECT_TRUE(verifier_->Send(shown, Bytes{0x30}).ok());
+  SendVerdict(job.job);
+  EXPECT_TRUE(SendReport(kClientWorker,
+                         Report(job.job, Outcome::Failure(Code::kPeerReset)))
+                  .ok());
+  EXPECT_TRUE(keyrings_.peer_keys.empty());
+}
+
 TEST_F(JobDeskTest, ServesAnAnonymousNfsClient) {
   Start();
   Ask(NfsTls());

@@ -13,6 +13,7 @@
 #include "agent/monitor/plan.h"
 #include "agent/monitor/psk_desk.h"
 #include "agent/upcall/upcall.h"
+#include "base/bytes.h"
 #include "base/result.h"
 
 namespace ktlsd::agent {
@@ -21,6 +22,7 @@ namespace ktlsd::agent {
 struct Evidence {
   bool signed_once = false;  // the keeper signed for it
   std::optional<Verdict> verdict;
+  Bytes certificate;  // of a verified peer, if it was wanted; not looked into
   PskEvidence psk;
 };
 

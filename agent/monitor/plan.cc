@@ -121,6 +121,7 @@ Planning PlanClient(const Request& request, const SideSettings& settings,
   if (request.auth_mode == AuthMode::kUnauth) {
     return plan;
   }
+  plan.peer_key = settings.peer_key;
   if (request.certificate.has_value()) {
     plan.own_keys = request.certificate;
     return plan;

@@ -6,6 +6,7 @@
 // Threads:   pure functions.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <variant>
@@ -32,6 +33,8 @@ struct Plan {
   bool request_client_certificate = false;
   bool offer_sunrpc = false;
   bool require_sunrpc = false;
+  // Of a client that shows a certificate: how long its server's is a key.
+  std::optional<std::chrono::seconds> peer_key;
   std::vector<CipherSuite> suites;            // allowed, best first
   std::vector<handshake::NamedGroup> groups;  // the same; none: all there are
   // Read the credential of the request's own keys first.

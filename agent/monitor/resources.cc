@@ -258,6 +258,7 @@ void Resources::Choose(const SideConfig& config, Profile& profile,
                        const std::variant<CryptoPolicy, Problem>& policy) {
   SideSettings& settings = profile.settings;
   settings.require_alpn = config.alpn_required.value_or(false);
+  settings.peer_key = config.peer_key;
   if (const Problem* problem = std::get_if<Problem>(&policy)) {
     settings.problem = *problem;
     return;

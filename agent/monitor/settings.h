@@ -4,6 +4,7 @@
 // Layer:     agent/monitor.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -37,6 +38,7 @@ struct SideSettings {
   std::optional<std::vector<CipherSuite>> suites;  // none: all, as we prefer
   std::vector<handshake::NamedGroup> groups;       // the same
   bool require_alpn = false;
+  std::optional<std::chrono::seconds> peer_key;  // see SideConfig
 
   bool settled() const {
     return !std::holds_alternative<Loading>(trust) &&

@@ -139,7 +139,7 @@ Status Switchboard::ReadVerifier() {
       break;
     }
     verifier_ = std::visit(
-        [this](const auto& message) { return this->Handle(message); },
+        [&](const auto& message) { return Take(message, received->payload); },
         received->message);
   }
   return verifier_;
@@ -164,6 +164,11 @@ Status Switchboard::Handle(const TagsLoaded& loaded) {
 
 Status Switchboard::Handle(const Signed& notice) {
   desk_.OnSigned(notice.job);
+  return Ok{};
+}
+
+Status Switchboard::Take(const PeerCertificate& shown, ByteView payload) {
+  desk_.OnPeerCertificate(shown.job, payload);
   return Ok{};
 }
 

@@ -67,6 +67,12 @@ class Switchboard {
 
  private:
   Status Handle(const CredentialLoaded& loaded);
+  // What the verifier says; only one of these has a payload.
+  Status Take(const PeerCertificate& shown, ByteView payload);
+  template <typename Message>
+  Status Take(const Message& message, ByteView /*nothing*/) {
+    return Handle(message);
+  }
   Status Handle(const TrustLoaded& loaded);
   Status Handle(const TagsLoaded& loaded);
   Status Handle(const Signed& notice);

@@ -32,6 +32,10 @@ class RemoteAuth {
   static RemoteAuth None() { return RemoteAuth(std::nullopt); }
   // A verified certificate without a key serial. nfsd takes it for mutual TLS.
   static RemoteAuth VerifiedCertificate() { return RemoteAuth(-1); }
+  // The same, as a key of this serial, which the monitor added itself.
+  static RemoteAuth CertificateKey(KeySerial serial) {
+    return RemoteAuth(serial);
+  }
   // Whoever holds this PSK, which the handshake was made with.
   static RemoteAuth Psk(KeySerial serial) { return RemoteAuth(serial); }
 

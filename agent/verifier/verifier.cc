@@ -123,6 +123,7 @@ void Verifier::Handle(const VerdictTerms& terms, const Received<FromMonitor>&) {
   Job job = {terms.trust, terms.worker, terms.peer,
              std::string(terms.server_name.view())};
   job.holds = trust_.Use(terms.trust) ? Holds::kIt : Holds::kNothing;
+  job.certificate_wanted = terms.certificate_wanted != 0;
   jobs_.emplace(terms.job, std::move(job));
 }
 
@@ -197,7 +198,8 @@ Status Verifier::Handle(WorkerId worker, const ProofRequest& request,
   ASSIGN_OR_RETURN(const handshake::PeerProof proof,
                    ParseProof(request, payload));
   job->second.judgement = Judgement::kGiven;
-  return Tell(worker, request, Judge(job->second, proof), proof.chain.front());
+  return Tell(job->second, request, Judge(job->second, proof),
+              proof.chain.front());
 }
 
 Verifier::Judged Verifier::Judge(const Job& job,
@@ -224,7 +226,7 @@ Verifier::Judged Verifier::Judge(const Job& job,
   return judged;
 }
 
-Status Verifier::Tell(WorkerId worker, const ProofRequest& request,
+Status Verifier::Tell(const Job& job, const ProofRequest& request,
                       const Judged& judged, ByteView certificate) {
   Verdict verdict = std::visit(
       [](const auto& result) { return Describe(result); }, judged.result);
@@ -234,12 +236,17 @@ Status Verifier::Tell(WorkerId worker, const ProofRequest& request,
   }
   verdict.job = request.job;
   verdict.transcript_hash = request.transcript_hash;
+  if (verdict.outcome.ok() && job.certificate_wanted) {
+    PeerCertificate shown;
+    shown.job = request.job;
+    RETURN_IF_ERROR(output_.Notify(shown, certificate));
+  }
   // The monitor knows before the worker goes on.
   RETURN_IF_ERROR(output_.Notify(verdict));
   ProofReply reply;
   reply.job = request.job;
   reply.outcome = verdict.outcome;
-  return output_.Reply(worker, reply, {});
+  return output_.Reply(job.worker, reply, {});
 }
 
 Verifier::Jobs::iterator Verifier::End(Jobs::iterator job) {

@@ -71,6 +71,7 @@ class Verifier {
     std::string server_name;  // as the kernel gave it
     Judgement judgement = Judgement::kDue;
     Holds holds = Holds::kNothing;
+    bool certificate_wanted = false;  // by the monitor
   };
   using Jobs = std::unordered_map<JobId, Job>;
   using Judged = ChainMemory::Judged;
@@ -94,8 +95,8 @@ class Verifier {
   static Result<Trust> Load(const LoadTrust& load,
                             const Received<FromMonitor>& received);
   Judged Judge(const Job& job, const handshake::PeerProof& proof);
-  Status Tell(WorkerId worker, const ProofRequest& request,
-              const Judged& judged, ByteView certificate);
+  Status Tell(const Job& job, const ProofRequest& request, const Judged& judged,
+              ByteView certificate);
   Jobs::iterator End(Jobs::iterator job);
   void DropMemoryOf(TrustId trust);
 

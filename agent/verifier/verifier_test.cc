@@ -536,5 +536,35 @@ TEST_F(VerifierTest, KeepsAForgottenStoreForTheJobsThatHaveIt) {
   EXPECT_EQ(verifier_.trust_count(), 0U);
 }
 
+// --- the peer's certificate, for the monitor ---
+
+TEST_F(VerifierTest, GivesTheCertificateOfAVerifiedPeerWhereItIsWanted) {
+  LoadRoot();
+  VerdictTerms terms = Terms("server.example", kJob);
+  terms.certificate_wanted = 1;
+  FromMonitor(terms);
+  ASSERT_TRUE(FromWorker(ProofOf(Pki().server)).ok());
+  EXPECT_EQ(output_.TakeNotice<PeerCertificate>().job, kJob);
+  // The end entity's alone.
+  EXPECT_EQ(output_.notice_payload, Pki().server.der());
+  EXPECT_TRUE(output_.TakeNotice<Verdict>().outcome.ok());
+}
+
+TEST_F(VerifierTest, GivesNoCertificateOfARefusedPeer) {
+  LoadRoot();
+  VerdictTerms terms = Terms("other.example", kJob);
+  terms.certificate_wanted = 1;
+  FromMonitor(terms);
+  ASSERT_TRUE(FromWorker(ProofOf(Pki().server)).ok());
+  EXPECT_FALSE(output_.TakeNotice<Verdict>().outcome.ok());
+}
+
+TEST_F(VerifierTest, GivesNoCertificateThatNobodyAskedFor) {
+  LoadRoot();
+  Announce();
+  ASSERT_TRUE(FromWorker(ProofOf(Pki().server)).ok());
+  EXPECT_TRUE(output_.TakeNotice<Verdict>().outcome.ok());
+}
+
 }  // namespace
 }  // namespace ktlsd::agent

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <map>
 #include <string>
@@ -78,12 +79,24 @@ class FakeKeyrings final : public Keyrings {
     return found->second;
   }
   std::vector<KeySerial> PskKeyrings() override { return {kNvme}; }
+  Result<KeySerial> AddPeerCertificate(ByteView certificate,
+                                       std::chrono::seconds timeout) override {
+    if (peer_key_error.has_value()) {
+      return *peer_key_error;
+    }
+    peer_keys.push_back(
+        {Bytes(certificate.begin(), certificate.end()), timeout});
+    return static_cast<KeySerial>(1000 + peer_keys.size());
+  }
   void Unlink(KeySerial keyring) override { unlinked.push_back(keyring); }
 
   int described = 0;
   int read = 0;
   std::vector<KeySerial> listed;
   std::vector<KeySerial> unlinked;
+  // The serial of the first one is 1001.
+  std::vector<std::pair<Bytes, std::chrono::seconds>> peer_keys;
+  std::optional<Error> peer_key_error;
 
  private:
   struct Key {
