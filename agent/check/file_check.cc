@@ -14,6 +14,7 @@
 #include "agent/config/files.h"
 #include "agent/config/sections.h"
 #include "agent/ipc/wire_types.h"
+#include "agent/monitor/choices.h"
 #include "agent/monitor/resources.h"
 
 namespace ktlsd::agent {
@@ -71,6 +72,10 @@ void CheckProfile(const Profile& profile, const SideConfig& config,
   }
   if (settings.problem.has_value()) {
     report.Fail(profile.name, *settings.problem);
+  }
+  if (const auto trouble =
+          VolumeTrouble(config.expected_volume, settings.suites)) {
+    report.Warn(profile.name, "expected.volume: " + *trouble);
   }
   const std::optional<TrustFiles> trust = TrustFilesOf(config, settings);
   if (trust.has_value()) {

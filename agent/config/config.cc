@@ -37,8 +37,8 @@ HashAlgorithm ReadHash(KeyFile& file, const char* key) {
 
 // [tls] is ours: nothing in it is ignored.
 constexpr char kCryptoPolicy[] = "crypto_policy";
-constexpr std::array<std::string_view, 3> kKnownOfTls = {"ciphers", "groups",
-                                                         kCryptoPolicy};
+constexpr std::array<std::string_view, 4> kKnownOfTls = {
+    "ciphers", "groups", "expected.volume", kCryptoPolicy};
 
 // What everything else inherits from.
 SideConfig ReadTls(KeyFile& file) {
@@ -52,6 +52,7 @@ SideConfig ReadTls(KeyFile& file) {
   SideConfig base;
   base.suites = ReadSuites(file, kTls);
   base.groups = ReadGroups(file, kTls);
+  base.expected_volume = ReadVolume(file, kTls);
   return base;
 }
 

@@ -77,7 +77,8 @@ SideConfig ReadOwn(KeyFile& file, const std::string& group, Consumer consumer) {
   CheckPairs(file, group, own);
   if (UsesPsks(consumer)) {
     for (const std::string& key : file.Keys(group)) {
-      if (IsSideKey(key) && key != "ciphers" && key != "groups") {
+      if (IsSideKey(key) && key != "ciphers" && key != "groups" &&
+          key != "expected.volume") {
         file.Complain(group, key,
                       "NVMe/TCP has pre-shared keys only, and no ALPN");
       }

@@ -95,6 +95,12 @@ TEST(Sections, NameEverythingThatIsWrong) {
        "[consumer.nfs-client] peer_key.timeout (line 2): not from 1 to 604800"},
       {"[consumer.nfs-client]\npeer_key.timeout=604801\n",
        "[consumer.nfs-client] peer_key.timeout (line 2): not from 1 to 604800"},
+      {"[consumer.nfsd]\nexpected.volume=0\n",
+       "[consumer.nfsd] expected.volume (line 2): no number of bytes"},
+      {"[consumer.nfsd]\nexpected.volume=5GB\n",
+       "[consumer.nfsd] expected.volume (line 2): no number of bytes"},
+      {"[consumer.nfsd]\nexpected.volume=5X\n",
+       "[consumer.nfsd] expected.volume (line 2): no number of bytes"},
       {"[consumer.nfsd]\npeer_key.timeout=60\n",
        "[consumer.nfsd] peer_key.timeout (line 2): it is for clients"},
       {"[consumer.nvme-host]\nx509.truststore=/a\n",
@@ -147,6 +153,27 @@ TEST(Sections, AreBounded) {
     many += "host" + std::to_string(i) + ";";
   }
   EXPECT_EQ(ReasonOf(many), "[peer.a] match (line 3): too many patterns");
+}
+
+TEST(Sections, ReadExpectedVolumes) {
+  const auto parsed = ParseConfig(
+      "[tls]\nexpected.volume=1500\n"
+      "[authenticate.client]\nexpected.volume=2T\n"
+      "[consumer.nvme-host]\nexpected.volume=18446744P\n"
+      "[consumer.nvme-target]\nexpected.volume=18446P\n");
+  EXPECT_TRUE(std::holds_alternative<Problem>(parsed));  // beyond 64 bits
+  const auto good = ParseConfig(
+      "[tls]\nexpected.volume=1500\n"
+      "[authenticate.client]\nexpected.volume=2T\n"
+      "[consumer.nvme-host]\nexpected.volume=18446P\n"
+      "[consumer.nfs-client]\nexpected.volume=7K\n");
+  const Config* config = std::get_if<Config>(&good);
+  ASSERT_NE(config, nullptr);
+  EXPECT_EQ(config->server.expected_volume, 1500U);
+  EXPECT_EQ(config->client.expected_volume, 2'000'000'000'000U);
+  EXPECT_EQ(config->sections.at(0).config.expected_volume,
+            18'446'000'000'000'000'000U);
+  EXPECT_EQ(config->sections.at(1).config.expected_volume, 7000U);
 }
 
 TEST(Sections, HaveATimeoutForTheKeysOfServers) {

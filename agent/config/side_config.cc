@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <system_error>
 
 #include "agent/config/tls_choices.h"
 
@@ -18,14 +20,15 @@ constexpr char kPqPrivateKey[] = "x509.pq.private_key";
 constexpr char kEku[] = "eku";
 constexpr char kAlpnRequired[] = "alpn.required";
 constexpr char kPeerKey[] = "peer_key.timeout";
+constexpr char kExpectedVolume[] = "expected.volume";
 
 // Who wants one for longer than that has forgotten that it is there.
 constexpr int kLongestPeerKey = 7 * 24 * 60 * 60;  // seconds
 
-constexpr std::array<std::string_view, 11> kKeys = {
+constexpr std::array<std::string_view, 12> kKeys = {
     kTrustStore,    kCrl,          kCertificate, kPrivateKey,
     kPqCertificate, kPqPrivateKey, kEku,         kAlpnRequired,
-    "ciphers",      "groups",      kPeerKey};
+    "ciphers",      "groups",      kPeerKey,     kExpectedVolume};
 
 template <typename T>
 void InheritOne(std::optional<T>& own, const std::optional<T>& base) {
@@ -68,6 +71,31 @@ std::optional<std::chrono::seconds> ReadPeerKey(KeyFile& file,
   return std::chrono::seconds(*seconds);
 }
 
+// "388G": powers of a thousand.
+std::optional<uint64_t> ParseVolume(std::string_view text) {
+  constexpr std::string_view kUnits = "KMGTP";
+  uint64_t volume = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, volume);
+  if (error != std::errc() || volume == 0 || end - rest > 1) {
+    return std::nullopt;
+  }
+  if (rest == end) {
+    return volume;
+  }
+  const std::size_t unit = kUnits.find(*rest);
+  if (unit == std::string_view::npos) {
+    return std::nullopt;
+  }
+  for (std::size_t i = 0; i <= unit; ++i) {
+    if (volume > UINT64_MAX / 1000) {
+      return std::nullopt;
+    }
+    volume *= 1000;
+  }
+  return volume;
+}
+
 bool NamesCertificates(const SideConfig& side) {
   return side.certificate.has_value() || side.private_key.has_value() ||
          side.pq_certificate.has_value() || side.pq_private_key.has_value();
@@ -84,6 +112,19 @@ void RefuseAllowKeys(KeyFile& file, const std::string& group) {
 
 }  // namespace
 
+std::optional<uint64_t> ReadVolume(KeyFile& file, const std::string& group) {
+  const std::optional<std::string> text = file.Text(group, kExpectedVolume);
+  if (!text.has_value()) {
+    return std::nullopt;
+  }
+  const std::optional<uint64_t> volume = ParseVolume(*text);
+  if (!volume.has_value()) {
+    file.Complain(group, kExpectedVolume,
+                  "no number of bytes, such as 500G or 2T");
+  }
+  return volume;
+}
+
 SideConfig ReadSide(KeyFile& file, const std::string& group, Part part) {
   SideConfig side;
   side.truststore = file.Text(group, kTrustStore);
@@ -95,6 +136,7 @@ SideConfig ReadSide(KeyFile& file, const std::string& group, Part part) {
   side.rpc_certificates = ReadEku(file, group);
   side.alpn_required = ReadFlag(file, group, kAlpnRequired);
   side.peer_key = ReadPeerKey(file, group, part);
+  side.expected_volume = ReadVolume(file, group);
   side.suites = ReadSuites(file, group);
   side.groups = ReadGroups(file, group);
   if (part == Part::kClient) {
@@ -127,6 +169,7 @@ SideConfig Inherit(SideConfig own, const SideConfig& base) {
   InheritOne(own.rpc_certificates, base.rpc_certificates);
   InheritOne(own.alpn_required, base.alpn_required);
   InheritOne(own.peer_key, base.peer_key);
+  InheritOne(own.expected_volume, base.expected_volume);
   InheritOne(own.suites, base.suites);
   InheritOne(own.groups, base.groups);
   if (!NamesCertificates(own)) {

@@ -40,6 +40,8 @@ struct SideConfig {
   // Of servers, seen by us as a client: for how long the certificate of one is
   // to be a key in the kernel. Nothing: not at all.
   std::optional<std::chrono::seconds> peer_key;
+  // What one connection is expected to move in one direction, in bytes.
+  std::optional<uint64_t> expected_volume;
   // Best first, and nothing else; the running kernel and libcrypto may lack
   // some of them.
   std::optional<std::vector<CipherSuite>> suites;
@@ -54,6 +56,8 @@ enum class Part : uint8_t { kClient, kServer };
 // Reads the keys of `group`; malformed ones, and those that the part cannot
 // have, are noted in `file`.
 SideConfig ReadSide(KeyFile& file, const std::string& group, Part part);
+// The key `expected.volume`.
+std::optional<uint64_t> ReadVolume(KeyFile& file, const std::string& group);
 // Is `key` one that ReadSide reads?
 bool IsSideKey(std::string_view key);
 

@@ -267,6 +267,16 @@ void Resources::Choose(const SideConfig& config, Profile& profile,
   settings.suites = std::move(choices.suites);
   settings.groups = std::move(choices.groups);
   settings.problem = std::move(choices.problem);
+  if (const auto trouble =
+          VolumeTrouble(config.expected_volume, settings.suites)) {
+    LogEvent event{EventKind::kConfigProblem, LogLevel::kWarning, {}};
+    log_.Write(event.Add("settings", profile.name)
+                   .Add("key", "expected.volume")
+                   .Add("reason", *trouble)
+                   .Add("consequence",
+                        "make connections anew before, or leave only "
+                        "TLS_CHACHA20_POLY1305_SHA256 in ciphers"));
+  }
   for (const std::string& group : choices.lacking) {
     LogEvent event{EventKind::kConfigProblem, LogLevel::kNotice, {}};
     log_.Write(

@@ -170,6 +170,23 @@ TEST_F(ResourcesTest, OpensTheTokensOfBothCertificates) {
   EXPECT_EQ(resources_.keeper_role(), ProcessRole::kTokenKeeper);
 }
 
+// --- expected volume ---
+
+TEST_F(ResourcesTest, WarnsOfMoreThanAKeyIsGoodFor) {
+  Config config = WithSections();
+  config.client.expected_volume = 500'000'000'000;
+  config.server.expected_volume = 500'000'000'000;
+  config.server.suites = {CipherSuite::kChaCha20Poly1305Sha256};
+  resources_.Reload(config);
+  LoadAll();
+  EXPECT_EQ(log_.Count("expected.volume"), 1) << log_.All();
+  EXPECT_EQ(log_.Count("event=config_problem", "settings=authenticate.client",
+                       "TLS_AES_256_GCM_SHA384 for 388G"),
+            1)
+      << log_.All();
+  EXPECT_TRUE(client().sound());
+}
+
 // --- session tags ---
 
 TEST_F(ResourcesTest, SendsTheFilesOfTags) {
