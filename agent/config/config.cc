@@ -35,6 +35,17 @@ HashAlgorithm ReadHash(KeyFile& file, const char* key) {
   return HashAlgorithm::kSha256;
 }
 
+constexpr char kRecheck[] = "sessions.recheck";
+
+bool ReadRecheck(KeyFile& file) {
+  const std::string recheck =
+      file.Text(kAuthenticate, kRecheck).value_or("false");
+  if (recheck != "true" && recheck != "false") {
+    file.Complain(kAuthenticate, kRecheck, "neither true nor false");
+  }
+  return recheck == "true";
+}
+
 // [tls] is ours: nothing in it is ignored.
 constexpr char kCryptoPolicy[] = "crypto_policy";
 constexpr std::array<std::string_view, 4> kKnownOfTls = {
@@ -70,6 +81,7 @@ constexpr std::array kKnown = {
     std::pair{kDebug, "nl"},
     std::pair{kAuthenticate, "keyrings"},
     std::pair{kAuthenticate, "psk.hash"},
+    std::pair{kAuthenticate, kRecheck},
 };
 bool IsKnown(std::string_view group, std::string_view key) {
   if (group == kClient || group == kServer) {
@@ -132,6 +144,7 @@ std::variant<Config, Problem> ParseConfig(std::string_view text) {
   config.keyrings =
       file.List(kAuthenticate, "keyrings").value_or(std::vector<std::string>());
   config.psk_hash = ReadHash(file, "psk.hash");
+  config.recheck_sessions = ReadRecheck(file);
   const SideConfig base = ReadTls(file);
   config.system_crypto_policy = ReadCryptoPolicy(file);
   config.client = Inherit(ReadSide(file, kClient, Part::kClient), base);

@@ -73,6 +73,15 @@ TEST(ParseConfig, KeepsAnEmptyNameApartFromNone) {
   EXPECT_EQ(*config.client.truststore, "");
 }
 
+TEST(ParseConfig, RechecksSessionsOnRequestOnly) {
+  EXPECT_FALSE(Parsed("").recheck_sessions);
+  EXPECT_TRUE(
+      Parsed("[authenticate]\nsessions.recheck=true\n").recheck_sessions);
+  EXPECT_FALSE(
+      Parsed("[authenticate]\nsessions.recheck=false\n").recheck_sessions);
+  EXPECT_NE(ReasonOf("[authenticate]\nsessions.recheck=yes\n"), "");
+}
+
 TEST(ParseConfig, KeepsTrailingBlanks) {
   EXPECT_EQ(Parsed("[authenticate.client]\nx509.crl= /a \n").client.crl, "/a ");
 }

@@ -37,9 +37,9 @@ using ToKeeper = std::variant<AddWorker, RemoveWorker, SigningTerms,
 using FromKeeper =
     std::variant<CredentialLoaded, Signed, Misbehaved, NotConfined>;
 using ToVerifier = std::variant<AddWorker, RemoveWorker, VerdictTerms,
-                                LoadTrust, LoadTags, EndJob, Forget>;
-using FromVerifier = std::variant<TrustLoaded, TagsLoaded, PeerCertificate,
-                                  Verdict, Misbehaved, NotConfined>;
+                                LoadTrust, LoadTags, Recheck, EndJob, Forget>;
+using FromVerifier = std::variant<TrustLoaded, TagsLoaded, PeerChain, Verdict,
+                                  Rechecked, Misbehaved, NotConfined>;
 using WorkerToKeeper = std::variant<ChainRequest, SignRequest>;
 using KeeperToWorker = std::variant<ChainReply, SignReply>;
 using WorkerToVerifier = std::variant<ProofRequest>;

@@ -33,7 +33,9 @@ static_assert(kFixedLayout<CredentialLoaded, 152>);
 static_assert(kFixedLayout<Signed, 16>);
 static_assert(kFixedLayout<TrustLoaded, 152>);
 static_assert(kFixedLayout<Verdict, 456 + kTagListSize>);
-static_assert(kFixedLayout<PeerCertificate, 16>);
+static_assert(kFixedLayout<PeerChain, 24>);
+static_assert(kFixedLayout<Recheck, 288>);
+static_assert(kFixedLayout<Rechecked, 168>);
 static_assert(kFixedLayout<LoadTags, 16>);
 static_assert(kFixedLayout<TagsLoaded, 152>);
 static_assert(kFixedLayout<Misbehaved, 144>);
@@ -115,7 +117,7 @@ bool LoadCredential::Check() const {
 
 bool VerdictTerms::Check() const {
   return job != 0 && trust != 0 && worker != 0 && Valid(peer) &&
-         AreFlags({certificate_wanted}) && server_name.valid() &&
+         Valid(wanted) && server_name.valid() &&
          (peer == Side::kServer) != server_name.empty();
 }
 
@@ -153,6 +155,20 @@ bool Verdict::Check() const {
   return job != 0 && transcript_hash.valid() && outcome.valid() &&
          AreFlags({remembered}) && subject.valid() && detail.valid() &&
          tags.valid() && (tags.empty() || outcome.ok());
+}
+
+bool PeerChain::Check() const {
+  return job != 0 && certificates >= 1 && certificates <= kMaxCertificates;
+}
+
+bool Recheck::Check() const {
+  return session != 0 && trust != 0 && certificates >= 1 &&
+         certificates <= kMaxCertificates && Valid(peer) &&
+         server_name.valid() && (peer == Side::kServer) != server_name.empty();
+}
+
+bool Rechecked::Check() const {
+  return session != 0 && trust != 0 && outcome.valid() && detail.valid();
 }
 
 bool Misbehaved::Check() const { return worker != 0 && what.valid(); }

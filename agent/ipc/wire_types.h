@@ -25,6 +25,7 @@ inline constexpr uint16_t kIpcVersion = 1;
 using JobId = uint64_t;
 using CredentialId = uint64_t;
 using TrustId = uint64_t;
+using SessionId = uint64_t;  // of one that is up
 using WorkerId = uint32_t;
 
 // Certificates that one job may show, best first; 0: no more. The peer's offer
@@ -57,6 +58,7 @@ enum class MessageType : uint16_t {
   kLoadTrust = 0x0304,
   kOpenTokens = 0x0305,
   kLoadTags = 0x0306,
+  kRecheck = 0x0307,
   // worker -> monitor
   kJobReport = 0x0401,
   // keeper, verifier -> monitor
@@ -66,7 +68,8 @@ enum class MessageType : uint16_t {
   kVerdict = 0x0504,
   kMisbehaved = 0x0505,
   kTagsLoaded = 0x0506,
-  kPeerCertificate = 0x0507,
+  kPeerChain = 0x0507,
+  kRechecked = 0x0508,
   // worker <-> keeper, verifier
   kChainRequest = 0x0601,
   kChainReply = 0x0602,

@@ -53,6 +53,8 @@ std::string_view EventName(EventKind kind) {
       return "service_trouble";
     case EventKind::kNamespaceChanged:
       return "namespace_changed";
+    case EventKind::kSessionEnded:
+      return "session_ended";
   }
   return "unknown";
 }
@@ -85,6 +87,8 @@ std::string_view EventId(EventKind kind) {
       return "3d1f3b5c0f5a4bb0a3c7e21f6d8a9b11";
     case EventKind::kNamespaceChanged:
       return "3d1f3b5c0f5a4bb0a3c7e21f6d8a9b0e";
+    case EventKind::kSessionEnded:
+      return "3d1f3b5c0f5a4bb0a3c7e21f6d8a9b12";
   }
   return "";
 }

@@ -31,6 +31,7 @@ enum class EventKind : uint8_t {
   kKernelTrouble,
   kServiceTrouble,
   kNamespaceChanged,
+  kSessionEnded,
 };
 
 // "handshake_done" and the like.

@@ -46,7 +46,9 @@ Status SendTerms(Resources& resources, JobId job, const Plan& plan,
     terms.trust = plan.trust;
     terms.worker = worker;
     terms.peer = Opposite(plan.side);
-    terms.certificate_wanted = plan.peer_key.has_value() ? 1 : 0;
+    terms.wanted = plan.watched                ? ChainWanted::kAll
+                   : plan.peer_key.has_value() ? ChainWanted::kEndEntity
+                                               : ChainWanted::kNothing;
     terms.server_name = Text<kNameSize>::Of(plan.server_name);
     Link* verifier = resources.verifier();
     if (verifier == nullptr || !verifier->Send(terms).ok()) {

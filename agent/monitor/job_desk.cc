@@ -58,6 +58,9 @@ void JobDesk::AddKernel(HandshakeKernel& kernel, std::string netns) {
 }
 
 void JobDesk::RemoveKernel(const HandshakeKernel& kernel) {
+  if (const SocketDiag* const diag = kernel.diag()) {
+    around_.live.Forget(*diag);
+  }
   std::erase_if(sources_, [&kernel](const Source& source) {
     return &source.kernel == &kernel;
   });
@@ -173,6 +176,7 @@ JobDesk::Next JobDesk::Consider(Queued& queued, Pools& busy) {
   if (plan == nullptr) {
     return Next::kWait;
   }
+  plan->watched = around_.live.enabled() && plan->trust != 0;
   Roster::Worker* worker = around_.roster.Pick(pool, profile.netns_group);
   if (worker == nullptr) {
     busy.emplace(pool, ticket.netns);
@@ -233,12 +237,10 @@ void JobDesk::OnSigned(JobId job) {
   }
 }
 
-void JobDesk::OnPeerCertificate(JobId job, ByteView certificate) {
+void JobDesk::OnPeerChain(JobId job, std::vector<Bytes> chain) {
   const auto running = running_.find(job);
-  if (running != running_.end() && running->second.plan.peer_key.has_value() &&
-      running->second.evidence.certificate.empty()) {
-    running->second.evidence.certificate.assign(certificate.begin(),
-                                                certificate.end());
+  if (running != running_.end() && running->second.evidence.chain.empty()) {
+    running->second.evidence.chain = std::move(chain);
   }
 }
 
@@ -324,19 +326,42 @@ void JobDesk::Conclude(Running job, const JobReport& report, Status& verdict) {
   }
   Release(job);
   const RemoteAuth told = AddPeerKey(job, *remote, account);
+  WatchSession(job);
   answers_.Succeed(std::move(job.ticket), std::move(offloaded).value(), told,
                    account);
+}
+
+// Before the answer, which closes our descriptor.
+void JobDesk::WatchSession(const Running& job) {
+  const Ticket& ticket = job.ticket;
+  SocketDiag* const diag = ticket.upcall.kernel().diag();
+  // One whose namespace is served no more would outlive its SocketDiag.
+  const bool served =
+      std::ranges::any_of(sources_, [&ticket](const Source& source) {
+        return &source.kernel == &ticket.upcall.kernel();
+      });
+  if (!job.plan.watched || job.evidence.chain.empty() ||
+      !job.evidence.verdict.has_value() || diag == nullptr || !served) {
+    return;
+  }
+  const auto name = NameOfConnection(ticket.upcall.socket());
+  if (name.has_value()) {
+    around_.live.Add({*name, diag, job.plan.settings, job.plan.side,
+                      job.plan.server_name, ticket.facts.peer, ticket.netns,
+                      std::string(job.evidence.verdict->subject.view()),
+                      job.evidence.chain});
+  }
 }
 
 // The peer is verified whether or not it becomes a key: who asks for the key
 // gets -1 then, and never 0, which says that nobody was verified.
 RemoteAuth JobDesk::AddPeerKey(const Running& job, RemoteAuth remote,
                                Account& account) {
-  if (!job.plan.peer_key.has_value() || job.evidence.certificate.empty()) {
+  if (!job.plan.peer_key.has_value() || job.evidence.chain.empty()) {
     return remote;
   }
   const Result<KeySerial> key = around_.keyrings.AddPeerCertificate(
-      job.evidence.certificate, *job.plan.peer_key);
+      job.evidence.chain.front(), *job.plan.peer_key);
   if (!key.ok()) {
     account.peer_key_error = key.error();
     return remote;

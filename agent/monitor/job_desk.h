@@ -26,6 +26,7 @@
 #include "agent/monitor/accept_pace.h"
 #include "agent/monitor/answers.h"
 #include "agent/monitor/judge.h"
+#include "agent/monitor/live_sessions.h"
 #include "agent/monitor/plan.h"
 #include "agent/monitor/psk_desk.h"
 #include "agent/monitor/resources.h"
@@ -48,6 +49,8 @@ struct Surroundings {
   LogSink& log;
   Resources& resources;
   Roster& roster;
+  // Sessions that are up and watched.
+  LiveSessions& live;
   // What a job may agree on, best first: of our choice, what this kernel takes.
   std::vector<CipherSuite> suites;
 };
@@ -76,7 +79,7 @@ class JobDesk {
   void Dispatch();
 
   void OnSigned(JobId job);
-  void OnPeerCertificate(JobId job, ByteView certificate);
+  void OnPeerChain(JobId job, std::vector<Bytes> chain);
   void OnVerdict(const Verdict& verdict);
   // Errors: kWorkerMisbehaved: the worker is not to be trusted any more.
   Status OnReport(WorkerId from, const JobReport& report);
@@ -105,6 +108,7 @@ class JobDesk {
   std::size_t capacity() const { return capacity_; }
   // What workers may have of the PSKs of their jobs.
   PskDesk& psks() { return psks_; }
+  LiveSessions& live() { return around_.live; }
 
  private:
   struct Running {
@@ -143,6 +147,7 @@ class JobDesk {
   void ConcludeFailure(Running job, const JobReport& report);
   void Conclude(Running job, const JobReport& report, Status& verdict);
   Result<ktls::Offloaded> Confirm(const Running& job, const JobReport& report);
+  void WatchSession(const Running& job);
   RemoteAuth AddPeerKey(const Running& job, RemoteAuth remote,
                         Account& account);
   std::optional<Running> Take(JobId job);

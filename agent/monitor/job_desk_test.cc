@@ -136,18 +136,14 @@ class PeerKeyTest : public World {
   VerdictTerms TakeTerms() {
     return Next<VerdictTerms, ToVerifier>(*verifier_).value_or(VerdictTerms());
   }
-  // A job that succeeds, whose peer showed `certificate`; empty: none is told.
+  // A job that succeeds, whose peer showed `certificate`.
   void Serve(Request request, const Bytes& certificate) {
     Ask(std::move(request));
     const Job job = TakeJob(kClientWorker);
     if (job.credentials[0] != 0) {
       SendSigned(job.job);
     }
-    if (!certificate.empty()) {
-      PeerCertificate shown;
-      shown.job = job.job;
-      EXPECT_TRUE(verifier_->Send(shown, certificate).ok());
-    }
+    SendChain(job.job, {certificate});
     SendVerdict(job.job);
     EXPECT_TRUE(SendReport(kClientWorker, Report(job.job)).ok());
   }
@@ -156,13 +152,27 @@ class PeerKeyTest : public World {
 TEST_F(PeerKeyTest, IsToldToTheKernelByItsSerial) {
   StartWithPeerKeys();
   Serve(NfsMtls(), {0x30, 0x01});
-  EXPECT_EQ(TakeTerms().certificate_wanted, 1);
+  EXPECT_EQ(TakeTerms().wanted, ChainWanted::kEndEntity);
   ASSERT_EQ(keyrings_.peer_keys.size(), 1U);
   EXPECT_EQ(keyrings_.peer_keys[0].first, (Bytes{0x30, 0x01}));
   EXPECT_EQ(keyrings_.peer_keys[0].second, std::chrono::seconds(60));
   ExpectAnswers({0});
   EXPECT_EQ(kernel_.answers()[0].remote_auth, 1001);
   EXPECT_EQ(log_.Count("outcome=ok", "peer_key=1001"), 1) << log_.All();
+}
+
+TEST_F(PeerKeyTest, IsOfTheEndEntityWhereAllOfTheChainIsWanted) {
+  live_.Enable(true);
+  StartWithPeerKeys();
+  Ask(NfsMtls());
+  const Job job = TakeJob(kClientWorker);
+  EXPECT_EQ(TakeTerms().wanted, ChainWanted::kAll);
+  SendSigned(job.job);
+  SendChain(job.job, {{0x30, 0x02}, {0x30, 0x03}});
+  SendVerdict(job.job);
+  EXPECT_TRUE(SendReport(kClientWorker, Report(job.job)).ok());
+  ASSERT_EQ(keyrings_.peer_keys.size(), 1U);
+  EXPECT_EQ(keyrings_.peer_keys[0].first, (Bytes{0x30, 0x02}));
 }
 
 // 0 would say that nobody was verified.
@@ -180,7 +190,7 @@ TEST_F(PeerKeyTest, IsNoReasonToDoubtThePeerWhenItCannotBeMade) {
 TEST_F(PeerKeyTest, IsMadeOnlyWhereItIsConfigured) {
   Start();
   Serve(NfsMtls(), {0x30, 0x01});
-  EXPECT_EQ(TakeTerms().certificate_wanted, 0);
+  EXPECT_EQ(TakeTerms().wanted, ChainWanted::kNothing);
   EXPECT_TRUE(keyrings_.peer_keys.empty());
   EXPECT_EQ(kernel_.answers()[0].remote_auth, -1);
 }
@@ -188,7 +198,7 @@ TEST_F(PeerKeyTest, IsMadeOnlyWhereItIsConfigured) {
 TEST_F(PeerKeyTest, IsNotMadeForAClientThatStaysAnonymous) {
   StartWithPeerKeys();
   Serve(NfsTls(), {0x30, 0x01});
-  EXPECT_EQ(TakeTerms().certificate_wanted, 0);
+  EXPECT_EQ(TakeTerms().wanted, ChainWanted::kNothing);
   EXPECT_TRUE(keyrings_.peer_keys.empty());
   EXPECT_FALSE(kernel_.answers()[0].remote_auth.has_value());
 }
@@ -197,9 +207,7 @@ TEST_F(PeerKeyTest, IsNotMadeOfAPeerWhoseHandshakeFailed) {
   StartWithPeerKeys();
   Ask(NfsMtls());
   const Job job = TakeJob(kClientWorker);
-  PeerCertificate shown;
-  shown.job = job.job;
-  EXPECT_TRUE(verifier_->Send(shown, Bytes{0x30}).ok());
+  SendChain(job.job, {{0x30}});
   SendVerdict(job.job);
   EXPECT_TRUE(SendReport(kClientWorker,
                          Report(job.job, Outcome::Failure(Code::kPeerReset)))

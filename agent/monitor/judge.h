@@ -8,6 +8,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "agent/ipc/messages.h"
 #include "agent/monitor/plan.h"
@@ -22,7 +23,8 @@ namespace ktlsd::agent {
 struct Evidence {
   bool signed_once = false;  // the keeper signed for it
   std::optional<Verdict> verdict;
-  Bytes certificate;  // of a verified peer, if it was wanted; not looked into
+  // Of a verified peer, as far as it was wanted; not looked into.
+  std::vector<Bytes> chain;
   PskEvidence psk;
 };
 

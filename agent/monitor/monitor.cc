@@ -23,6 +23,7 @@
 #include "agent/keyring/keyrings.h"
 #include "agent/monitor/file_watch.h"
 #include "agent/monitor/job_desk.h"
+#include "agent/monitor/live_sessions.h"
 #include "agent/monitor/monitor_loop.h"
 #include "agent/monitor/netns_service.h"
 #include "agent/monitor/resources.h"
@@ -104,7 +105,7 @@ class Monitor {
   Monitor(std::string config_path, Config config, RecordingSink& log,
           ktls::SocketOps& socket_ops, std::unique_ptr<EagerKernel> kernel,
           MonitorLoop loop, std::vector<CipherSuite> suites,
-          Withdrawal withdrawal, ServiceDuties duties)
+          Withdrawal withdrawal, ServiceDuties duties, Status ends_sessions)
       : config_path_(std::move(config_path)),
         config_(std::move(config)),
         log_(log),
@@ -114,7 +115,9 @@ class Monitor {
         suites_(std::move(suites)),
         cell_(std::move(withdrawal.cell)),
         netns_(loop_, log_, desk_, withdrawal.netns),
-        duties_(std::move(duties)) {}
+        duties_(std::move(duties)) {
+    live_.SetAbility(std::move(ends_sessions));
+  }
 
   Status Run() {
     RETURN_IF_ERROR(WatchSignals());
@@ -181,6 +184,7 @@ class Monitor {
     netns_.OnTime();
     duties_.OnTime(desk_.counts());
     control_.OnTime();
+    live_.OnTime();
     if (clock_.Now() >= look_at_) {
       look_at_ = clock_.Now() + kLookForRequestsEvery;
       // Its READY was lost; it may have waited since the last look.
@@ -199,7 +203,7 @@ class Monitor {
     MonotonicTime first = look_at_;
     for (const auto& wake :
          {desk_.NextWake(), supervisor_.NextWake(), files_.NextWake(),
-          duties_.NextWake(), control_.NextWake()}) {
+          duties_.NextWake(), control_.NextWake(), live_.NextWake()}) {
       first = std::min(first, wake.value_or(first));
     }
     // Rounded up: a wake too early would find nothing to do.
@@ -223,6 +227,7 @@ class Monitor {
   std::string AnswerQuestion(ControlQuestion question) {
     StatusReport report =
         StatusOf(desk_, supervisor_, roster_, resources_, clock_);
+    report.live = live_.List();
     report.uptime = std::chrono::duration_cast<std::chrono::seconds>(
         clock_.Now() - started_);
     for (const CipherSuite suite : suites_) {
@@ -257,6 +262,7 @@ class Monitor {
                      .Add("reason", "a key without a meaning here, ignoring"));
     }
     desk_.psks().SetDefaultHash(config_.psk_hash);
+    live_.Enable(config_.recheck_sessions);
     UseFiles();
     netns_.Use(config_.netns);
     supervisor_.StartGroups(netns_.groups());
@@ -309,8 +315,9 @@ class Monitor {
   ServiceDuties duties_;
   Resources resources_{log_, KeyOwner(cell_.user)};
   Roster roster_;
+  LiveSessions live_{log_, clock_, resources_};
   JobDesk desk_{{*kernel_, keyrings_, socket_ops_, clock_, log_, resources_,
-                 roster_, suites_},
+                 roster_, live_, suites_},
                 MakeRoom()};
   Switchboard switchboard_{desk_, resources_, roster_};
   Supervisor supervisor_{loop_, switchboard_, log_, clock_, cell_};
@@ -449,6 +456,10 @@ int RunMonitor(const std::string& config_path, LogSink& sink,
   if (!kernel.ok()) {
     return Complain(log, EventKind::kKernelTrouble, kernel.error());
   }
+  Status ends_sessions =
+      kernel->diag() != nullptr
+          ? TryToAbort(*kernel->diag())
+          : Status(Error{Code::kNetlinkFailed, "sock_diag cannot be opened"});
   Result<MonitorLoop> loop = MonitorLoop::Create();
   if (!loop.ok()) {
     return Complain(log, EventKind::kKernelTrouble, loop.error());
@@ -470,7 +481,8 @@ int RunMonitor(const std::string& config_path, LogSink& sink,
     Monitor monitor(config_path, std::move(std::get<Config>(config)), log,
                     socket_ops, std::move(eager).value(),
                     std::move(loop).value(), std::move(suites),
-                    std::move(withdrawal).value(), std::move(duties));
+                    std::move(withdrawal).value(), std::move(duties),
+                    std::move(ends_sessions));
     run = monitor.Run();
   } catch (const std::exception&) {
     run = Error{Code::kNoMemory, "the monitor ran out of memory"};

@@ -86,6 +86,7 @@ class Life final : public World {
                   log_,
                   resources_,
                   roster_,
+                  live_,
                   {CipherSuite::kAes256GcmSha384}},
                  kRequests);
     Switchboard board(desk, resources_, roster_);

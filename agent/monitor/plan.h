@@ -33,6 +33,7 @@ struct Plan {
   bool request_client_certificate = false;
   bool offer_sunrpc = false;
   bool require_sunrpc = false;
+  bool watched = false;  // what becomes of the peer's certificate later counts
   // Of a client that shows a certificate: how long its server's is a key.
   std::optional<std::chrono::seconds> peer_key;
   std::vector<CipherSuite> suites;            // allowed, best first

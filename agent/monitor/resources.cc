@@ -106,6 +106,14 @@ const Profile& Resources::Choose(const Request& request, Consumer consumer,
   return chosen != nullptr ? *chosen : Nobodys();
 }
 
+TrustId Resources::TrustOf(std::string_view settings) const {
+  const auto profile = std::ranges::find(current_, settings, &Profile::name);
+  const Loaded* const loaded =
+      profile == current_.end() ? nullptr
+                                : std::get_if<Loaded>(&profile->settings.trust);
+  return loaded == nullptr ? 0 : loaded->id;
+}
+
 const SideSettings& Resources::side(Side side) const {
   return current_[side == Side::kClient ? 0 : 1].settings;
 }

@@ -19,6 +19,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -77,6 +78,8 @@ class Resources {
   const Profile& Choose(const Request& request, Consumer consumer,
                         const SocketFacts& facts,
                         const std::string& netns = "") const;
+  // The trust of the group `settings` that serves now; 0: there is none.
+  TrustId TrustOf(std::string_view settings) const;
   // The settings for all that no other group is for.
   const SideSettings& side(Side side) const;
   const std::vector<Profile>& profiles() const { return current_; }

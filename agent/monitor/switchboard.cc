@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "agent/ipc/chain.h"
 #include "agent/sandbox/lock_step.h"
 
 namespace ktlsd::agent {
@@ -167,8 +168,15 @@ Status Switchboard::Handle(const Signed& notice) {
   return Ok{};
 }
 
-Status Switchboard::Take(const PeerCertificate& shown, ByteView payload) {
-  desk_.OnPeerCertificate(shown.job, payload);
+Status Switchboard::Take(const PeerChain& shown, ByteView payload) {
+  ASSIGN_OR_RETURN(std::vector<Bytes> chain,
+                   ParseChain(payload, shown.certificates));
+  desk_.OnPeerChain(shown.job, std::move(chain));
+  return Ok{};
+}
+
+Status Switchboard::Handle(const Rechecked& answer) {
+  desk_.live().Handle(answer);
   return Ok{};
 }
 

@@ -68,7 +68,7 @@ class Switchboard {
  private:
   Status Handle(const CredentialLoaded& loaded);
   // What the verifier says; only one of these has a payload.
-  Status Take(const PeerCertificate& shown, ByteView payload);
+  Status Take(const PeerChain& shown, ByteView payload);
   template <typename Message>
   Status Take(const Message& message, ByteView /*nothing*/) {
     return Handle(message);
@@ -77,6 +77,7 @@ class Switchboard {
   Status Handle(const TagsLoaded& loaded);
   Status Handle(const Signed& notice);
   Status Handle(const Verdict& verdict);
+  Status Handle(const Rechecked& answer);
   Status Handle(const Misbehaved& notice);
   static Status Handle(const NotConfined& notice);
   // What a worker sends; these three have no payload.

@@ -352,6 +352,7 @@ TEST_F(TroubleTest, AnswersEvenWhenItIsDestroyed) {
                   log_,
                   resources_,
                   roster_,
+                  live_,
                   {}},
                  4);
     kernel_.Queue(Nfsd());

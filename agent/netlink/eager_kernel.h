@@ -49,6 +49,7 @@ class EagerKernel final : public ReadyKernel {
   // there is none. Errors: the last one that the thread met, once.
   Result<std::optional<Request>> Accept() override;
   Status Done(BorrowedFd socket, const DoneAnswer& answer) override;
+  SocketDiag* diag() const override { return kernel_->diag(); }
   // Readable when Accept has something, or READY messages were lost.
   BorrowedFd ready_socket() const override { return bell_.borrow(); }
   unsigned DrainReady() override;

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "agent/netlink/request.h"
+#include "agent/netlink/socket_diag.h"
 #include "base/owned_fd.h"
 #include "base/result.h"
 
@@ -38,6 +39,10 @@ class HandshakeKernel {
   // the kernel gives at once.
   // Errors: kNetlinkFailed with the errno that the kernel refused it with.
   virtual Status Done(BorrowedFd socket, const DoneAnswer& answer) = 0;
+
+  // Ends connections of the same network namespace; null where that cannot be.
+  // Of this, and gone with it.
+  virtual SocketDiag* diag() const { return nullptr; }
 };
 
 }  // namespace ktlsd::agent

@@ -48,14 +48,20 @@ NetlinkKernel::NetlinkKernel(Asker requests,
       policy_(ReadPolicy(requests_, family)) {}
 
 Result<NetlinkKernel> NetlinkKernel::Open(OwnedFd kept) {
-  ASSIGN_OR_RETURN(std::unique_ptr<NetlinkSocket> socket, OpenNetlinkSocket());
+  ASSIGN_OR_RETURN(std::unique_ptr<NetlinkSocket> socket,
+                   OpenNetlinkSocket(NETLINK_GENERIC));
   Asker requests(std::move(socket));
   ASSIGN_OR_RETURN(const Family family, FindFamily(requests));
   ASSIGN_OR_RETURN(ReadySocket ready,
                    TakeReadySocket(std::move(kept), family.group));
-  return NetlinkKernel(std::move(requests),
+  NetlinkKernel kernel(std::move(requests),
                        UseNetlinkSocket(std::move(ready.fd)), ready.origin,
                        family);
+  // Handshakes do not depend on it.
+  if (auto diag = OpenSocketDiag(); diag.ok()) {
+    kernel.diag_ = std::move(diag).value();
+  }
+  return kernel;
 }
 
 Result<NetlinkKernel> NetlinkKernel::Over(

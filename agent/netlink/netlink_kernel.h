@@ -39,6 +39,7 @@ class NetlinkKernel final : public ReadyKernel {
   // Needs no memory.
   Status Done(BorrowedFd socket, const DoneAnswer& answer) override;
 
+  SocketDiag* diag() const override { return diag_.get(); }
   BorrowedFd ready_socket() const override { return ready_->fd(); }
   unsigned DrainReady() override;
   ReadySocket::Origin ready_origin() const { return origin_; }
@@ -59,7 +60,8 @@ class NetlinkKernel final : public ReadyKernel {
   ReadySocket::Origin origin_;
   Family family_;
   KernelPolicy policy_;
-  bool gone_ = false;  // the family
+  std::unique_ptr<SocketDiag> diag_;  // may be null
+  bool gone_ = false;                 // the family
   std::array<uint8_t, 256> notice_{};
 };
 

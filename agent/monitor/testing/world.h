@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/ipc/chain.h"
 #include "agent/keyring/testing/fake_keyrings.h"
 #include "agent/monitor/job_desk.h"
 #include "agent/monitor/switchboard.h"
@@ -221,6 +222,14 @@ class World : public ::testing::Test {
     verdict.detail = Text<kDetailSize>::Of("detail");
     EXPECT_TRUE(verifier_->Send(verdict).ok());
   }
+  void SendChain(JobId job, const std::vector<Bytes>& chain) {
+    PeerChain shown;
+    shown.job = job;
+    shown.certificates = static_cast<uint16_t>(chain.size());
+    Bytes payload;
+    AppendChain(chain, payload);
+    EXPECT_TRUE(verifier_->Send(shown, payload).ok());
+  }
   static JobReport Report(JobId job, Outcome outcome = Outcome::Success()) {
     JobReport report;
     report.job = job;
@@ -247,6 +256,7 @@ class World : public ::testing::Test {
   RecordingLog log_;
   Resources resources_{log_};
   Roster roster_;
+  LiveSessions live_{log_, clock_, resources_};
   JobDesk desk_{
       {kernel_,
        keyrings_,
@@ -255,6 +265,7 @@ class World : public ::testing::Test {
        log_,
        resources_,
        roster_,
+       live_,
        {CipherSuite::kAes256GcmSha384, CipherSuite::kAes128GcmSha256}},
       capacity_};
   Switchboard switchboard_{desk_, resources_, roster_};

@@ -84,6 +84,9 @@ class FakeHandshakeKernel final : public HandshakeKernel {
     answered_.reserve(answers);
   }
 
+  void SetDiag(SocketDiag* diag) { diag_ = diag; }
+  SocketDiag* diag() const override { return diag_; }
+
   const std::vector<Answer>& answers() const { return answers_; }
   std::size_t waiting() const { return waiting_.size() + to_make_; }
   unsigned accepted() const { return accepted_; }
@@ -135,6 +138,7 @@ class FakeHandshakeKernel final : public HandshakeKernel {
     }
   }
 
+  SocketDiag* diag_ = nullptr;
   std::deque<Request> waiting_;
   unsigned to_make_ = 0;
   std::function<Request()> make_;
