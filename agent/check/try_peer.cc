@@ -314,9 +314,11 @@ Answer Try(Stream& stream, Consumer consumer, Equipment& equipment) {
   if (!mount || !trial.keys.has_value()) {
     return {true, text + "ok\n"};
   }
-  const Status called = CallOverTls(stream, *trial.keys);
+  const auto called = CallOverTls(stream, *trial.keys);
   if (called.ok()) {
-    return {true, text + "rpc: the server answers over TLS\nok\n"};
+    return called->has_value()
+               ? Answer{false, text + "refused over TLS: " + **called + "\n"}
+               : Answer{true, text + "rpc: the server answers over TLS\nok\n"};
   }
   return {false, text +
                      "behind the handshake, where a server says what it "
