@@ -18,7 +18,7 @@ import demo_summary  # noqa: E402
 import session  # noqa: E402
 import storm_table  # noqa: E402
 from beds import console, uml  # noqa: E402
-from guest import agents, genl, upcalls  # noqa: E402
+from guest import agents, genl, upcalls, usage  # noqa: E402
 from report import Outcome, Report  # noqa: E402
 
 
@@ -246,6 +246,37 @@ class Logs(unittest.TestCase):
         finds = agents.PROFILES["ktlsd"].finds
         self.assertTrue(finds(self.LINE, "certificate_expired", "client"))
         self.assertFalse(finds(self.LINE, "certificate_expired", "server"))
+
+
+class Growth(unittest.TestCase):
+    def samples(self, grows_by: int) -> list[usage.Sample]:
+        """A worker that starts high and grows, and another from the middle."""
+        made = []
+        for number in range(20):
+            # The first two samples of a life are those of tables that fill.
+            age = number if number < 10 else number - 10
+            made.append(usage.Sample(number * 100, {
+                1: usage.ProcessUsage("monitor", 7, 500),
+                2 + number // 10: usage.ProcessUsage(
+                    "worker", 5, (1000 if age < 2 else 4000 + grows_by * age)
+                    - number // 10 * 900)}))
+        return made
+
+    def test_growth_within_a_life_is_found(self):
+        found = usage.slopes(self.samples(3), 200,
+                             lambda used: used.anonymous_kib)
+        self.assertAlmostEqual(found["worker"], 3 / 100)
+        self.assertEqual(found["monitor"], 0)
+
+    def test_what_differs_between_processes_is_no_growth(self):
+        found = usage.slopes(self.samples(0), 200,
+                             lambda used: used.anonymous_kib)
+        self.assertEqual(found, {"monitor": 0, "worker": 0})
+
+    def test_processes_of_a_role_are_added_up(self):
+        found = usage.sum_by_role({1: usage.ProcessUsage("a", 2, 3),
+                                   2: usage.ProcessUsage("a", 20, 30)})
+        self.assertEqual(found, {"a": usage.Usage(2, 22, 33)})
 
 
 class Demo(unittest.TestCase):

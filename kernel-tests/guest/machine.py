@@ -52,6 +52,13 @@ def mount(source: str, target: str, kind: str = "", data: str = "",
         raise OSError(error, f"mount {source}: {os.strerror(error)}", target)
 
 
+def unmount(target: str) -> None:
+    """umount2(2), as `mount`."""
+    if _libc.umount2(target.encode(), 0) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error), target)
+
+
 def unmount_by_force(target: str) -> None:
     """What waits for the server fails; the mount goes when it is unused.
 

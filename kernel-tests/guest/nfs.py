@@ -105,15 +105,17 @@ def start_mount(security: str, host: str = "localhost", port: int = PORT, *,
 
 
 class DirectMount(threading.Thread):
-    """A mount without mount(8), where there are many at a time."""
+    """A mount without mount(8), where there are many."""
 
-    def __init__(self, place: pathlib.Path, port: int):
+    def __init__(self, place: pathlib.Path, port: int = PORT,
+                 security: str = "tls", *, more: str = ""):
         super().__init__(daemon=True)
         self.error: OSError | None = None
         self._place = place
         self._options = ("vers=4.2,addr=127.0.0.1,clientaddr=127.0.0.1,"
-                         f"port={port},xprtsec=tls")
-        place.mkdir(parents=True)
+                         f"port={port},xprtsec={security}"
+                         + (f",{more}" if more else ""))
+        place.mkdir(parents=True, exist_ok=True)
         self.start()
 
     def run(self) -> None:
@@ -131,8 +133,18 @@ class DirectMount(threading.Thread):
         if self.error:
             raise self.error
 
+    def use(self, at_once: int) -> None:
+        """So many calls at once: a mount with several connections takes the
+        next one for each, and makes it when it is first used."""
+        callers = [threading.Thread(target=os.statvfs, args=(self._place,),
+                                    daemon=True) for _ in range(at_once)]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join(60)
+
     def unmount(self) -> None:
-        machine.run("umount", str(self._place))
+        machine.unmount(str(self._place))
 
 
 def finish_mount(mounting: Mounting, deadline_s: float = 40) -> Mounted:

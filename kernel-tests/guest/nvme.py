@@ -7,17 +7,19 @@ No nvme-cli: the target is set up in configfs, the host through
 import os
 import pathlib
 import subprocess
-import uuid
+import threading
 
 from guest import machine, wait
 
-HOST = "nqn.2014-08.org.nvmexpress:uuid:11111111-2222-3333-4444-555555555555"
+_HOST_ID = "11111111-2222-3333-4444-555555555555"
+HOST = f"nqn.2014-08.org.nvmexpress:uuid:{_HOST_ID}"
 SUBSYSTEM = "nqn.2026-01.example:sub1"
 BACKING = pathlib.Path("/run/namespace")
 SIZE = 8 << 20
 DEVICE = pathlib.Path("/dev/nvme0n1")
 _PORT = 4420
-_CONTROLLER = pathlib.Path("/sys/class/nvme/nvme0")
+_CONTROLLERS = pathlib.Path("/sys/class/nvme")
+_CONTROLLER = _CONTROLLERS / "nvme0"
 _CONFIG = pathlib.Path("/sys/kernel/config")
 _TARGET = _CONFIG / "nvmet"
 # Possessor and owner may do everything with a keyring of ours, as with .nvme.
@@ -87,12 +89,14 @@ def _set(folder: pathlib.Path, name: str, value: str) -> None:
 def connect(**options: object) -> None:
     """Connects with TLS; an OSError says what the kernel thinks of it.
 
-    `options` are those of /dev/nvme-fabrics, as tls_key.
+    `options` are those of /dev/nvme-fabrics, as tls_key; None for a word
+    without a value.
     """
     wanted = {"transport": "tcp", "traddr": "127.0.0.1", "trsvcid": _PORT,
-              "nqn": SUBSYSTEM, "hostnqn": HOST, "hostid": uuid.uuid4(),
+              "nqn": SUBSYSTEM, "hostnqn": HOST, "hostid": _HOST_ID,
               "nr_io_queues": 1, **options}
-    words = [f"{name}={value}" for name, value in wanted.items()] + ["tls"]
+    words = [name if value is None else f"{name}={value}"
+             for name, value in wanted.items()] + ["tls"]
     fabrics = os.open("/dev/nvme-fabrics", os.O_RDWR)
     try:
         os.write(fabrics, ",".join(words).encode())
@@ -101,13 +105,35 @@ def connect(**options: object) -> None:
     wait.until(DEVICE.exists, f"{DEVICE}", 20)
 
 
+def connect_more(controllers: int, **options: object) -> None:
+    """Further controllers to the same subsystem."""
+    for _ in range(controllers):
+        connect(duplicate_connect=None, **options)
+
+
+def controllers() -> list[pathlib.Path]:
+    return sorted(_CONTROLLERS.iterdir())
+
+
 def reset() -> None:
     """Drops the connections and makes them anew."""
     _set(_CONTROLLER, "reset_controller", "1")
 
 
+def reset_all() -> None:
+    """The same for every controller, all at once."""
+    resets = [threading.Thread(target=_set, daemon=True,
+                               args=(one, "reset_controller", "1"))
+              for one in controllers()]
+    for one in resets:
+        one.start()
+    for one in resets:
+        one.join(60)
+
+
 def disconnect() -> None:
-    _set(_CONTROLLER, "delete_controller", "1")
+    for one in controllers():
+        _set(one, "delete_controller", "1")
 
 
 def key_in_use() -> int:

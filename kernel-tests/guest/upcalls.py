@@ -16,8 +16,11 @@ from guest import genl, machine, wait
 
 _ETH_P_ALL = 3
 _SOL_PACKET, _PACKET_STATISTICS = 263, 6
-_RECEIVE_BUFFER = 4 << 20
+# A burst of handshakes can keep the watcher from the CPU for a while.
+_SO_RCVBUFFORCE = 33
+_RECEIVE_BUFFER = 64 << 20
 _SIDES = {1: "client", 2: "server"}
+_AUTH_PSK = 2
 # The kernel takes a missing status for EIO.
 _NO_STATUS, _NO_SOCKET = struct.pack("=I", 5), struct.pack("=i", -1)
 
@@ -29,6 +32,7 @@ class Upcall:
     process: int    # by its netlink port; see _process
     sockfd: int
     side: str
+    psk: bool       # by a pre-shared key, else by certificate
     peername: str
     accepted_at: float
     ready_before: int   # how often READY had been said when it was taken
@@ -67,7 +71,9 @@ class Record:
         return [s for u in self.upcalls(side) for s in u.statuses]
 
     def unanswered(self) -> list[Upcall]:
-        return [u for u in self.upcalls() if not u.statuses]
+        """Cheap to ask often, however many have been answered."""
+        with self._lock:
+            return [u for waiting in self._waiting.values() for u in waiting]
 
     def abandon(self) -> list[Upcall]:
         """Forgets those without an answer: whom they asked is dead."""
@@ -116,13 +122,13 @@ class Record:
         fields = dict(attributes)
         side = _SIDES.get(_u32(fields.get(genl.ACCEPT_MESSAGE_TYPE)), "?")
         peername = fields.get(genl.ACCEPT_PEERNAME, b"").rstrip(b"\0")
+        auth = _u32(fields.get(genl.ACCEPT_AUTH_MODE))
         upcall = Upcall(process, _s32(fields[genl.ACCEPT_SOCKFD]), side,
-                        peername.decode(errors="replace"), now,
-                        len(self._ready))
+                        auth == _AUTH_PSK, peername.decode(errors="replace"),
+                        now, len(self._ready))
         self._upcalls.append(upcall)
         self._waiting.setdefault(upcall.sockfd, []).append(upcall)
         self._last[upcall.sockfd] = upcall
-        auth = _u32(fields.get(genl.ACCEPT_AUTH_MODE))
         self._line(now, f"ACCEPT fd={upcall.sockfd} side={side} auth={auth} "
                         f"peername={upcall.peername}")
 
@@ -180,7 +186,7 @@ class Observer(Record):
         machine.run("ip", "link", "set", "nlmon0", "up")
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW,
                                      socket.htons(_ETH_P_ALL))
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF,
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE,
                                 _RECEIVE_BUFFER)
         self._socket.bind(("nlmon0", 0))
         threading.Thread(target=self._watch, daemon=True).start()
@@ -192,6 +198,10 @@ class Observer(Record):
     def upcalls(self, side: str | None = None) -> list[Upcall]:
         self._catch_up()
         return super().upcalls(side)
+
+    def unanswered(self) -> list[Upcall]:
+        self._catch_up()
+        return super().unanswered()
 
     def ready_times(self) -> list[float]:
         self._catch_up()

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from collections.abc import Callable
 from typing import NamedTuple
 
 from guest import agents, machine
@@ -43,22 +44,67 @@ class Usage(NamedTuple):
     anonymous_kib: int
 
 
-def by_role(agent: agents.Agent) -> dict[str, Usage]:
-    """By the name of the process, as /proc/PID/comm has it."""
-    found: dict[str, Usage] = {}
+class ProcessUsage(NamedTuple):
+    role: str       # the name of the process, as /proc/PID/comm has it
+    descriptors: int
+    anonymous_kib: int
+
+
+class Sample(NamedTuple):
+    handshakes: int     # that were done until then
+    processes: dict[int, ProcessUsage]
+
+
+def by_process(agent: agents.Agent) -> dict[int, ProcessUsage]:
+    found: dict[int, ProcessUsage] = {}
     for pid in agent.processes():
         place = pathlib.Path(f"/proc/{pid}")
         try:
-            role = (place / "comm").read_text().strip()
-            descriptors = len(os.listdir(place / "fd"))
-            anonymous = _anonymous_kib(place)
+            found[pid] = ProcessUsage((place / "comm").read_text().strip(),
+                                      len(os.listdir(place / "fd")),
+                                      _anonymous_kib(place))
         except (FileNotFoundError, ProcessLookupError):
             continue  # it has ended meanwhile
-        before = found.get(role, Usage(0, 0, 0))
-        found[role] = Usage(before.processes + 1,
-                            before.descriptors + descriptors,
-                            before.anonymous_kib + anonymous)
     return found
+
+
+def by_role(agent: agents.Agent) -> dict[str, Usage]:
+    return sum_by_role(by_process(agent))
+
+
+def sum_by_role(processes: dict[int, ProcessUsage]) -> dict[str, Usage]:
+    found: dict[str, Usage] = {}
+    for one in processes.values():
+        before = found.get(one.role, Usage(0, 0, 0))
+        found[one.role] = Usage(before.processes + 1,
+                                before.descriptors + one.descriptors,
+                                before.anonymous_kib + one.anonymous_kib)
+    return found
+
+
+def slopes(samples: list[Sample], warm_up: int,
+           of: Callable[[ProcessUsage], int]) -> dict[str, float]:
+    """How much `of` grows with a handshake, by role and process.
+
+    A line is fitted to the samples of each life of a process, without its first
+    `warm_up` handshakes; what differs between two processes is no growth.
+    """
+    lives: dict[tuple[str, int], list[tuple[int, int]]] = {}
+    born: dict[int, int] = {}
+    for sample in samples:
+        for pid, used in sample.processes.items():
+            begun = born.setdefault(pid, sample.handshakes)
+            if sample.handshakes >= begun + warm_up:
+                lives.setdefault((used.role, pid), []).append(
+                    (sample.handshakes, of(used)))
+    sums: dict[str, tuple[float, float]] = {}
+    for (role, _), points in lives.items():
+        x_mean = sum(x for x, _ in points) / len(points)
+        y_mean = sum(y for _, y in points) / len(points)
+        xy, xx = sums.get(role, (0.0, 0.0))
+        sums[role] = (xy + sum((x - x_mean) * (y - y_mean) for x, y in points),
+                      xx + sum((x - x_mean) ** 2 for x, _ in points))
+    return {role: xy / xx for role, (xy, xx) in sums.items() if xx}
 
 
 def compare(before: dict[str, Usage], now: dict[str, Usage]) -> str:
