@@ -4,6 +4,7 @@ A client asks for TLS by an RPC NULL call with the flavor AUTH_TLS; the server
 agrees with the eight bytes "STARTTLS" as verifier (RFC 9289 section 4.1).
 """
 
+import collections
 import selectors
 import socket
 import struct
@@ -128,70 +129,167 @@ class Gate:
     until it is opened.
 
     Each client has a port of its own: with one, the kernel would use the
-    connection of the first for all.
+    connection of the first for all. All are served by one thread.
     """
 
+    # Handshakes with nfsd at a time. Of more than 64 clients that it has not
+    # authenticated it drops the oldest, and it waits 5 seconds for each.
+    _MOST_AT_ONCE = 16
     _next_port = 2100
 
     def __init__(self, clients: int = 1):
         self.ports = range(Gate._next_port, Gate._next_port + clients)
         Gate._next_port += clients
-        self._open = threading.Event()
-        self._lock = threading.Lock()
+        self._is_open = False
         self._held = 0
-        self._connections: list[socket.socket] = []
+        self._to_cut = False
+        self._waiting: collections.deque[_Passage] = collections.deque()
+        self._passages: set[_Passage] = set()
+        self._selector = selectors.DefaultSelector()
+        self._bell, woken = socket.socketpair()
+        self.watch(woken, lambda: self._obey(woken))
         for port in self.ports:
             listener = socket.create_server(("127.0.0.1", port))
-            threading.Thread(target=self._accept, args=(listener,),
-                             daemon=True).start()
+            self.watch(listener, lambda listener=listener:
+                       self._passages.add(_Passage(self, listener)))
+        threading.Thread(target=self._run, daemon=True).start()
 
     def held(self) -> int:
         """How many clients have sent a ClientHello to the closed gate."""
-        with self._lock:
-            return self._held
+        return self._held
 
     def open(self) -> None:
-        self._open.set()
+        self._is_open = True
+        self._bell.send(b"!")
 
     def close(self) -> None:
-        self._open.clear()
+        self._is_open = False
 
     def cut(self) -> None:
         """Ends every connection; the clients connect anew."""
-        with self._lock:
-            connections, self._connections = self._connections, []
-        for connection in connections:
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # it has ended by itself
+        self._to_cut = True
+        self._bell.send(b"!")
 
-    def _accept(self, listener: socket.socket) -> None:
+    # For its passages.
+
+    def watch(self, sock: socket.socket, callback,
+              events: int = selectors.EVENT_READ) -> None:
+        self._selector.register(sock, events, callback)
+
+    def forget(self, sock: socket.socket) -> None:
+        if sock.fileno() in self._selector.get_map():
+            self._selector.unregister(sock)
+
+    def arrived(self, passage: "_Passage") -> None:
+        """Its client has begun a handshake."""
+        self._held += not self._is_open
+        self._waiting.append(passage)
+        self.let_pass()
+
+    def ended(self, passage: "_Passage") -> None:
+        self._passages.discard(passage)
+        if passage in self._waiting:
+            self._waiting.remove(passage)
+        self.let_pass()
+
+    def let_pass(self) -> None:
+        busy = sum(passage.is_in_handshake for passage in self._passages)
+        while self._is_open and self._waiting and busy < self._MOST_AT_ONCE:
+            self._waiting.popleft().begin()
+            busy += 1
+
+    def _obey(self, woken: socket.socket) -> None:
+        woken.recv(64)
+        if self._to_cut:
+            self._to_cut = False
+            for passage in list(self._passages):
+                passage.end()
+        self.let_pass()
+
+    def _run(self) -> None:
         while True:
-            connection, _ = listener.accept()
-            threading.Thread(target=self._serve, args=(connection,),
-                             daemon=True).start()
+            for key, _ in self._selector.select():
+                # What was called before may have forgotten it.
+                if key.fd in self._selector.get_map():
+                    key.data()
 
-    def _serve(self, connection: socket.socket) -> None:
+
+class _Passage:
+    """One connection through a Gate; every method runs in the gate's thread."""
+
+    def __init__(self, gate: Gate, listener: socket.socket):
+        self.is_in_handshake = False
+        self._gate = gate
+        self._client, _ = listener.accept()
+        self._server = socket.socket()
+        self._call = b""
+        self._answers = 0
+        gate.watch(self._client, self._on_call)
+
+    def end(self) -> None:
+        self.is_in_handshake = False
+        for sock in (self._client, self._server):
+            self._gate.forget(sock)
+            sock.close()
+        self._gate.ended(self)
+
+    def begin(self) -> None:
+        """Connects to nfsd and says what the client said."""
+        self.is_in_handshake = True
+        self._server.setblocking(False)
+        self._server.connect_ex(("127.0.0.1", nfs.PORT))
+        self._gate.watch(self._server, self._guarded(self._ask),
+                         selectors.EVENT_WRITE)
+
+    def _on_call(self) -> None:
+        self._gate.forget(self._client)
         try:
-            call = _agree_to_tls(connection)
-            if not self._open.is_set():
-                if not connection.recv(1, socket.MSG_PEEK):
-                    return
-                with self._lock:
-                    self._held += 1
-                self._open.wait()
-            server = socket.create_connection(("127.0.0.1", nfs.PORT))
-            server.sendall(_record(call))
-            _receive_record(server)
+            self._call = _agree_to_tls(self._client)
         except OSError:
-            connection.close()
-            return
-        with self._lock:
-            self._connections += [connection, server]
-        threading.Thread(target=_pump, args=(server, connection),
-                         daemon=True).start()
-        _pump(connection, server)
+            return self.end()
+        self._gate.watch(self._client, self._guarded(self._on_hello))
+
+    def _on_hello(self) -> None:
+        self._gate.forget(self._client)
+        if not self._client.recv(1, socket.MSG_PEEK):
+            raise ConnectionError("the client has left")
+        self._gate.arrived(self)
+
+    def _ask(self) -> None:
+        self._gate.forget(self._server)
+        self._server.setblocking(True)
+        self._server.sendall(_record(self._call))
+        self._gate.watch(self._server, self._guarded(self._on_agreement))
+
+    def _on_agreement(self) -> None:
+        self._gate.forget(self._server)
+        _receive_record(self._server)
+        self._gate.watch(self._client, self._guarded(
+            lambda: _relay(self._client, self._server)))
+        self._gate.watch(self._server, self._guarded(self._on_answer))
+
+    def _on_answer(self) -> None:
+        _relay(self._server, self._client)
+        self._answers += 1
+        # Its flight, then the reply to the first call.
+        if self._answers == 2:
+            self.is_in_handshake = False
+            self._gate.let_pass()
+
+    def _guarded(self, step):
+        def run() -> None:
+            try:
+                step()
+            except OSError:
+                self.end()
+        return run
+
+
+def _relay(source: socket.socket, target: socket.socket) -> None:
+    data = source.recv(65536)
+    if not data:
+        raise ConnectionError("one end has closed")
+    target.sendall(data)
 
 
 class HalfOpenClients:
