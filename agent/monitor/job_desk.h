@@ -92,8 +92,12 @@ class JobDesk {
   // it failed and the pause is over.
   void EndOverdue();
   std::optional<MonotonicTime> NextWake() const;
-  // Answers everything now, and takes nothing more: the daemon is about to end,
-  // and what still comes is its successor's.
+  // Takes nothing more: the daemon is about to end, and what still comes is its
+  // successor's. What was taken goes on.
+  void TakeNoMore() { closed_ = true; }
+  // Nothing goes on; answers that wait for their time need no waiting for.
+  bool idle() const { return queue_.empty() && running_.empty(); }
+  // Answers everything now, and takes nothing more.
   void Close();
 
   MonotonicTime now() const { return around_.clock.Now(); }

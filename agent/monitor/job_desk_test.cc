@@ -308,6 +308,55 @@ TEST_F(JobDeskTest, KeepsAnNfsClientFromTryingAgainAtOnce) {
   EXPECT_FALSE(desk_.NextWake().has_value());
 }
 
+// --- The end ---
+
+TEST_F(JobDeskTest, FinishesWhatItHasAndTakesNoMore) {
+  Start();
+  Ask(Nfsd());
+  const Job job = TakeJob(kServerWorker);
+  kernel_.Queue(Nfsd());
+  desk_.TakeNoMore();
+  desk_.TakeRequests(JobDesk::Age::kOld);
+  EXPECT_EQ(kernel_.accepted(), 1U);
+  EXPECT_FALSE(desk_.idle());
+  SendSigned(job.job);
+  SendVerdict(job.job);
+  EXPECT_TRUE(SendReport(kServerWorker, Report(job.job)).ok());
+  ExpectAnswers({0});
+  EXPECT_TRUE(desk_.idle());
+  EXPECT_EQ(kernel_.accepted(), 1U);
+}
+
+TEST_F(JobDeskTest, FinishesWhatWaitsForAWorker) {
+  StartServices();
+  resources_.Reload(GoodConfig());
+  LoadAll();
+  Ask(Nfsd());
+  desk_.TakeNoMore();
+  EXPECT_FALSE(desk_.idle());
+  StartWorkers();
+  desk_.Dispatch();
+  const Job job = TakeJob(kServerWorker);
+  SendSigned(job.job);
+  SendVerdict(job.job);
+  EXPECT_TRUE(SendReport(kServerWorker, Report(job.job)).ok());
+  ExpectAnswers({0});
+  EXPECT_TRUE(desk_.idle());
+}
+
+TEST_F(JobDeskTest, IsIdleWhileAnswersWaitForTheirTime) {
+  Start();
+  Ask(NfsTls());
+  const Job job = TakeJob(kClientWorker);
+  EXPECT_TRUE(SendReport(kClientWorker,
+                         Report(job.job, Outcome::Failure(Code::kPeerClosed)))
+                  .ok());
+  ExpectAnswers({});
+  EXPECT_TRUE(desk_.idle());
+  desk_.Close();
+  ExpectAnswers({ETIMEDOUT});
+}
+
 // --- Hostile workers ---
 
 TEST_F(JobDeskTest, TakesNoReportOfAnUnknownJob) {

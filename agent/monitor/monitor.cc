@@ -51,6 +51,10 @@ using std::chrono::milliseconds;
 // READY is a hint that may be lost; nothing waits longer than this.
 constexpr milliseconds kLookForRequestsEvery{1000};
 constexpr milliseconds kLongestEnd{5000};
+// Handshakes under way may take so long when the daemon is to end. Requests
+// that wait for its successor meanwhile count as half as old as they can be,
+// which with nfsd is 2.5 seconds.
+constexpr milliseconds kLongestFinish{2000};
 constexpr std::size_t kMostRequests = 4096;
 constexpr std::size_t kSpareDescriptors = 256 + EagerKernel::kMostTaken;
 constexpr unsigned kMostWorkers = 16;  // of one pool
@@ -273,10 +277,31 @@ class Monitor {
     resources_.Reload(config_);
   }
 
+  // Until no handshake is under way any more. Who asks a second time does not
+  // want to wait.
+  Status Finish() {
+    const MonotonicTime end = clock_.Now() + kLongestFinish;
+    while (!desk_.idle() && !stopping_.has_value() && clock_.Now() < end) {
+      look_at_ = end;  // for the loop to wake up
+      RETURN_IF_ERROR(loop_.RunOnce(UntilNextWake()));
+      switchboard_.OnTime();
+      supervisor_.OnTime();
+      duties_.OnTime(desk_.counts());
+      control_.OnTime();
+    }
+    return Ok{};
+  }
+
   Status Stop() {
-    duties_.Stopping(stopping_.value_or(Why::kStop));
+    duties_.Stopping(*std::exchange(stopping_, std::nullopt));
+    netns_.Leave();
     kernel_->StopTaking();
     desk_.TakeRequests(JobDesk::Age::kOld);
+    desk_.TakeNoMore();
+    RETURN_IF_ERROR(Finish());
+    if (stopping_.has_value()) {
+      duties_.Stopping(*stopping_);
+    }
     desk_.Close();
     supervisor_.Close();
     const MonotonicTime end = clock_.Now() + kLongestEnd;
