@@ -51,9 +51,9 @@ using std::chrono::milliseconds;
 // READY is a hint that may be lost; nothing waits longer than this.
 constexpr milliseconds kLookForRequestsEvery{1000};
 constexpr milliseconds kLongestEnd{5000};
-// Handshakes under way may take so long when the daemon is to end. Requests
-// that wait for its successor meanwhile count as half as old as they can be,
-// which with nfsd is 2.5 seconds.
+// Handshakes under way may take so long when the daemon is to end. A request
+// that waits for the next one meanwhile is given half of the usual time there:
+// with nfsd 2 of the kernel's 5 seconds, so that one is left for the start.
 constexpr milliseconds kLongestFinish{2000};
 constexpr std::size_t kMostRequests = 4096;
 constexpr std::size_t kSpareDescriptors = 256 + EagerKernel::kMostTaken;
