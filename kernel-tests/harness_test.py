@@ -262,16 +262,34 @@ class Growth(unittest.TestCase):
                     - number // 10 * 900)}))
         return made
 
+    def growth(self, samples: list[usage.Sample]) -> dict[str, usage.Growth]:
+        return usage.growth(samples, 200, lambda used: used.anonymous_kib)
+
     def test_growth_within_a_life_is_found(self):
-        found = usage.slopes(self.samples(3), 200,
-                             lambda used: used.anonymous_kib)
-        self.assertAlmostEqual(found["worker"], 3 / 100)
-        self.assertEqual(found["monitor"], 0)
+        found = self.growth(self.samples(3))
+        self.assertAlmostEqual(found["worker"].slope, 3 / 100)
+        self.assertEqual(found["worker"].rise, 3 * 7)
+        self.assertEqual(found["monitor"], usage.Growth(0, 0))
+
+    def test_growth_by_pages_is_found(self):
+        """32 bytes of every tenth handshake, seen as whole pages."""
+        found = self.growth([
+            usage.Sample(number * 300, {1: usage.ProcessUsage(
+                "monitor", 1, number * 300 * 32 // 10 // 4096 * 4)})
+            for number in range(330)])
+        self.assertAlmostEqual(found["monitor"].slope * 1024, 3.2, delta=0.4)
 
     def test_what_differs_between_processes_is_no_growth(self):
-        found = usage.slopes(self.samples(0), 200,
-                             lambda used: used.anonymous_kib)
-        self.assertEqual(found, {"monitor": 0, "worker": 0})
+        self.assertEqual(self.growth(self.samples(0)),
+                         {"monitor": usage.Growth(0, 0),
+                          "worker": usage.Growth(0, 0)})
+
+    def test_a_step_is_no_slope(self):
+        found = self.growth([
+            usage.Sample(number * 300, {1: usage.ProcessUsage(
+                "monitor", 1, 1000 if number < 100 else 1076)})
+            for number in range(150)])
+        self.assertEqual(found["monitor"], usage.Growth(0, 76))
 
     def test_processes_of_a_role_are_added_up(self):
         found = usage.sum_by_role({1: usage.ProcessUsage("a", 2, 3),

@@ -14,6 +14,9 @@ _MOST_WARM_UP = 4000
 # What a page or two of each process adds; less than 32 bytes, the least that
 # can leak, for each handshake of the gate.
 _SLACK_KIB = 32
+# What stalls of the machine may add to one process: then more handshakes wait
+# there at a time than ever before.
+_MOST_IN_STEPS_KIB = 512
 # A round, a third of it each: clients of nfsd alone; mounts, with both ends
 # here; connections of NVMe, with both ends here.
 _LOAD, _AT_ONCE = 96, 16
@@ -121,22 +124,26 @@ def _check_growth(bed, samples: list[usage.Sample]) -> None:
     warm_up = min(int(samples[-1].handshakes * _WARM_UP_SHARE), _MOST_WARM_UP)
     measured = samples[-1].handshakes - first - warm_up
     bed.fact("samples", [(s.handshakes, s.processes) for s in samples])
-    memory = usage.slopes(samples, warm_up, lambda used: used.anonymous_kib)
-    descriptors = usage.slopes(samples, warm_up,
+    memory = usage.growth(samples, warm_up, lambda used: used.anonymous_kib)
+    descriptors = usage.growth(samples, warm_up,
                                lambda used: used.descriptors)
     faults = []
     for role, used in usage.sum_by_role(samples[-1].processes).items():
         lives = {pid for sample in samples
                  for pid, one in sample.processes.items() if one.role == role}
-        grown_kib = memory[role] * measured
+        grown_kib = memory[role].slope * measured
         bed.note(f"{role}: {used.processes} processes ({len(lives)} in all), "
                  f"{used.descriptors} descriptors, {used.anonymous_kib} KiB; "
-                 f"slope {descriptors[role]:+.6f} descriptors and "
-                 f"{memory[role] * 1024:+.3f} bytes a handshake and process, "
-                 f"{grown_kib:+.1f} KiB in {measured} handshakes")
+                 f"slope {descriptors[role].slope:+.6f} descriptors and "
+                 f"{memory[role].slope * 1024:+.3f} bytes a handshake and "
+                 f"process, {grown_kib:+.1f} KiB in {measured} handshakes; "
+                 f"in a life {memory[role].rise:+} KiB at most")
         # A sanitizer keeps what was freed for a while.
         if grown_kib > _SLACK_KIB and not bed.options["sanitizer"]:
             faults.append(f"{role} grew by {grown_kib:.0f} KiB a process")
-        if abs(descriptors[role]) * measured >= 1:
+        if memory[role].rise > _MOST_IN_STEPS_KIB and \
+                not bed.options["sanitizer"]:
+            faults.append(f"{role} grew by {memory[role].rise} KiB in steps")
+        if abs(descriptors[role].slope) * measured >= 1:
             faults.append(f"{role} has more or fewer descriptors")
     assert not faults, "; ".join(faults)

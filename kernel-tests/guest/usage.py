@@ -1,7 +1,9 @@
 """What the agent's processes take: CPU, memory, descriptors."""
 
+import itertools
 import os
 import pathlib
+import statistics
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -82,12 +84,26 @@ def sum_by_role(processes: dict[int, ProcessUsage]) -> dict[str, Usage]:
     return found
 
 
-def slopes(samples: list[Sample], warm_up: int,
-           of: Callable[[ProcessUsage], int]) -> dict[str, float]:
-    """How much `of` grows with a handshake, by role and process.
+# Of a life, if there are as many samples of it.
+_STRETCHES = 16
 
-    A line is fitted to the samples of each life of a process, without its first
-    `warm_up` handshakes; what differs between two processes is no growth.
+
+class Growth(NamedTuple):
+    """Of one role, in its processes' lives."""
+
+    slope: float    # with a handshake; the median of all stretches
+    rise: int       # the most that one process had more at the end of its life
+
+
+def growth(samples: list[Sample], warm_up: int,
+           of: Callable[[ProcessUsage], int]) -> dict[str, Growth]:
+    """How much `of` grows, by role.
+
+    Each life of a process is looked at without its first `warm_up` handshakes,
+    in stretches of equal length; what differs between two processes is no
+    growth. What leaks with every handshake shows in most stretches, and so in
+    their median. A stall of the machine, in which more handshakes wait than ever
+    before, shows in the rise alone.
     """
     lives: dict[tuple[str, int], list[tuple[int, int]]] = {}
     born: dict[int, int] = {}
@@ -97,14 +113,22 @@ def slopes(samples: list[Sample], warm_up: int,
             if sample.handshakes >= begun + warm_up:
                 lives.setdefault((used.role, pid), []).append(
                     (sample.handshakes, of(used)))
-    sums: dict[str, tuple[float, float]] = {}
+    slopes: dict[str, list[float]] = {}
+    rises: dict[str, int] = {}
     for (role, _), points in lives.items():
-        x_mean = sum(x for x, _ in points) / len(points)
-        y_mean = sum(y for _, y in points) / len(points)
-        xy, xx = sums.get(role, (0.0, 0.0))
-        sums[role] = (xy + sum((x - x_mean) * (y - y_mean) for x, y in points),
-                      xx + sum((x - x_mean) ** 2 for x, _ in points))
-    return {role: xy / xx for role, (xy, xx) in sums.items() if xx}
+        slopes.setdefault(role, []).extend(_slopes(points))
+        rises[role] = max(rises.get(role, 0), points[-1][1] - points[0][1])
+    return {role: Growth(statistics.median(found), rises[role])
+            for role, found in slopes.items() if found}
+
+
+def _slopes(points: list[tuple[int, int]]) -> list[float]:
+    """Of each stretch."""
+    count = min(_STRETCHES, len(points) - 1)
+    ends = [points[i * (len(points) - 1) // count] for i in range(count + 1)] \
+        if count else []
+    return [(later[1] - earlier[1]) / (later[0] - earlier[0])
+            for earlier, later in itertools.pairwise(ends)]
 
 
 def compare(before: dict[str, Usage], now: dict[str, Usage]) -> str:
