@@ -214,6 +214,20 @@ TEST_F(JobDeskTest, RefusesAServerThatDidNotAskForOurCertificate) {
   ExpectAnswers({EACCES});
 }
 
+// tlshd names the authorities of its trust store: a client whose certificate
+// is of another one shows none. Its worker was killed for that.
+TEST_F(JobDeskTest, BlamesNoWorkerForAServerThatWantsAnotherCertificate) {
+  Start();
+  Ask(NfsMtls());
+  const Job job = TakeJob(kClientWorker);
+  SendVerdict(job.job);
+  JobReport report = Report(job.job);
+  report.certificate_asked = 1;
+  EXPECT_TRUE(SendReport(kClientWorker, report).ok());
+  ExpectAnswers({EACCES});
+  EXPECT_EQ(log_.Count("code=certificate_required", "reason="), 1);
+}
+
 TEST_F(JobDeskTest, BelievesNoSuccessWithoutKeysInTheKernel) {
   Start();
   for (const uint8_t cipher : {uint8_t{0}, uint8_t{51}, uint8_t{54}}) {

@@ -29,9 +29,12 @@ Result<RemoteAuth> JudgeSuccess(const Plan& plan, const Evidence& evidence,
   }
   const bool client = plan.side == Side::kClient;
   if (plan.credential != 0 && !evidence.signed_once) {
-    if (client && report.certificate_asked == 0) {
+    if (client) {
+      // The peer's doing, not the worker's, which must not die of it.
       return Error{Code::kCertificateRequired,
-                   "the server did not ask for our certificate"};
+                   report.certificate_asked == 0
+                       ? "the server did not ask for our certificate"
+                       : "our certificate is none that the server asks for"};
     }
     return Lie("success without a signature of ours");
   }
