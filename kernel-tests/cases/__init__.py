@@ -23,6 +23,7 @@ class Case:
     memory: str | None      # of the guest, when the usual does not do
     modules: bool           # needs what beds/modules.py builds
     modules_if_any: bool    # does more with it
+    needs: frozenset[str]   # of what needs.py gets ready beside the agent
     sanitizer: bool         # also of an agent with sanitizers
     measures: bool          # nothing to pass: for a tool, not for `run`
 
@@ -32,13 +33,14 @@ _cases: dict[str, Case] = {}
 
 def case(name: str, title: str, *, deadline_s: float = 90,
          memory: str | None = None, modules: bool = False,
-         modules_if_any: bool = False, sanitizer: bool = True,
-         measures: bool = False):
+         modules_if_any: bool = False, needs: tuple[str, ...] = (),
+         sanitizer: bool = True, measures: bool = False):
     """Registers a function of a Bed as the case `name`."""
     def register(function):
         assert name not in _cases, f"two cases are called {name}"
         _cases[name] = Case(name, title, function, deadline_s, memory,
-                            modules, modules_if_any, sanitizer, measures)
+                            modules, modules_if_any, frozenset(needs),
+                            sanitizer, measures)
         return function
     return register
 

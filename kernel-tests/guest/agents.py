@@ -25,16 +25,20 @@ RUN = pathlib.Path("/run/ktlsd-test")
 class Credentials:
     """One [authenticate.*] section; names of files of the test PKI.
 
-    A certificate may also be a path, without ".pem" and ".key".
+    Each may also be a path, without ".pem" and ".key".
     """
 
     truststore: str | None = "ca"
     certificate: str | None = None
+    crl: str | None = None
 
     def section(self, name: str, group: str = "authenticate") -> str:
         lines = [f"[{group}.{name}]"]
         if self.truststore:
-            lines.append(f"x509.truststore={machine.PKI}/{self.truststore}.pem")
+            lines.append(
+                f"x509.truststore={machine.PKI / self.truststore}.pem")
+        if self.crl:
+            lines.append(f"x509.crl={machine.PKI / self.crl}.pem")
         if self.certificate:
             base = machine.PKI / self.certificate
             lines.append(f"x509.certificate={base}.pem")

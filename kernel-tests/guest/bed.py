@@ -28,14 +28,15 @@ class Bed:
                     server: agents.Credentials | None = None, *,
                     program: str | None = None,
                     environment: dict[str, str] | None = None,
-                    busy: bool = False, more: str = "") -> agents.Agent:
+                    busy: bool = False, more: str = "",
+                    profile: agents.Profile | None = None) -> agents.Agent:
         """Starts the agent under test and waits until it listens.
 
         `busy`: for many handshakes, `more`: of its configuration; see
-        agents.Agent.
+        agents.Agent. `profile`: another one than the agent under test.
         """
         agent = agents.Agent(
-            self.profile, self.family, client or agents.Credentials(),
+            profile or self.profile, self.family, client or agents.Credentials(),
             server or agents.Credentials(certificate="server"),
             len(self.agents) + 1, program, environment, busy=busy,
             more=more)

@@ -86,6 +86,12 @@ def run(*command: str, check: bool = True, deadline_s: float = 30,
                           stdin=subprocess.DEVNULL, timeout=deadline_s)
 
 
+def has_key_type(name: str) -> bool:
+    """Whether the kernel knows it: an unknown one is ENODEV."""
+    tried = run("keyctl", "add", name, "ktlsd-test", "x", "@p", check=False)
+    return os.strerror(errno.ENODEV) not in tried.stderr
+
+
 def staged(name: str) -> str:
     """A program that was built beside the agent."""
     path = AGENT / name

@@ -48,10 +48,19 @@ def serve(policy: tuple[str, ...], threads: int = 4,
     _start_recovery_tracking()
     _write(_CONTROL / "nfsv4leasetime", "10")
     _write(_CONTROL / "nfsv4gracetime", "10")
+    start_server(threads)
+    publish(policy, clients)
+
+
+def start_server(threads: int = 4) -> None:
     _write(_CONTROL / "versions", "-3")
     _write(_CONTROL / "portlist", f"tcp {PORT}")
     _write(_CONTROL / "threads", str(threads))
-    _publish(policy, clients)
+
+
+def stop_server() -> None:
+    """Ends its connections, listens no more, forgets what it exports."""
+    _write(_CONTROL / "threads", "0")
 
 
 def _start_recovery_tracking() -> None:
@@ -64,7 +73,9 @@ def _start_recovery_tracking() -> None:
     machine.run("nfsdcld", "-p", str(pipes), "-s", str(store))
 
 
-def _publish(policy: tuple[str, ...], clients: tuple[str, ...]) -> None:
+def publish(policy: tuple[str, ...],
+            clients: tuple[str, ...] = ("127.0.0.1",)) -> None:
+    """What is exported to whom; instead of what was before."""
     until = int(time.time()) + _ALWAYS
     rpc = pathlib.Path("/proc/net/rpc")
     modes = " ".join(str(_SECURITY[p]) for p in policy)

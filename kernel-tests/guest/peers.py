@@ -1,55 +1,10 @@
-"""Peers that misbehave: both ends of the step before TLS, and then nothing.
-
-A client asks for TLS by an RPC NULL call with the flavor AUTH_TLS; the server
-agrees with the eight bytes "STARTTLS" as verifier (RFC 9289 section 4.1).
-"""
+"""Peers that misbehave: both ends of the step before TLS, and then nothing."""
 
 import selectors
 import socket
-import struct
 import threading
 
-from guest import nfs, wait
-
-_AUTH_NONE, _AUTH_TLS = 0, 7
-_CALL, _REPLY = 0, 1
-_NFS_PROGRAM, _NFS_VERSION = 100003, 4
-_LAST_FRAGMENT = 1 << 31
-
-
-def _record(body: bytes) -> bytes:
-    return struct.pack(">I", _LAST_FRAGMENT | len(body)) + body
-
-
-def _receive_record(sock: socket.socket) -> bytes:
-    length = struct.unpack(">I", _receive(sock, 4))[0] & ~_LAST_FRAGMENT
-    return _receive(sock, length)
-
-
-def _receive(sock: socket.socket, length: int) -> bytes:
-    data = b""
-    while len(data) < length:
-        more = sock.recv(length - len(data))
-        if not more:
-            raise ConnectionError("the peer closed the connection")
-        data += more
-    return data
-
-
-def _ask_for_tls() -> bytes:
-    return _record(struct.pack(">10I", 1, _CALL, 2, _NFS_PROGRAM, _NFS_VERSION,
-                               0, _AUTH_TLS, 0, _AUTH_NONE, 0))
-
-
-def _agree_to_tls(connection: socket.socket) -> bytes:
-    """What a server does; returns what the client asked with."""
-    call = _receive_record(connection)
-    xid = struct.unpack_from(">I", call)[0]
-    accepted, success = 0, 0
-    connection.sendall(_record(
-        struct.pack(">5I", xid, _REPLY, accepted, _AUTH_NONE, 8)
-        + b"STARTTLS" + struct.pack(">I", success)))
-    return call
+from guest import nfs, rpc, wait
 
 
 class SilentClient:
@@ -57,8 +12,8 @@ class SilentClient:
 
     def __init__(self):
         self._socket = socket.create_connection(("127.0.0.1", nfs.PORT), 10)
-        self._socket.sendall(_ask_for_tls())
-        assert b"STARTTLS" in _receive_record(self._socket), \
+        self._socket.sendall(rpc.ask_for_tls())
+        assert b"STARTTLS" in rpc.receive_record(self._socket), \
             "nfsd does not offer TLS"
 
     def send(self, data: bytes) -> None:
@@ -112,7 +67,7 @@ class StallingServer:
                              daemon=True).start()
 
     def _stall(self, connection: socket.socket) -> None:
-        _agree_to_tls(connection)
+        rpc.agree_to_tls(connection)
         connection.recv(1)
         self._got_hello.set()
 
@@ -174,7 +129,7 @@ class Gate:
 
     def _serve(self, connection: socket.socket) -> None:
         try:
-            call = _agree_to_tls(connection)
+            call = rpc.agree_to_tls(connection)
             if not self._open.is_set():
                 if not connection.recv(1, socket.MSG_PEEK):
                     return
@@ -182,8 +137,8 @@ class Gate:
                     self._held += 1
                 self._open.wait()
             server = socket.create_connection(("127.0.0.1", nfs.PORT))
-            server.sendall(_record(call))
-            _receive_record(server)
+            server.sendall(rpc.record(call))
+            rpc.receive_record(server)
         except OSError:
             connection.close()
             return
@@ -219,7 +174,7 @@ class HalfOpenClients:
             for key, _ in self._selector.select():
                 self._selector.unregister(key.fileobj)
                 try:
-                    key.fileobj.send(_ask_for_tls())
+                    key.fileobj.send(rpc.ask_for_tls())
                     self.asked += 1
                 except OSError:
                     key.fileobj.close()

@@ -58,10 +58,11 @@ def _finish(bed: Bed) -> None:
         assert status in agent.profile.ends_with, \
             f"{agent.profile.name} ended with status {status}"
     faults = bed.upcalls.faults(
-        probes_allowed=bed.profile.probes_with_done)
+        probes_allowed=any(agent.profile.probes_with_done
+                           for agent in bed.agents))
     assert not faults, "; ".join(faults)
-    if bed.agents and bed.profile.logs_each_handshake and \
-            bed.upcalls.sees_all:
+    if bed.agents and bed.upcalls.sees_all and \
+            all(agent.profile.logs_each_handshake for agent in bed.agents):
         # The capture is of this network namespace.
         lines = sum("netns" not in record for agent in bed.agents
                     for record in agents.handshake_records(agent.log()))

@@ -96,8 +96,8 @@ class Record:
         with self._lock:
             return "".join(self._lines)
 
-    def save(self) -> None:
-        machine.write_out("netlink.log", self.text())
+    def save(self, name: str = "netlink.log") -> None:
+        machine.write_out(name, self.text())
 
     def note(self, message: genl.Message, now: float) -> None:
         """Takes one message of the "handshake" family into the record."""

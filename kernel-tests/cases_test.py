@@ -1,0 +1,86 @@
+#!/usr/bin/python3
+"""Tests of what the cases read and print, without a guest."""
+
+import json
+import pathlib
+import sys
+import tempfile
+import unittest
+import unittest.mock
+
+sys.dont_write_bytecode = True
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]
+
+import cases  # noqa: E402
+import interop_table  # noqa: E402
+import needs  # noqa: E402
+from guest import openssl, rpc  # noqa: E402
+
+class InteropTable(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.run_folder = pathlib.Path(folder.name)
+
+    def result(self, root: str, name: str, verdict: str, **fact) -> None:
+        place = self.run_folder / root / f"interop-{name}"
+        place.mkdir(parents=True)
+        (place / "result.json").write_text(json.dumps(
+            {"verdict": verdict, "why": "the reason\nmore",
+             "facts": {"interop": fact}}))
+
+    def test_a_row_has_both_roles_in_each_root(self):
+        tls = {"peer": "tlshd 1.4.0", "what": "NFS"}
+        self.result("forky", "a", "passed", ktlsd="client", **tls)
+        self.result("forky", "b", "failed", ktlsd="server", **tls)
+        self.assertEqual(
+            interop_table.table(interop_table.read(self.run_folder)),
+            ["| peer | what | forky, client | forky, server |",
+             "|---|---|---|---|",
+             "| tlshd 1.4.0 | NFS | pass | failed: the reason |"])
+
+    def test_a_pass_may_have_a_remark_a_failure_has_none(self):
+        fact = {"peer": "p", "what": "w", "ktlsd": "client", "remark": "but"}
+        self.result("x", "a", "passed", **fact)
+        self.result("y", "a", "failed", **fact)
+        (row,) = interop_table.read(self.run_folder).values()
+        self.assertEqual(row, {"x, client": "but",
+                               "y, client": "failed: the reason"})
+
+
+class Needs(unittest.TestCase):
+    def test_every_need_of_a_case_can_be_met(self):
+        wanted = {need for case in cases.all_cases().values()
+                  for need in case.needs}
+        self.assertLessEqual(wanted, set(needs._STAGERS))
+        self.assertTrue(wanted)
+
+    def test_what_cannot_be_had_leaves_cases_out_and_says_so(self):
+        def fail(_target):
+            raise needs.CannotStage("no network")
+        known = cases.all_cases()
+        chosen = [known["interop/nfs-tls-client"], known["nfs/tls"]]
+        with unittest.mock.patch.dict(needs._STAGERS, tlshd=fail):
+            can, said = needs.stage(chosen, pathlib.Path("/nowhere"))
+        self.assertEqual([case.name for case in can], ["nfs/tls"])
+        self.assertEqual(said, ["left out: 1 cases that need tlshd: "
+                                "no network"])
+
+
+class Wire(unittest.TestCase):
+    def test_a_reply_that_was_not_carried_out_is_no_success(self):
+        good = bytes.fromhex("00000001" "00000001" "00000000" "00000000"
+                             "00000000" "00000000")
+        self.assertTrue(rpc.succeeded(good))
+        for place in (11, 23):
+            bad = bytearray(good)
+            bad[place] = 1
+            self.assertFalse(rpc.succeeded(bytes(bad)), place)
+
+    def test_der_of_a_session(self):
+        self.assertEqual(openssl._der(2, b"\1"), b"\x02\x01\x01")
+
+
+if __name__ == "__main__":
+    unittest.main()
