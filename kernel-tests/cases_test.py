@@ -15,7 +15,42 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]
 import cases  # noqa: E402
 import interop_table  # noqa: E402
 import needs  # noqa: E402
+from cases import ktls_selftests  # noqa: E402
 from guest import openssl, rpc  # noqa: E402
+
+_KTAP = """TAP version 13
+1..4
+# Starting 4 tests from 2 test cases.
+#  RUN           global.keysizes ...
+ok 1 global.keysizes
+not ok 2 tls.12_aes_gcm.send
+ok 3 tls.12_aes_gcm.recv # SKIP no support
+ok 4 global.closed
+# FAILED: 3 / 4 tests passed.
+"""
+
+
+class Selftests(unittest.TestCase):
+    def test_what_is_known_is_that_of_the_kernel(self):
+        text = ("# words\n*     variant  a b  | why\n"
+                "6.12  fails    x.y  | why\n6.1   fails    z  | why\n")
+        self.assertEqual(ktls_selftests.expected("6.12.113", text),
+                         {"variant": ["a", "b"], "test": [], "fails": ["x.y"]})
+        self.assertEqual(ktls_selftests.expected("7.2.7", text)["fails"], [])
+
+    def test_the_recorded_file_is_whole(self):
+        text = ktls_selftests._EXPECTED.read_text()
+        for kernel in ("6.12.1", "7.2.7"):
+            known = ktls_selftests.expected(kernel, text)
+            self.assertEqual(len(known["variant"]), 4)
+        self.assertIn("rekey", ktls_selftests.expected("6.12.1", text)["test"])
+
+    def test_results_are_told_apart(self):
+        self.assertEqual(
+            ktls_selftests.results(_KTAP),
+            {"global.keysizes": "ok", "tls.12_aes_gcm.send": "not ok",
+             "tls.12_aes_gcm.recv": "skip", "global.closed": "ok"})
+
 
 class InteropTable(unittest.TestCase):
     def setUp(self):
@@ -60,11 +95,11 @@ class Needs(unittest.TestCase):
         def fail(_target):
             raise needs.CannotStage("no network")
         known = cases.all_cases()
-        chosen = [known["interop/nfs-tls-client"], known["nfs/tls"]]
-        with unittest.mock.patch.dict(needs._STAGERS, tlshd=fail):
+        chosen = [known["ktls/selftests"], known["nfs/tls"]]
+        with unittest.mock.patch.dict(needs._STAGERS, selftests=fail):
             can, said = needs.stage(chosen, pathlib.Path("/nowhere"))
         self.assertEqual([case.name for case in can], ["nfs/tls"])
-        self.assertEqual(said, ["left out: 1 cases that need tlshd: "
+        self.assertEqual(said, ["left out: 1 cases that need selftests: "
                                 "no network"])
 
 

@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import subprocess
 
+import selftests
 from beds import rootdir
 from cases import Case
 
@@ -54,4 +55,14 @@ def _libraries(root: pathlib.Path, program: str) -> list[str]:
     return [line.split()[2] for line in listed.splitlines() if "=> /" in line]
 
 
-_STAGERS = {"tlshd": _stage_tlshd}
+def _stage_selftests(target: pathlib.Path) -> None:
+    try:
+        program = selftests.ensure()
+    except selftests.SelftestsError as error:
+        raise CannotStage(str(error)) from error
+    target.mkdir()
+    shutil.copy2(program, target / "tls")
+    (target / "version").write_text(program.parent.name)
+
+
+_STAGERS = {"tlshd": _stage_tlshd, "selftests": _stage_selftests}

@@ -1,4 +1,4 @@
-"""ktlsd at one end, tlshd 1.4.0 at the other: both must understand each other.
+"""ktlsd at one end, tlshd at the other: both must understand each other.
 
 The client's end is this network namespace, the server's another one, so each
 agent has its consumer to itself.
