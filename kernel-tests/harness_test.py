@@ -16,10 +16,10 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]
 import cases  # noqa: E402
 import demo_summary  # noqa: E402
 import session  # noqa: E402
+import staging  # noqa: E402
 import storm_table  # noqa: E402
-from beds import console, uml  # noqa: E402
+from beds import bed, console, guests, kernels  # noqa: E402
 from guest import agents, genl, upcalls  # noqa: E402
-from report import Outcome, Report  # noqa: E402
 
 
 class Folder(unittest.TestCase):
@@ -66,10 +66,17 @@ class Console(Folder):
 
 
 class Judging(Folder):
+    READY = bed.Ready(bed.BEDS["uml-trixie"], pathlib.Path("/root"),
+                      kernels.Kernel("6.12.1", pathlib.Path("/k"),
+                                     pathlib.Path("/m")))
+
+    def judge(self, **boot):
+        return session._judge(self.READY, "g/c", 1, self.out,
+                              guests.Boot(seconds=3, **boot))
+
     def test_a_guest_without_a_result_fails(self):
         self.write("console.log", "the last words\n")
-        boot = uml.Boot(seconds=3, timed_out=True, exit_code=-9)
-        outcome = session._judge("r/c", self.out, boot, "6.12.1")
+        outcome = self.judge(timed_out=True, exit_code=-9)
         self.assertEqual(outcome.verdict, "failed")
         self.assertIn("deadline", outcome.why)
         self.assertIn("the last words", outcome.why)
@@ -78,12 +85,30 @@ class Judging(Folder):
         self.write("console.log", "BUG: something\n")
         self.write("result.json",
                    '{"verdict": "passed", "why": "", "notes": []}')
-        boot = uml.Boot(seconds=3, timed_out=False, exit_code=0)
-        outcome = session._judge("r/c", self.out, boot, "6.12.1")
+        outcome = self.judge(timed_out=False, exit_code=0)
         self.assertEqual(outcome.verdict, "failed")
+
+    def test_the_name_is_that_of_bed_and_case(self):
+        self.write("console.log", "")
+        self.write("result.json", '{"verdict": "skipped", "why": "no X",'
+                   ' "notes": [], "facts": {"a": 1}}')
+        outcome = self.judge(timed_out=False, exit_code=0)
+        self.assertEqual((outcome.bed, outcome.case, outcome.verdict,
+                          outcome.why, outcome.facts),
+                         ("uml-trixie", "g/c", "skipped", "no X", {"a": 1}))
+
+
+def _elf(machine: int) -> bytes:
+    return b"\x7fELF" + bytes(14) + machine.to_bytes(2, "little")
 
 
 class Staging(Folder):
+    def built(self, name: str, place: str, machine: int = 0x3E):
+        path = self.out / name / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(_elf(machine))
+        return path
+
     def test_what_is_built_beside_the_agent_is_taken_along(self):
         places = ("agent/ktlsd", "agent/ktlsd_broken_readback",
                   "agent/ktlsd_hostile_worker",
@@ -91,38 +116,37 @@ class Staging(Folder):
                   "tools/examples/serve_file", "tools/examples/fetch_file",
                   "kernel-tests/load/storm_load")
         for place in places:
-            path = self.out / "bin" / place
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
-        this = session.Session(self.out, "ktlsd", "2G", {}, 1)
-        this.agent_dir.mkdir()
-        session._stage(self.out / "bin/agent/ktlsd", this)
-        self.assertEqual({p.name for p in this.agent_dir.iterdir()},
+            self.built("bin", place)
+        staging.stage_ktlsd(self.out / "bin/agent/ktlsd", self.out / "to")
+        self.assertEqual({p.name for p in (self.out / "to").iterdir()},
                          {pathlib.Path(p).name for p in places})
 
+    def test_an_agent_for_each_machine(self):
+        agents_given = [self.built("x", "agent/ktlsd"),
+                        self.built("y", "agent/ktlsd", 0xB7)]
+        this = session.prepare(self.out / "run", list(map(str, agents_given)),
+                               "2G", sanitizer=False)
+        self.assertEqual(set(this.machines), {"x86_64", "aarch64"})
+        for machine, agent in zip(("x86_64", "aarch64"), agents_given):
+            self.assertEqual(
+                (this.agent_dir(machine) / "ktlsd").read_bytes(),
+                agent.read_bytes())
+
+    def test_a_bed_without_an_agent_is_an_error(self):
+        this = session.Session(self.out, "ktlsd", "2G", {}, 1, ("aarch64",))
+        with self.assertRaisesRegex(session.SetupError, "x86_64.*uml-trixie"):
+            session.expect_agent(this, Judging.READY)
+
+    def test_an_agent_is_known_by_its_name(self):
+        self.assertEqual(session.profile_of("/usr/sbin/tlshd"), "tlshd")
+        self.assertEqual(session.profile_of("/x/ktlsd"), "ktlsd")
+
     def test_no_agent_is_an_error(self):
-        this = session.Session(self.out, "ktlsd", "2G", {}, 1)
         with self.assertRaises(session.SetupError):
-            session._stage(self.out / "nothing", this)
-
-
-class Ktap(unittest.TestCase):
-    def test_report(self):
-        text = io.StringIO()
-        with contextlib.redirect_stdout(text):
-            report = Report(3)
-            for name, verdict in (("a", "passed"), ("b", "failed"),
-                                  ("c", "skipped")):
-                report.add(Outcome(name, verdict, "why", [], 1.0,
-                                   pathlib.Path("/out")))
-            good = report.finish(pathlib.Path("/out"), 3)
-        lines = text.getvalue().splitlines()
-        self.assertFalse(good)
-        self.assertEqual(lines[:2], ["KTAP version 1", "1..3"])
-        self.assertIn("ok 1 a", lines)
-        self.assertIn("not ok 2 b", lines)
-        self.assertIn("ok 3 c # SKIP why", lines)
-        self.assertEqual(lines[-1], "1 passed, 1 failed, 1 skipped")
+            staging.machine_of(self.out / "nothing")
+        self.write("text", "#!/bin/sh\n" + 20 * "#")
+        with self.assertRaises(session.SetupError):
+            staging.machine_of(self.out / "text")
 
 
 def _attribute(kind: int, value: bytes) -> bytes:

@@ -104,6 +104,14 @@ PROFILES = {
 }
 
 
+def profile(name: str) -> Profile:
+    """That of an agent; a program that was staged comes before the root's."""
+    own = machine.AGENT / name
+    found = PROFILES[name]
+    return dataclasses.replace(found, program=str(own)) if own.is_file() \
+        else found
+
+
 def events(log: str, kind: str) -> list[dict[str, str]]:
     """The fields of each of ktlsd's lines about one kind of event."""
     records = (_fields(line) for line in log.splitlines())

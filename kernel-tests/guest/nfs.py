@@ -138,7 +138,7 @@ class DirectMount(threading.Thread):
 def finish_mount(mounting: Mounting, deadline_s: float = 40) -> Mounted:
     child = mounting.child
     try:
-        message, _ = child.communicate(timeout=deadline_s)
+        message, _ = child.communicate(timeout=wait.scaled(deadline_s))
     except subprocess.TimeoutExpired:
         child.kill()
         raise wait.DeadlineExceeded(

@@ -1,12 +1,13 @@
 """Runs the one case that /ktlsd/out/request.json names, and reports."""
 
 import json
+import os
 import signal
 import time
 import traceback
 
 import cases
-from guest import agents, machine
+from guest import agents, features, machine, nfs, wait
 from guest.bed import Bed
 
 # Left for saving the logs when a case has run into its deadline.
@@ -20,16 +21,19 @@ class _TooLate(BaseException):
 def run() -> None:
     request = json.loads((machine.OUT / "request.json").read_text())
     case = cases.all_cases()[request["case"]]
-    profile = agents.PROFILES[request["agent"]]
+    profile = agents.profile(request["agent"])
     started = time.monotonic()
     bed = None
     verdict, why = "passed", ""
+    wait.allow(request["slower"])
+    machine.set_clock(request["now"])
     signal.signal(signal.SIGALRM, _raise_too_late)
     signal.setitimer(signal.ITIMER_REAL, max(request["deadline_s"] - _GRACE_S,
                                              _GRACE_S))
     try:
         if request["options"]["sanitizer"]:
             machine.OUT.chmod(0o1777)  # roles that are not root report there
+        _expect_features(case)
         bed = Bed(profile, request["options"])
         case.run(bed)
         _finish(bed)
@@ -49,6 +53,14 @@ def _raise_too_late(_signal, _frame) -> None:
     raise _TooLate("the case ran into its deadline")
 
 
+def _expect_features(case: cases.Case) -> None:
+    if "nfs" in case.needs:
+        nfs.load_modules()
+    lacks = features.missing(case.needs)
+    if lacks:
+        raise cases.Skip(lacks)
+
+
 def _finish(bed: Bed) -> None:
     """What holds at the end of every case."""
     for agent in bed.agents:
@@ -59,6 +71,8 @@ def _finish(bed: Bed) -> None:
             f"{agent.profile.name} ended with status {status}"
     faults = bed.upcalls.faults(
         probes_allowed=bed.profile.probes_with_done)
+    if bed.trace:
+        faults += bed.trace.faults(*bed.upcalls.counts())
     assert not faults, "; ".join(faults)
     if bed.agents and bed.profile.logs_each_handshake and \
             bed.upcalls.sees_all:
@@ -77,12 +91,15 @@ def _finish(bed: Bed) -> None:
 
 def _save(bed: Bed | None, verdict: str, why: str, seconds: float) -> None:
     result = {"verdict": verdict, "why": why, "seconds": round(seconds, 2),
+              "kernel": os.uname().release,
               "notes": bed.notes if bed else [],
               "facts": bed.facts if bed else {}}
     # The result comes first: saving the rest could still go wrong.
     machine.write_out("result.json", json.dumps(result, indent=1))
     if bed:
         bed.upcalls.save()
+        if bed.trace:
+            bed.trace.save()
         for agent in bed.agents:
             agent.save_log()
     machine.save_kernel_log()

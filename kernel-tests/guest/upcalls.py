@@ -4,6 +4,7 @@ An nlmon device sees every netlink message of the namespace, so what is counted
 here is what crossed, not what the agent says it did.
 """
 
+import collections
 import dataclasses
 import itertools
 import os
@@ -50,6 +51,7 @@ class Record:
         self._waiting: dict[int, list[Upcall]] = {}
         self._last: dict[int, Upcall] = {}
         self._answered = 0
+        self._said = collections.Counter()
         self._stray: list[int] = []
         self._lines: list[str] = []
         self._ready: list[float] = []
@@ -92,6 +94,11 @@ class Record:
         with self._lock:
             return self._answered
 
+    def counts(self) -> tuple[int, int]:
+        """How often ACCEPT and DONE were said about a socket, in all."""
+        with self._lock:
+            return self._said["ACCEPT"], self._said["DONE"]
+
     def text(self) -> str:
         with self._lock:
             return "".join(self._lines)
@@ -119,6 +126,7 @@ class Record:
         upcall = Upcall(process, _s32(fields[genl.ACCEPT_SOCKFD]), side,
                         peername.decode(errors="replace"), now,
                         len(self._ready))
+        self._said["ACCEPT"] += 1
         self._upcalls.append(upcall)
         self._waiting.setdefault(upcall.sockfd, []).append(upcall)
         self._last[upcall.sockfd] = upcall
@@ -132,6 +140,7 @@ class Record:
         status = _u32(fields.get(genl.DONE_STATUS, _NO_STATUS))
         auth = [_s32(v) for k, v in attributes if k == genl.DONE_REMOTE_AUTH]
         self._line(now, f"DONE fd={sockfd} status={status} remote_auth={auth}")
+        self._said["DONE"] += sockfd >= 0
         upcall = self._find(process, sockfd)
         if upcall is None:
             self._stray.append(sockfd)
