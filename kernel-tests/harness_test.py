@@ -135,7 +135,7 @@ class Staging(Folder):
     def test_a_bed_without_an_agent_is_an_error(self):
         this = session.Session(self.out, "ktlsd", "2G", {}, 1, ("aarch64",))
         with self.assertRaisesRegex(session.SetupError, "x86_64.*uml-trixie"):
-            session.expect_agent(this, Judging.READY)
+            session.fit(this, Judging.READY)
 
     def test_an_agent_is_known_by_its_name(self):
         self.assertEqual(session.profile_of("/usr/sbin/tlshd"), "tlshd")

@@ -1,4 +1,4 @@
-"""KTAP on stdout: a test for each bed, its cases as subtests; then the table."""
+"""KTAP on stdout: a test for each bed, its cases as subtests; the table."""
 
 import collections
 import dataclasses

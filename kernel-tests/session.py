@@ -11,7 +11,7 @@ import time
 
 import pki
 import staging
-from beds import console, guests, modules
+from beds import console, guests, modules, rootdir
 from beds.bed import Ready
 from cases import Case
 from project import cache_dir  # of tools/
@@ -60,6 +60,11 @@ class Session:
         return self.out / "agent" / machine
 
     @property
+    def tests_dir(self) -> pathlib.Path:
+        """A copy: what is edited meanwhile is for the next run."""
+        return self.out / "tests"
+
+    @property
     def pki_dir(self) -> pathlib.Path:
         return self.out / "pki"
 
@@ -100,15 +105,22 @@ def _stage(session: Session, machine: str, path: pathlib.Path) -> None:
         staging.stage_other(path, session.agent, folder)
 
 
-def expect_agent(session: Session, ready: Ready) -> None:
-    """Raises where there is none that the bed could run."""
-    if not session.machines:
-        staging.stage_other(None, session.agent,
-                            session.agent_dir(ready.machine))
-    elif ready.machine not in session.machines:
+def fit(session: Session, ready: Ready) -> None:
+    """What a bed needs of the session: the cases, compiled, and an agent.
+
+    Raises where there is no agent that it could run.
+    """
+    if session.machines and ready.machine not in session.machines:
         raise SetupError(
             f"no agent for {ready.machine}, which {ready.bed.name} needs; "
             "--agent PATH may be given once for each (docs/testing.md)")
+    if not session.machines:
+        staging.stage_other(None, session.agent,
+                            session.agent_dir(ready.machine))
+    if not session.tests_dir.is_dir():
+        shutil.copytree(TESTS, session.tests_dir,
+                        ignore=shutil.ignore_patterns("__pycache__"))
+    rootdir.compile_for(ready.bed.root, session.tests_dir, "/ktlsd/tests")
 
 
 def stage_modules(session: Session, ready: Ready) -> None:
@@ -140,7 +152,8 @@ def run_case(session: Session, ready: Ready, case: Case, turn: int = 1,
         "case": case.name, "agent": session.agent, "deadline_s": deadline,
         "slower": ready.bed.slower, "now": time.time(),
         "options": session.options}))
-    folders = guests.Folders(ready.root, ready.kernel.modules, TESTS,
+    folders = guests.Folders(ready.root, ready.kernel.modules,
+                             session.tests_dir,
                              session.agent_dir(ready.machine),
                              session.pki_dir, out)
     boot = ready.boot(folders, case.memory or session.memory,

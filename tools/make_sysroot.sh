@@ -29,7 +29,7 @@ gcc=${gcc%%.*}
 packages="libc6-dev linux-libc-dev libstdc++-$gcc-dev libssl-dev
   liburing-dev libkeyutils-dev libseccomp-dev libcap-dev
   libgtest-dev libgmock-dev libbenchmark-dev libglib2.0-dev libsystemd-dev
-  libfmt-dev libcli11-dev libyaml-cpp-dev"
+  libfmt-dev libcli11-dev libyaml-cpp-dev nlohmann-json3-dev prometheus-cpp-dev"
 
 # Made anew when this script or the suite changes.
 stamp="$suite $(sha256sum <tools/make_sysroot.sh)"

@@ -13,8 +13,11 @@ import shutil
 
 from beds import guests
 
-# The socket's name is relative: an absolute one may be too long.
+# The socket's name is relative: an absolute one may be too long. virtiofsd of
+# Debian 12 keeps locks by that name in a folder of the host.
 _SCRIPT = r"""
+mkdir -p /run/virtiofsd
+mount -t tmpfs guest-locks /run/virtiofsd
 cd "$ROOT/tmp"
 "$VIRTIOFSD" --socket-path=root.sock -o source="$ROOT" -o sandbox=chroot \
   -o cache=always -o announce_submounts -f >"$OUT/virtiofsd.log" 2>&1 &
@@ -37,16 +40,19 @@ _VIRTIOFSD = ("/usr/libexec/virtiofsd", "/usr/lib/qemu/virtiofsd")
 @dataclasses.dataclass(frozen=True)
 class Machine:
     program: str
-    options: tuple[str, ...]
+    board: str
+    processor: str
     console: str        # the kernel's name for the first serial line
     kernel: str = ""    # what else its command line has
 
 
 MACHINES = {
-    "x86_64": Machine("qemu-system-x86_64", ("-M", "q35"), "ttyS0",
+    "x86_64": Machine("qemu-system-x86_64", "q35", "max", "ttyS0",
                       # Emulated timers are late where the host is busy.
                       "tsc=reliable no_timer_check"),
-    "aarch64": Machine("qemu-system-aarch64", ("-M", "virt"), "ttyAMA0"),
+    # Signing pointers as the architecture has it takes half of all time.
+    "aarch64": Machine("qemu-system-aarch64", "virt", "max,pauth-impdef=on",
+                       "ttyAMA0"),
 }
 
 
@@ -74,11 +80,11 @@ def _command(image: pathlib.Path, arch: str, memory: str) -> list[str]:
              "rw", "init=/ktlsd/tests/guest/init", "panic=-1",
              "mitigations=off", "random.trust_cpu=on", "loglevel=5",
              machine.kernel]
-    return [machine.program, *machine.options,
+    return [machine.program, "-M", machine.board, "-cpu", machine.processor,
             # Not the host's virtualisation: not every host's works.
-            "-accel", "tcg,thread=multi", "-cpu", "max",
-            "-smp", "2", "-m", memory, "-nodefaults",
-            "-no-user-config", "-nographic", "-no-reboot", "-serial", "stdio",
+            "-accel", "tcg,thread=multi", "-smp", "2", "-m", memory,
+            "-nodefaults", "-no-user-config", "-nographic", "-no-reboot",
+            "-serial", "stdio",
             # virtiofsd reads and writes the guest's memory.
             "-object", f"memory-backend-memfd,id=ram,size={memory},share=on",
             "-machine", "memory-backend=ram",

@@ -10,6 +10,11 @@ import pkgutil
 from collections.abc import Callable
 
 
+# Reasons not to run where the processor is emulated.
+LOAD = "about load, which would be load on the emulation"
+TIME = "about time, which an emulated processor has its own of"
+
+
 class Skip(Exception):
     """Raised by a case that cannot run here; the text says why."""
 

@@ -4,7 +4,7 @@ import errno
 import os
 import signal
 
-from cases import Skip, case
+from cases import LOAD, Skip, case
 from guest import agents, load, machine, nfs, upcalls, usage, wait
 from guest.peers import Gate, SilentClient
 
@@ -16,7 +16,7 @@ _MEMORY_FOR_BURST = "18G"
 
 
 @case("agent/storm", "clients of nfsd, 16 and 32 at once: each gets a session",
-      memory=_MEMORY, deadline_s=240)
+      memory=_MEMORY, deadline_s=240, not_emulated=LOAD)
 def storm(bed):
     clients = bed.options.get("clients", 60)
     nfs.serve(("mtls",), threads=_NFSD_THREADS)
@@ -37,7 +37,7 @@ def _only_ktlsd(bed) -> None:
 
 @case("agent/worker-killed-load", "workers are killed with many handshakes in "
       "them: those are answered, all others stay", memory=_MEMORY_FOR_BURST,
-      deadline_s=240)
+      deadline_s=240, not_emulated=LOAD)
 def worker_killed_load(bed):
     _only_ktlsd(bed)
     machine.allow_descriptors()
@@ -130,7 +130,8 @@ def _check_untouched(bed, others: list) -> None:
 
 
 @case("agent/killed-load", "the monitor is killed under load and started "
-      "again: what waits is served", memory=_MEMORY, deadline_s=240)
+      "again: what waits is served", memory=_MEMORY, deadline_s=240,
+      not_emulated=LOAD)
 def killed_load(bed):
     if not bed.profile.takes_what_is_queued:
         raise Skip(f"{bed.profile.name} waits for the kernel's next READY")

@@ -1,6 +1,6 @@
 """Very many handshakes: nothing grows."""
 
-from cases import Skip, case
+from cases import LOAD, Skip, case
 from guest import agents, load, nfs, nvme, usage, wait
 from guest.agents import Credentials
 
@@ -15,7 +15,7 @@ _LOAD, _MOUNTS, _CONNECTIONS = 16, 3, 8
 
 @case("agent/soak", "handshakes by certificate, as client and as server, and "
       "by PSK where there is NVMe: memory and descriptors stay",
-      memory="8G", deadline_s=900, modules_if_any=True)
+      memory="8G", deadline_s=900, modules_if_any=True, not_emulated=LOAD)
 def soak(bed):
     if bed.profile.name != "ktlsd":
         raise Skip("about processes that stay")
