@@ -198,6 +198,10 @@ class Tracing(unittest.TestCase):
         self.assertEqual(len(tracing.faults(self.TEXT, 1, 0)), 1)
         self.assertEqual(len(tracing.faults("", 1, 1)), 2)
 
+    def test_a_done_for_nothing_was_said_too(self):
+        stray = self.TEXT + " k-9 [0] .. 7.1: handshake_cmd_done_err: err=-16"
+        self.assertEqual(tracing.faults(stray, 1, 2), [])
+
 
 class Ktap(unittest.TestCase):
     def lines(self, columns, outcomes, turns=1) -> tuple[int, list[str]]:

@@ -72,13 +72,14 @@ def _finish(bed: Bed) -> None:
     faults = bed.upcalls.faults(
         probes_allowed=bed.profile.probes_with_done)
     if bed.trace:
-        faults += bed.trace.faults(*bed.upcalls.counts())
+        # The kernel traces all network namespaces, the capture is of one.
+        elsewhere = len(_records(bed)) - len(_records(bed, here=True))
+        faults += bed.trace.faults(*(count + elsewhere
+                                     for count in bed.upcalls.counts()))
     assert not faults, "; ".join(faults)
     if bed.agents and bed.profile.logs_each_handshake and \
             bed.upcalls.sees_all:
-        # The capture is of this network namespace.
-        lines = sum("netns" not in record for agent in bed.agents
-                    for record in agents.handshake_records(agent.log()))
+        lines = len(_records(bed, here=True))
         accepts = len(bed.upcalls.upcalls())
         # One that is killed may have answered and not yet said so.
         killed = sum(agent.was_killed for agent in bed.agents)
@@ -87,6 +88,13 @@ def _finish(bed: Bed) -> None:
         strange = [fault for agent in bed.agents
                    for fault in agents.log_faults(agent.log())]
         assert not strange, "; ".join(strange)
+
+
+def _records(bed: Bed, here: bool = False) -> list[dict[str, str]]:
+    """What the agents logged about handshakes; `here`: in this namespace."""
+    found = [record for agent in bed.agents
+             for record in agents.handshake_records(agent.log())]
+    return [r for r in found if "netns" not in r] if here else found
 
 
 def _save(bed: Bed | None, verdict: str, why: str, seconds: float) -> None:
