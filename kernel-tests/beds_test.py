@@ -185,6 +185,7 @@ class Needs(unittest.TestCase):
 
 class Tracing(unittest.TestCase):
     TEXT = """# tracer: nop
+ nfsd-7 [001] ..... 5.0: handshake_submit: req=01 sk=02
  ktlsd-9 [001] ..... 5.1: handshake_cmd_accept: req=01 sk=02 fd=13
  ktlsd-9 [001] ..... 5.2: handshake_cmd_accept_err: req=0 sk=0 err=-11
  ktlsd-9 [000] ..... 6.5: handshake_cmd_done: req=01 sk=02 fd=13
@@ -197,6 +198,14 @@ class Tracing(unittest.TestCase):
         self.assertEqual(len(tracing.faults(self.TEXT, 2, 1)), 1)
         self.assertEqual(len(tracing.faults(self.TEXT, 1, 0)), 1)
         self.assertEqual(len(tracing.faults("", 1, 1)), 2)
+
+    def test_once_for_each_request(self):
+        lines = self.TEXT.splitlines(keepends=True)
+        again = "".join(lines + lines[2:])
+        (fault,) = [f for f in tracing.faults(again, 2, 2) if "accept" in f]
+        self.assertIn("request 01", fault)
+        # The memory of one that is gone may be the next one's.
+        self.assertEqual(tracing.faults("".join(lines + lines[1:]), 2, 2), [])
 
     def test_a_done_for_nothing_was_said_too(self):
         stray = self.TEXT + " k-9 [0] .. 7.1: handshake_cmd_done_err: err=-16"

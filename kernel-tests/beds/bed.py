@@ -54,6 +54,11 @@ class Ready:
         return f"qemu {version} {_DEBIAN_NAMES[self.bed.arch]}"
 
     @property
+    def may_lack_nvme(self) -> bool:
+        """A User-Mode Linux of Debian; see beds/modules.py."""
+        return self.kernel.image == self.root / uml.IMAGE
+
+    @property
     def machine(self) -> str:
         """What programs in the guest are built for."""
         return "x86_64" if self.bed.arch == "um" else self.bed.arch

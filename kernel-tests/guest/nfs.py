@@ -55,13 +55,27 @@ def serve(policy: tuple[str, ...], threads: int = 4,
 
 
 def _start_recovery_tracking() -> None:
-    """nfsdcld; without it nfsd waits seconds for one, then does without."""
+    """nfsdcld; without it nfsd has clients wait for ten seconds, and so it does
+    when nfsdcld does not watch yet for nfsd to come."""
     pipes = pathlib.Path("/run/rpc_pipefs")
     pipes.mkdir(exist_ok=True)
     machine.mount("rpc_pipefs", str(pipes), "rpc_pipefs")
     store = pathlib.Path("/var/lib/nfs/nfsdcld")
     store.mkdir(parents=True, exist_ok=True)
-    machine.run("nfsdcld", "-p", str(pipes), "-s", str(store))
+    daemon = subprocess.Popen(
+        ["nfsdcld", "-F", "-p", str(pipes), "-s", str(store)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL)
+    wait.until(lambda: _watches(daemon.pid), "nfsdcld to wait for nfsd")
+
+
+def _watches(pid: int) -> bool:
+    folder = pathlib.Path(f"/proc/{pid}/fd")
+    try:
+        return any(os.readlink(entry) == "anon_inode:inotify"
+                   for entry in folder.iterdir())
+    except FileNotFoundError:
+        return False  # a descriptor that was closed while we looked
 
 
 def _publish(policy: tuple[str, ...], clients: tuple[str, ...]) -> None:

@@ -55,9 +55,25 @@ def events(text: str) -> list[tuple[str, str]]:
 
 
 def faults(text: str, accepts: int, dones: int) -> list[str]:
-    counted = collections.Counter(name for name, _ in events(text))
+    """What the trace says that messages, so many of each, did not."""
+    seen = events(text)
+    counted = collections.Counter(name for name, _ in seen)
     traced = (("ACCEPT", accepts, counted["cmd_accept"]),
               # One for a socket that waits for none is an error.
               ("DONE", dones, counted["cmd_done"] + counted["cmd_done_err"]))
-    return [f"{said} {what} were said, the kernel traced {seen}"
-            for what, said, seen in traced if seen != said]
+    return [f"{said} {what} were said, the kernel traced {count}"
+            for what, said, count in traced if count != said] + _twice(seen)
+
+
+def _twice(seen: list[tuple[str, str]]) -> list[str]:
+    """Requests that were handed out, or answered, more than once."""
+    found = []
+    counted: dict[str, collections.Counter] = {}
+    for name, fields in seen:
+        request = fields.partition("req=")[2].partition(" ")[0]
+        if name == "submit" or request not in counted:
+            counted[request] = collections.Counter()
+        counted[request][name] += 1
+        if name in ("cmd_accept", "cmd_done") and counted[request][name] == 2:
+            found.append(f"{name} of request {request} was traced twice")
+    return found
