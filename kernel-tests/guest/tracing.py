@@ -71,9 +71,10 @@ def _twice(seen: list[tuple[str, str]]) -> list[str]:
     counted: dict[str, collections.Counter] = {}
     for name, fields in seen:
         request = fields.partition("req=")[2].partition(" ")[0]
-        if name == "submit" or request not in counted:
-            counted[request] = collections.Counter()
-        counted[request][name] += 1
+        if name == "destruct":  # its memory may be the next one's
+            counted.pop(request, None)
+            continue
+        counted.setdefault(request, collections.Counter())[name] += 1
         if name in ("cmd_accept", "cmd_done") and counted[request][name] == 2:
             found.append(f"{name} of request {request} was traced twice")
     return found
