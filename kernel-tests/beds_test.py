@@ -54,6 +54,7 @@ class Beds(unittest.TestCase):
         self.assertIn("size=3G", " ".join(command))
         self.assertIn("console=ttyAMA0 ", line)
         self.assertIn("rootfstype=virtiofs", line)
+        self.assertIn(" nowatchdog ", line)
 
 
 class Folder(unittest.TestCase):

@@ -79,6 +79,9 @@ def _command(image: pathlib.Path, arch: str, memory: str) -> list[str]:
     words = [f"console={machine.console}", "root=root", "rootfstype=virtiofs",
              "rw", "init=/ktlsd/tests/guest/init", "panic=-1",
              "mitigations=off", "random.trust_cpu=on", "loglevel=5",
+             # An emulated CPU that the host lets wait is not locked up; what
+             # is, misses its deadline.
+             "nowatchdog", "rcupdate.rcu_cpu_stall_suppress=1",
              machine.kernel]
     return [machine.program, "-M", machine.board, "-cpu", machine.processor,
             # Not the host's virtualisation: not every host's works.
