@@ -44,6 +44,14 @@ ROOTS = {
     "forky": {"packages": _COMMON, "keyring_from": "trixie"},
 }
 
+# Not of guests: what tools/bench runs in, with OpenSSL 3.5 and all that builds
+# a program with rustls.
+_PLACES = ROOTS | {
+    "bench": {"packages": ["cargo", "librust-rustls-dev", "libgnutls30t64",
+                           "libssl3t64"],
+              "keyring_from": None, "suite": "trixie"},
+}
+
 _KEYRING = "usr/share/keyrings/debian-archive-keyring.gpg"
 
 
@@ -58,14 +66,14 @@ def ensure(name: str) -> pathlib.Path:
     with open(root.parent / f".{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if _stamp_of(root) != _wanted_stamp(name):
-            source = ROOTS[name]["keyring_from"]
+            source = _PLACES[name]["keyring_from"]
             keyring_root = ensure(source) if source else pathlib.Path("/")
             _make(name, root, keyring_root / _KEYRING)
     return root
 
 
 def _wanted_stamp(name: str) -> str:
-    parts = [name, *ROOTS[name]["packages"], *MOUNT_POINTS]
+    parts = [name, *_PLACES[name]["packages"], *MOUNT_POINTS]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -121,14 +129,15 @@ def _replace(root: pathlib.Path, new: pathlib.Path) -> None:
         os.rename(new, root)
 
 
-def _bootstrap(suite: str, target: pathlib.Path, mirror: str,
+def _bootstrap(name: str, target: pathlib.Path, mirror: str,
                keyring: pathlib.Path) -> None:
+    suite = _PLACES[name].get("suite", name)
     command = ["mmdebstrap", "--variant=minbase", "--mode=root",
-               "--include=" + ",".join(ROOTS[suite]["packages"]),
+               "--include=" + ",".join(_PLACES[name]["packages"]),
                *(f"--aptopt={option}" for option in _proxy_options())]
     if keyring.exists():
         command.append(f"--keyring={keyring}")
-    log = target.parent / f"{suite}.log"
+    log = target.parent / f"{name}.log"
     place = [suite, str(target), mirror]
     if _run(command + place, log, suite):
         return

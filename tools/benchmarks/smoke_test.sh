@@ -1,0 +1,19 @@
+#!/bin/bash
+# Each benchmark runs once: all handshakes are ones that succeed, and what the
+# driver reads is there.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+./pki_main "$TEST_TMPDIR/pki"
+test -s "$TEST_TMPDIR/pki/ed25519/client.key"
+./versions_main | grep -q 'OpenSSL 3.*; GnuTLS 3'
+
+./sides_bench --benchmark_min_time=0.0000001 --benchmark_format=csv \
+  >"$TEST_TMPDIR/sides.csv" 2>"$TEST_TMPDIR/sides.err"
+if grep -q ERROR "$TEST_TMPDIR/sides.csv" "$TEST_TMPDIR/sides.err"; then
+  cat "$TEST_TMPDIR/sides.csv" "$TEST_TMPDIR/sides.err"
+  exit 1
+fi
+for who in floor ours remembered libssl gnutls; do
+  grep -q "^\"mutual_ecdsa/client/$who/manual_time\"," "$TEST_TMPDIR/sides.csv"
+done
