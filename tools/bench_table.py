@@ -76,13 +76,14 @@ class Table:
 
     def markdown(self, columns: list[str]) -> list[str]:
         """A table with ratios to `columns`, for people."""
-        lines = ["| | median | spread | " +
-                 " | ".join(f"to {c}" for c in columns) + " |",
+        heads = ["", "median", "spread", *(f"to {c}" for c in columns)]
+        lines = ["| " + " | ".join(heads) + " |",
                  "|---|--:|--:|" + "--:|" * len(columns)]
         for row in self.rows():
             ratios = self.ratios(row)
-            cells = [f"{ratios[c]:.2f}" if c in ratios else ""
-                     for c in columns]
-            lines.append(f"| {row.name} | {row.median:.1f} {row.unit} | "
-                         f"{row.spread:.0%} | " + " | ".join(cells) + " |")
+            cells = [str(row.name), f"{row.median:.1f} {row.unit}",
+                     f"{row.spread:.0%}",
+                     *(f"{ratios[c]:.2f}" if c in ratios else ""
+                       for c in columns)]
+            lines.append("| " + " | ".join(cells) + " |")
         return lines

@@ -2,20 +2,16 @@
 //
 //   CASE/SIDE/WHO     WHO: floor, ours, remembered, libssl, gnutls
 //
-// The time is the thread's CPU time of that side alone, for one handshake. Many
-// handshakes go on beside each other, as in a server, and the clock is read
-// once for all of them; the other side's turns are not counted.
+// The time is the thread's CPU time of that side alone, for one handshake of a
+// batch (batch.h).
 #include <benchmark/benchmark.h>
 
-#include <array>
 #include <cstddef>
 #include <functional>
-#include <memory>
 #include <string>
-#include <vector>
 
+#include "tools/benchmarks/batch.h"
 #include "tools/benchmarks/cases.h"
-#include "tools/benchmarks/cpu_clock.h"
 #include "tools/benchmarks/end.h"
 #include "tools/benchmarks/floor.h"
 #include "tools/benchmarks/gnutls_end.h"
@@ -24,63 +20,6 @@
 
 namespace ktlsd::benchmarks {
 namespace {
-
-constexpr std::size_t kBatch = 16;  // handshakes beside each other
-
-// One side of a batch.
-struct Half {
-  std::vector<std::unique_ptr<End>> ends;
-  std::vector<Bytes> sent = std::vector<Bytes>(kBatch);
-
-  bool done() const {
-    for (const auto& end : ends) {
-      if (!end->done()) {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  void Start(const MakeEnd& make) {
-    for (std::size_t i = 0; i < kBatch; ++i) {
-      ends.push_back(make());
-    }
-  }
-
-  // Everyone's turn: takes what was sent to it and answers.
-  void Turn(Half& peer) {
-    for (std::size_t i = 0; i < kBatch; ++i) {
-      sent[i].clear();
-      ends[i]->Go(peer.sent[i], sent[i]);
-    }
-  }
-};
-
-template <typename Work>
-double CpuOf(Work&& work) {
-  const double begin = CpuSeconds();
-  work();
-  return CpuSeconds() - begin;
-}
-
-// The CPU time of one side of a batch, from making its ends to freeing them.
-double RunBatch(Role measured, const MakeEnd& client, const MakeEnd& server) {
-  std::array<double, 2> seconds{};
-  Half clients;
-  Half servers;
-  double& of_client = seconds[static_cast<std::size_t>(Role::kClient)];
-  double& of_server = seconds[static_cast<std::size_t>(Role::kServer)];
-  of_client += CpuOf([&] { clients.Start(client); });
-  of_server += CpuOf([&] { servers.Start(server); });
-  for (int turns = 0; !clients.done() || !servers.done(); ++turns) {
-    Need(turns < 10, "a handshake does not end");
-    of_client += CpuOf([&] { clients.Turn(servers); });
-    of_server += CpuOf([&] { servers.Turn(clients); });
-  }
-  of_client += CpuOf([&] { clients.ends.clear(); });
-  of_server += CpuOf([&] { servers.ends.clear(); });
-  return seconds[static_cast<std::size_t>(measured)];
-}
 
 using MakeSide = std::function<MakeEnd(const Case&, Role)>;
 

@@ -17,3 +17,13 @@ fi
 for who in floor ours remembered libssl gnutls; do
   grep -q "^\"mutual_ecdsa/client/$who/manual_time\"," "$TEST_TMPDIR/sides.csv"
 done
+
+./memory_main 3 >"$TEST_TMPDIR/memory"
+grep -Eq '^memory/mutual_ecdsa/client own [1-9][0-9]* allocations$' \
+  "$TEST_TMPDIR/memory"
+grep -Eq '^memory/parked/server libcrypto [1-9][0-9]* bytes$' \
+  "$TEST_TMPDIR/memory"
+./parked_bench --benchmark_min_time=0.0000001 --benchmark_filter=/1/ \
+  --benchmark_format=csv 2>/dev/null | grep -q '^"parked/server/1/manual_time",'
+./steps_bench --benchmark_min_time=0.0000001 --benchmark_format=csv \
+  2>/dev/null | grep -q '^"step/key_schedule",'
