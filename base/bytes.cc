@@ -60,7 +60,22 @@ std::optional<ByteView> ByteReader::Prefixed8() { return Prefixed(1); }
 std::optional<ByteView> ByteReader::Prefixed16() { return Prefixed(2); }
 std::optional<ByteView> ByteReader::Prefixed24() { return Prefixed(3); }
 
-void ByteWriter::U8(uint8_t value) { bytes_.push_back(value); }
+namespace {
+
+// As much as most messages need, so that a writer allocates once.
+void MakeRoom(Bytes& bytes) {
+  constexpr std::size_t kRoom = 512;
+  if (bytes.capacity() == 0) {
+    bytes.reserve(kRoom);
+  }
+}
+
+}  // namespace
+
+void ByteWriter::U8(uint8_t value) {
+  MakeRoom(bytes_);
+  bytes_.push_back(value);
+}
 
 void ByteWriter::U16(uint16_t value) {
   U8(static_cast<uint8_t>(value >> 8));
@@ -74,10 +89,12 @@ void ByteWriter::U24(uint32_t value) {
 }
 
 void ByteWriter::Append(ByteView bytes) {
+  MakeRoom(bytes_);
   bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
 }
 
 std::size_t ByteWriter::Reserve(std::size_t width) {
+  MakeRoom(bytes_);
   const std::size_t start = bytes_.size();
   bytes_.resize(start + width);
   return start;

@@ -47,41 +47,44 @@ EVP_MAC_CTX* NewKeyedMac(HashAlgorithm algorithm) {
 }
 
 // A copy saves the look-up of HMAC and hash, which costs more than the HMAC.
-MacContext NewMac(HashAlgorithm algorithm) {
+EVP_MAC_CTX* NewMac(HashAlgorithm algorithm) {
   static constinit std::array<FetchedOnce<EVP_MAC_CTX, EVP_MAC_CTX_free>, 2>
       models;
   const EVP_MAC_CTX* model = models[static_cast<std::size_t>(algorithm)].Get(
       [algorithm] { return NewKeyedMac(algorithm); });
-  return MacContext(model == nullptr ? nullptr : EVP_MAC_CTX_dup(model));
+  return model == nullptr ? nullptr : EVP_MAC_CTX_dup(model);
 }
 
 ByteView AsBytes(std::string_view text) {
   return ByteView(reinterpret_cast<const uint8_t*>(text.data()), text.size());
 }
 
-// HMAC over the parts, one behind the other, into the HashSize bytes of `out`.
-bool MacOfParts(HashAlgorithm algorithm, ByteView key,
-                std::initializer_list<ByteView> parts, std::span<uint8_t> out) {
-  const MacContext context = NewMac(algorithm);
-  if (!context ||
-      EVP_MAC_init(context.get(), key.data(), key.size(), nullptr) != 1) {
-    return false;
-  }
+// Sets the key of an HMAC; without one, the key that it has again.
+bool StartMac(EVP_MAC_CTX* context, ByteView key = {}) {
+  return context != nullptr &&
+         EVP_MAC_init(context, key.data(), key.size(), nullptr) == 1;
+}
+
+// HMAC over the parts, one behind the other, into all of `out`.
+bool MacOfParts(EVP_MAC_CTX* context, std::initializer_list<ByteView> parts,
+                std::span<uint8_t> out) {
   for (const ByteView part : parts) {
-    if (EVP_MAC_update(context.get(), part.data(), part.size()) != 1) {
+    if (EVP_MAC_update(context, part.data(), part.size()) != 1) {
       return false;
     }
   }
   std::size_t size = 0;
-  return EVP_MAC_final(context.get(), out.data(), &size, out.size()) == 1 &&
-         size == HashSize(algorithm);
+  return EVP_MAC_final(context, out.data(), &size, out.size()) == 1 &&
+         size == out.size();
 }
 
-Result<HashSecret> SecretOfParts(HashAlgorithm algorithm, ByteView key,
-                                 std::initializer_list<ByteView> parts) {
+Result<HashSecret> MacOnce(HashAlgorithm algorithm, ByteView key,
+                           ByteView data) {
   HashSecret mac = HashSecret::Filled(
       KeyAccess(), HashSize(algorithm), [&](std::span<uint8_t> out) {
-        return MacOfParts(algorithm, key, parts, out);
+        const MacContext context(NewMac(algorithm));
+        return StartMac(context.get(), key) &&
+               MacOfParts(context.get(), {data}, out);
       });
   if (mac.empty()) {
     return CryptoError("HMAC failed");
@@ -92,14 +95,18 @@ Result<HashSecret> SecretOfParts(HashAlgorithm algorithm, ByteView key,
 // RFC 5869 section 2.3: T(1) | T(2) | ... where
 // T(n) = HMAC(PRK, T(n-1) | info | n) is next_block(T(n-1), n).
 template <typename NextBlock>
-bool Expand(const NextBlock& next_block, std::span<uint8_t> out) {
+bool ExpandBlocks(std::size_t block_size, const NextBlock& next_block,
+                  std::span<uint8_t> out) {
   HashSecret block;
   for (uint8_t counter = 1; !out.empty(); ++counter) {
-    Result<HashSecret> next = next_block(block, counter);
-    if (!next.ok()) {
+    block = HashSecret::Filled(
+        KeyAccess(), block_size,
+        [&, last = std::move(block)](std::span<uint8_t> next) {
+          return next_block(last, counter, next);
+        });
+    if (block.empty()) {
       return false;
     }
-    block = std::move(next).value();
     const std::size_t size = std::min(block.size(), out.size());
     std::ranges::copy(block.Reveal(KeyAccess()).first(size), out.begin());
     out = out.subspan(size);
@@ -127,40 +134,37 @@ Result<HashSecret> Hmac(HashAlgorithm algorithm, const HashSecret& key,
   if (key.empty()) {
     return Error{Code::kApiMisuse, "HMAC without a key"};
   }
-  return SecretOfParts(algorithm, key.Reveal(KeyAccess()), {data});
+  return MacOnce(algorithm, key.Reveal(KeyAccess()), data);
 }
 
 Result<HashSecret> HkdfExtract(HashAlgorithm algorithm, const HashSecret& salt,
                                ByteView ikm) {
   constexpr std::array<uint8_t, kMaxHashSize> kZeros{};
   const ByteView zeros = ByteView(kZeros).first(HashSize(algorithm));
-  return SecretOfParts(algorithm,
-                       salt.empty() ? zeros : salt.Reveal(KeyAccess()),
-                       {ikm.empty() ? zeros : ikm});
+  return MacOnce(algorithm, salt.empty() ? zeros : salt.Reveal(KeyAccess()),
+                 ikm.empty() ? zeros : ikm);
 }
 
-Result<HashSecret> HkdfExpandLabel(HashAlgorithm algorithm,
-                                   const HashSecret& secret,
-                                   std::string_view label, ByteView context,
-                                   std::size_t length) {
-  if (length > kMaxHashSize) {
-    return Error{Code::kApiMisuse, "HKDF-Expand-Label out of range"};
+void HkdfExpander::Free::operator()(evp_mac_ctx_st* context) const {
+  EVP_MAC_CTX_free(context);  // wipes the key
+}
+
+Result<HkdfExpander> HkdfExpander::Create(HashAlgorithm algorithm,
+                                          const HashSecret& secret) {
+  if (secret.size() != HashSize(algorithm)) {
+    return Error{Code::kApiMisuse, "a secret of another hash"};
   }
-  Status status = Ok{};
-  HashSecret expanded =
-      HashSecret::Filled(KeyAccess(), length, [&](std::span<uint8_t> out) {
-        status = HkdfExpandLabelInto(algorithm, secret, label, context, out);
-        return status.ok();
-      });
-  RETURN_IF_ERROR(status);
-  return expanded;
+  HkdfExpander expander(algorithm, NewMac(algorithm));
+  if (!StartMac(expander.mac_.get(), secret.Reveal(KeyAccess()))) {
+    return CryptoError("HMAC failed");
+  }
+  return expander;
 }
 
-Status HkdfExpandLabelInto(HashAlgorithm algorithm, const HashSecret& secret,
-                           std::string_view label, ByteView context,
-                           std::span<uint8_t> out) {
-  if (secret.size() != HashSize(algorithm) || out.empty() ||
-      out.size() > kMaxBlocks * HashSize(algorithm) ||
+Status HkdfExpander::ExpandInto(std::string_view label, ByteView context,
+                                std::span<uint8_t> out) {
+  const std::size_t block_size = HashSize(algorithm_);
+  if (!mac_ || out.empty() || out.size() > kMaxBlocks * block_size ||
       label.size() > kMaxLabel || context.size() > kMaxContext) {
     return Error{Code::kApiMisuse, "HKDF-Expand-Label out of range"};
   }
@@ -170,16 +174,51 @@ Status HkdfExpandLabelInto(HashAlgorithm algorithm, const HashSecret& secret,
       static_cast<uint8_t>(kLabelPrefix.size() + label.size())};
   const std::array<uint8_t, 1> context_size = {
       static_cast<uint8_t>(context.size())};
-  const auto next_block = [&](const HashSecret& block, uint8_t counter) {
-    return SecretOfParts(
-        algorithm, secret.Reveal(KeyAccess()),
-        {block.Reveal(KeyAccess()), head, AsBytes(kLabelPrefix), AsBytes(label),
-         context_size, context, ByteView(&counter, 1)});
+  const auto next_block = [&](const HashSecret& last, uint8_t counter,
+                              std::span<uint8_t> next) {
+    return StartMac(mac_.get()) &&
+           MacOfParts(
+               mac_.get(),
+               {last.Reveal(KeyAccess()), head, AsBytes(kLabelPrefix),
+                AsBytes(label), context_size, context, ByteView(&counter, 1)},
+               next);
   };
-  if (!Expand(next_block, out)) {
+  if (!ExpandBlocks(block_size, next_block, out)) {
     return CryptoError("HKDF-Expand-Label failed");
   }
   return Ok{};
+}
+
+Result<HashSecret> HkdfExpander::Expand(std::string_view label,
+                                        ByteView context, std::size_t length) {
+  if (length > kMaxHashSize) {
+    return Error{Code::kApiMisuse, "HKDF-Expand-Label out of range"};
+  }
+  Status status = Ok{};
+  HashSecret expanded =
+      HashSecret::Filled(KeyAccess(), length, [&](std::span<uint8_t> out) {
+        status = ExpandInto(label, context, out);
+        return status.ok();
+      });
+  RETURN_IF_ERROR(status);
+  return expanded;
+}
+
+Result<HashSecret> HkdfExpandLabel(HashAlgorithm algorithm,
+                                   const HashSecret& secret,
+                                   std::string_view label, ByteView context,
+                                   std::size_t length) {
+  ASSIGN_OR_RETURN(HkdfExpander expander,
+                   HkdfExpander::Create(algorithm, secret));
+  return expander.Expand(label, context, length);
+}
+
+Status HkdfExpandLabelInto(HashAlgorithm algorithm, const HashSecret& secret,
+                           std::string_view label, ByteView context,
+                           std::span<uint8_t> out) {
+  ASSIGN_OR_RETURN(HkdfExpander expander,
+                   HkdfExpander::Create(algorithm, secret));
+  return expander.ExpandInto(label, context, out);
 }
 
 }  // namespace ktlsd

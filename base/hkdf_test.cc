@@ -50,6 +50,37 @@ TEST(Hkdf, ExpandsBeyondOneBlockOfTheHash) {
             "2ac739470b1f92fb6100d7a9f606a0cd");
 }
 
+// Each expansion is of the secret alone, whatever was expanded before.
+TEST(HkdfExpander, ExpandsAnyNumber) {
+  const HashSecret secret = SecretOf(simple::kClientApplicationTraffic);
+  auto expander = HkdfExpander::Create(HashAlgorithm::kSha256, secret);
+  ASSERT_TRUE(expander.ok());
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(Hex(expander->Expand("key", ByteView(), 16)),
+              "17422dda596ed5d9acd890e3c63f5051");
+    EXPECT_EQ(Hex(expander->Expand("iv", ByteView(), 12)),
+              "5b78923dee08579033e523d9");
+  }
+}
+
+TEST(HkdfExpander, GoesOnAfterMisuse) {
+  const HashSecret secret = SecretOf(simple::kClientApplicationTraffic);
+  auto expander = HkdfExpander::Create(HashAlgorithm::kSha256, secret);
+  EXPECT_EQ(expander->Expand("key", ByteView(), 0).error().code,
+            Code::kApiMisuse);
+  EXPECT_EQ(Hex(expander->Expand("key", ByteView(), 16)),
+            "17422dda596ed5d9acd890e3c63f5051");
+}
+
+TEST(HkdfExpander, RefusesUseAfterMove) {
+  auto expander = HkdfExpander::Create(HashAlgorithm::kSha256,
+                                       HashSecret(KeyAccess(), Bytes(32, 1)));
+  const HkdfExpander moved = std::move(expander).value();
+  // NOLINTNEXTLINE(bugprone-use-after-move)
+  EXPECT_EQ(expander->Expand("key", ByteView(), 16).error().code,
+            Code::kApiMisuse);
+}
+
 // The expected values were computed by another implementation.
 TEST(Hkdf, ExpandsWithSha384) {
   const HashSecret secret = SecretOf(

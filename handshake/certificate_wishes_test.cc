@@ -204,12 +204,11 @@ class HandmadeServer {
     hello.selected_version = kVersionTls13;
     hello.key_share = {share.group, std::move(agreement.public_share)};
     Bytes message = Add(Serialize(hello));
-    secrets_ = EarlySchedule::WithoutPsk(HashAlgorithm::kSha256)
-                   .value()
-                   .Advance(agreement.secret)
-                   .value()
-                   .Traffic(transcript_.Current().value())
-                   .value();
+    secrets_ =
+        HandshakeSchedule::WithoutPsk(HashAlgorithm::kSha256, agreement.secret)
+            .value()
+            .Traffic(transcript_.Current().value())
+            .value();
     return message;
   }
 

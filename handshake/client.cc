@@ -21,9 +21,8 @@ Status SendFinished(const HashSecret& secret, const SessionKeys& keys,
   ASSIGN_OR_RETURN(const Bytes finished,
                    MakeFinished(transcript.algorithm(), secret, hash));
   channel.Send(finished);
-  ASSIGN_OR_RETURN(RecordSealer sealer,
-                   RecordSealer::Create(keys.suite, keys.send.traffic_secret));
-  return channel.StartSealing(std::move(sealer));
+  return channel.StartSealing(
+      RecordSealer::CreateLater(keys.suite, keys.send.traffic_secret));
 }
 
 // RFC 8446 section 4.2: an answer only to what was offered.
@@ -193,13 +192,12 @@ Result<Session> AwaitServerFinished::Keys() {
   ASSIGN_OR_RETURN(const HashValue hash, progress_.transcript.Current());
   ASSIGN_OR_RETURN(const ApplicationSchedule application,
                    std::move(keys_.schedule).Advance());
-  ASSIGN_OR_RETURN(TrafficSecrets secrets, application.Traffic(hash));
-  ASSIGN_OR_RETURN(HashSecret exporter, application.ExporterMaster(hash));
+  ASSIGN_OR_RETURN(ApplicationSecrets secrets, application.Derive(hash));
   return Session{SessionKeys{progress_.info.suite,
-                             DirectionKeys{std::move(secrets.client)},
-                             DirectionKeys{std::move(secrets.server)},
+                             DirectionKeys{std::move(secrets.traffic.client)},
+                             DirectionKeys{std::move(secrets.traffic.server)},
                              progress_.info.send_limit},
-                 progress_.info, std::move(exporter)};
+                 progress_.info, std::move(secrets.exporter_master)};
 }
 
 // Nothing without a request, or without a certificate that it allows (then we

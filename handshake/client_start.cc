@@ -310,9 +310,9 @@ Result<AwaitServerHello::Next> AwaitServerHello::Agreed(
         std::move(progress),
         PskSecretRequest{std::move(psk.identity), psk.hash, std::move(ecdhe)}));
   }
-  ASSIGN_OR_RETURN(EarlySchedule early,
-                   EarlySchedule::WithoutPsk(HashOf(progress.info.suite)));
-  ASSIGN_OR_RETURN(HandshakeSchedule schedule, std::move(early).Advance(ecdhe));
+  ASSIGN_OR_RETURN(
+      HandshakeSchedule schedule,
+      HandshakeSchedule::WithoutPsk(HashOf(progress.info.suite), ecdhe));
   ASSIGN_OR_RETURN(
       AwaitEncryptedExtensions next,
       AwaitEncryptedExtensions::Start(std::move(progress), std::move(schedule),

@@ -106,6 +106,10 @@ Status CheckBelongs(const Bytes& end_entity, EVP_PKEY* key) {
 
 }  // namespace
 
+bool HasPostQuantumKeys() {
+  return std::ranges::any_of(HandshakeSchemes(), IsPostQuantum);
+}
+
 struct Credential::State {
   LocalCertificate certificate;
   PkeyPtr key;

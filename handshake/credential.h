@@ -20,6 +20,10 @@ struct evp_pkey_st;
 
 namespace ktlsd::handshake {
 
+// Whether libcrypto has keys of a kind that quantum computers do not break
+// (ML-DSA).
+bool HasPostQuantumKeys();
+
 class Credential {
  public:
   // Errors: kCertificateUnusable no certificate, or one that does not parse

@@ -90,10 +90,8 @@ std::optional<uint16_t> LimitOf(Engine& engine) {
 struct Played {
   // Both hellos are in the transcript: switches to the handshake keys.
   TrafficSecrets StartKeys(const SharedSecret& secret, Role role) {
-    auto schedule = EarlySchedule::WithoutPsk(HashOf(kSuite))
-                        .value()
-                        .Advance(secret)
-                        .value();
+    auto schedule =
+        HandshakeSchedule::WithoutPsk(HashOf(kSuite), secret).value();
     TrafficSecrets secrets =
         schedule.Traffic(transcript.Current().value()).value();
     const bool server = role == Role::kServer;

@@ -41,10 +41,9 @@ struct TrafficSecrets {
 class HandshakeSchedule;
 class ApplicationSchedule;
 
+// With a PSK: what is before it without one is no secret.
 class EarlySchedule {
  public:
-  // Without a PSK: the Early Secret of zeros.
-  static Result<EarlySchedule> WithoutPsk(HashAlgorithm algorithm);
   // For those who hold the PSK (handshake/psk.h), never for the states.
   static Result<EarlySchedule> WithPsk(HashAlgorithm algorithm, ByteView psk);
 
@@ -64,6 +63,9 @@ class EarlySchedule {
 
 class HandshakeSchedule {
  public:
+  // From the key agreement alone.
+  static Result<HandshakeSchedule> WithoutPsk(HashAlgorithm algorithm,
+                                              const SharedSecret& ecdhe);
   // From a Handshake Secret that was made elsewhere, where the PSK is.
   // Errors: kApiMisuse for one that is not of `algorithm`'s size.
   static Result<HandshakeSchedule> FromSecret(HashAlgorithm algorithm,
@@ -79,6 +81,10 @@ class HandshakeSchedule {
 
  private:
   friend class EarlySchedule;
+  // `derived` is the Early Secret's.
+  static Result<HandshakeSchedule> Extract(HashAlgorithm algorithm,
+                                           const HashSecret& derived,
+                                           const SharedSecret& ecdhe);
   HandshakeSchedule(HashAlgorithm algorithm, HashSecret secret)
       : algorithm_(algorithm), secret_(std::move(secret)) {}
 
@@ -92,14 +98,15 @@ struct HandshakeKeys {
   TrafficSecrets secrets;
 };
 
+struct ApplicationSecrets {
+  TrafficSecrets traffic;  // c ap traffic and s ap traffic
+  HashSecret exporter_master;
+};
+
 class ApplicationSchedule {
  public:
-  // c ap traffic and s ap traffic; `finished_hash` covers ClientHello to the
-  // server's Finished.
-  Result<TrafficSecrets> Traffic(const HashValue& finished_hash) const;
-
-  // exporter_master_secret, over the same messages.
-  Result<HashSecret> ExporterMaster(const HashValue& finished_hash) const;
+  // `finished_hash` covers ClientHello to the server's Finished.
+  Result<ApplicationSecrets> Derive(const HashValue& finished_hash) const;
 
  private:
   friend class HandshakeSchedule;

@@ -88,7 +88,7 @@ class Rfc8448 : public testing::TestWithParam<const Trace*> {
 
   HandshakeSchedule Handshake() const {
     const SharedSecret ecdhe(KeyAccess(), FromHex(GetParam()->shared_secret));
-    return EarlySchedule::WithoutPsk(kSha256).value().Advance(ecdhe).value();
+    return HandshakeSchedule::WithoutPsk(kSha256, ecdhe).value();
   }
 
   std::optional<Transcript> transcript_;
@@ -113,17 +113,34 @@ TEST_P(Rfc8448, EverySecretAndFinished) {
   EXPECT_EQ(FinishedOf(early.client, Now()),
             GetParam()->client_finished.substr(2 * kMessageHeader));
   const ApplicationSchedule schedule = std::move(handshake).Advance().value();
-  const TrafficSecrets application = schedule.Traffic(Now()).value();
-  EXPECT_EQ(Hex(application.client), GetParam()->secrets[2]);
-  EXPECT_EQ(Hex(application.server), GetParam()->secrets[3]);
-  EXPECT_EQ(Hex(schedule.ExporterMaster(Now()).value()),
-            GetParam()->secrets[4]);
+  const ApplicationSecrets secrets = schedule.Derive(Now()).value();
+  EXPECT_EQ(Hex(secrets.traffic.client), GetParam()->secrets[2]);
+  EXPECT_EQ(Hex(secrets.traffic.server), GetParam()->secrets[3]);
+  EXPECT_EQ(Hex(secrets.exporter_master), GetParam()->secrets[4]);
 }
 
 INSTANTIATE_TEST_SUITE_P(Traces, Rfc8448, testing::Values(&kSimple, &kRetry),
                          [](const auto& param) {
                            return std::string(param.param->name);
                          });
+
+// RFC 8446 section 7.1 from its start: what is the same in every handshake is
+// written down in key_schedule.cc.
+TEST(KeySchedule, BeginsWithZerosWithoutPsk) {
+  const SharedSecret ecdhe(KeyAccess(), Bytes(32, 1));
+  for (const HashAlgorithm hash : {kSha256, HashAlgorithm::kSha384}) {
+    const std::size_t size = HashSize(hash);
+    const HashSecret early = HkdfExtract(hash, HashSecret(), {}).value();
+    const HashSecret derived =
+        HkdfExpandLabel(hash, early, "derived", Hash(hash, {}).value().view(),
+                        size)
+            .value();
+    const HashSecret expected =
+        HkdfExtract(hash, derived, ecdhe.Reveal(KeyAccess())).value();
+    EXPECT_EQ(Hex(HandshakeSchedule::WithoutPsk(hash, ecdhe).value().Release()),
+              Hex(expected));
+  }
+}
 
 // RFC 8446 section 7.5, step by step: the traces export nothing.
 TEST(KeySchedule, ExportsAsSection75Says) {
@@ -160,7 +177,9 @@ TEST(KeySchedule, ExportsUpTo255Hashes) {
 }
 
 TEST(KeySchedule, RefusesToGoOnWithoutKeyAgreement) {
-  EXPECT_EQ(EarlySchedule::WithoutPsk(kSha256)
+  EXPECT_EQ(HandshakeSchedule::WithoutPsk(kSha256, SharedSecret()).error().code,
+            Code::kApiMisuse);
+  EXPECT_EQ(EarlySchedule::WithPsk(kSha256, Bytes{1})
                 .value()
                 .Advance(SharedSecret())
                 .error()
@@ -171,10 +190,7 @@ TEST(KeySchedule, RefusesToGoOnWithoutKeyAgreement) {
 TEST(KeySchedule, RefusesAHashOfAnotherAlgorithm) {
   const SharedSecret ecdhe(KeyAccess(), Bytes(32, 1));
   const HandshakeSchedule schedule =
-      EarlySchedule::WithoutPsk(HashAlgorithm::kSha384)
-          .value()
-          .Advance(ecdhe)
-          .value();
+      HandshakeSchedule::WithoutPsk(HashAlgorithm::kSha384, ecdhe).value();
   EXPECT_EQ(schedule.Traffic(HashValue(Bytes(32))).error().code,
             Code::kApiMisuse);
   EXPECT_TRUE(schedule.Traffic(HashValue(Bytes(48))).ok());
@@ -198,7 +214,7 @@ TEST(KeySchedule, RefusesASecretOfAnotherHash) {
 
 TEST(KeySchedule, ConsumesTheStageItLeaves) {
   const SharedSecret ecdhe(KeyAccess(), Bytes(32, 1));
-  EarlySchedule early = EarlySchedule::WithoutPsk(kSha256).value();
+  EarlySchedule early = EarlySchedule::WithPsk(kSha256, Bytes{1}).value();
   HandshakeSchedule handshake = std::move(early).Advance(ecdhe).value();
   ASSERT_TRUE(std::move(handshake).Advance().ok());
   // NOLINTBEGIN(bugprone-use-after-move)

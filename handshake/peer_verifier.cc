@@ -86,7 +86,7 @@ Status CheckStaple(const PeerPolicy& policy, const PeerProof& proof,
 // Says so of DSA and foreign curves by name, where a scheme that does not fit
 // the key would be the peer's error in the protocol.
 Status CheckKeyKind(X509* end_entity) {
-  if (SchemesOfKey(X509_get0_pubkey(end_entity)).empty()) {
+  if (!CanSign(X509_get0_pubkey(end_entity))) {
     return Error{Code::kCertificateKeyUsage,
                  "the certificate's key is of a kind without a signature in "
                  "TLS 1.3"};
@@ -142,6 +142,7 @@ struct VerifiedChain::State {
   Role peer;
   CertificateProfile profile;
   std::string subject;
+  std::string issuer;
 };
 
 VerifiedChain::VerifiedChain(std::unique_ptr<State> state)
@@ -175,7 +176,7 @@ std::variant<VerifiedPeer, Refusal> VerifiedChain::Check(
   if (!status.ok()) {
     return Refuse(status.error(), state_->subject, "");
   }
-  return VerifiedPeer{state_->subject, IssuerText(sk_X509_value(path, 0))};
+  return VerifiedPeer{state_->subject, state_->issuer};
 }
 
 Status VerifiedChain::CheckName(const PeerPolicy& policy) const {
@@ -237,7 +238,8 @@ std::variant<VerifiedChain, Refusal> TrustStore::VerifyChain(
   }
   return VerifiedChain(
       std::make_unique<VerifiedChain::State>(VerifiedChain::State{
-          std::move(found), policy.peer, policy.profile, std::move(subject)}));
+          std::move(found), policy.peer, policy.profile, std::move(subject),
+          IssuerText(parsed->front().get())}));
 }
 
 }  // namespace ktlsd::handshake

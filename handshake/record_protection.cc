@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "base/hkdf.h"
@@ -22,7 +23,9 @@ struct AeadTraits {
   CipherSuite suite;
   const char* name;      // for EVP_CIPHER_fetch
   std::size_t key_size;  // bytes
-  bool announces_size;   // CCM: libcrypto wants tag and length beforehand
+  // CCM: libcrypto wants the sizes of nonce and tag before the key, and the
+  // length of a record before its content.
+  bool announces_size;
 };
 
 constexpr std::array<AeadTraits, 4> kAeads = {{
@@ -78,11 +81,11 @@ Result<Aead> Aead::Create(Direction direction, CipherSuite suite,
   }
   const HashAlgorithm hash = HashOf(suite);
   // RFC 8446 section 7.3.
-  ASSIGN_OR_RETURN(
-      const HashSecret key,
-      HkdfExpandLabel(hash, traffic_secret, "key", ByteView(), row->key_size));
-  ASSIGN_OR_RETURN(HashSecret iv, HkdfExpandLabel(hash, traffic_secret, "iv",
-                                                  ByteView(), kIvSize));
+  ASSIGN_OR_RETURN(HkdfExpander expander,
+                   HkdfExpander::Create(hash, traffic_secret));
+  ASSIGN_OR_RETURN(const HashSecret key,
+                   expander.Expand("key", ByteView(), row->key_size));
+  ASSIGN_OR_RETURN(HashSecret iv, expander.Expand("iv", ByteView(), kIvSize));
   Aead aead(*row, std::move(iv));
   const EVP_CIPHER* cipher =
       Cipher(static_cast<std::size_t>(row - kAeads.begin()));
@@ -96,15 +99,18 @@ Result<Aead> Aead::Create(Direction direction, CipherSuite suite,
 bool Aead::SetKey(Direction direction, const EVP_CIPHER* cipher, ByteView key) {
   const int sealing = static_cast<int>(direction);
   EVP_CIPHER_CTX* context = context_.get();
-  return EVP_CipherInit_ex2(context, cipher, nullptr, nullptr, sealing,
-                            nullptr) == 1 &&
-         EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_IVLEN, kIvSize,
-                             nullptr) == 1 &&
-         (!traits_->announces_size ||
-          EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, kTagSize,
-                              nullptr) == 1) &&
-         EVP_CipherInit_ex2(context, nullptr, key.data(), nullptr, sealing,
-                            nullptr) == 1;
+  if (traits_->announces_size &&
+      (EVP_CipherInit_ex2(context, cipher, nullptr, nullptr, sealing,
+                          nullptr) != 1 ||
+       EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_IVLEN, kIvSize,
+                           nullptr) != 1 ||
+       EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, kTagSize, nullptr) !=
+           1)) {
+    return false;
+  }
+  // The others' nonces have kIvSize bytes unless another size is asked for.
+  return EVP_CipherInit_ex2(context, traits_->announces_size ? nullptr : cipher,
+                            key.data(), nullptr, sealing, nullptr) == 1;
 }
 
 // RFC 8446 section 5.3: the sequence number, big endian, padded on the left
@@ -191,7 +197,20 @@ Result<OpenedRecord> SplitInner(Bytes inner) {
 }  // namespace
 
 struct RecordSealer::State {
-  Aead aead;
+  CipherSuite suite;
+  HashSecret traffic_secret;  // empty once there is an aead
+  std::optional<Aead> aead = std::nullopt;
+
+  // Sets the key up unless that has been done. Not null.
+  Result<Aead*> Start() {
+    if (!aead) {
+      ASSIGN_OR_RETURN(Aead made,
+                       Aead::Create(Direction::kSeal, suite, traffic_secret));
+      aead = std::move(made);
+      traffic_secret.Wipe();
+    }
+    return &*aead;
+  }
 };
 
 RecordSealer::RecordSealer(std::unique_ptr<State> state)
@@ -202,9 +221,16 @@ RecordSealer::~RecordSealer() = default;
 
 Result<RecordSealer> RecordSealer::Create(CipherSuite suite,
                                           const HashSecret& traffic_secret) {
-  ASSIGN_OR_RETURN(Aead aead,
-                   Aead::Create(Direction::kSeal, suite, traffic_secret));
-  return RecordSealer(std::make_unique<State>(std::move(aead)));
+  RecordSealer sealer = CreateLater(suite, traffic_secret);
+  RETURN_IF_ERROR(sealer.state_->Start());
+  return sealer;
+}
+
+RecordSealer RecordSealer::CreateLater(CipherSuite suite,
+                                       const HashSecret& traffic_secret) {
+  const KeyAccess access;
+  return RecordSealer(std::make_unique<State>(
+      State{suite, HashSecret(access, traffic_secret.Reveal(access))}));
 }
 
 Status RecordSealer::Seal(ContentType type, ByteView content, Bytes& out) {
@@ -214,6 +240,7 @@ Status RecordSealer::Seal(ContentType type, ByteView content, Bytes& out) {
   if (sequence_ == kLastSequence) {
     return SequenceSpent();
   }
+  ASSIGN_OR_RETURN(Aead* const aead, state_->Start());
   const std::size_t length = content.size() + 1 + kTagSize;
   const std::array<uint8_t, kRecordHeaderSize> header = {
       static_cast<uint8_t>(ContentType::kApplicationData),
@@ -228,8 +255,8 @@ Status RecordSealer::Seal(ContentType type, ByteView content, Bytes& out) {
   out.push_back(static_cast<uint8_t>(type));
   out.resize(start + header.size() + length);
   const std::span<uint8_t> body = std::span(out).last(length);
-  if (!state_->aead.Seal(sequence_, header, body.first(content.size() + 1),
-                         body.last(kTagSize))) {
+  if (!aead->Seal(sequence_, header, body.first(content.size() + 1),
+                  body.last(kTagSize))) {
     out.resize(start);
     return CryptoError("sealing a record failed");
   }

@@ -26,6 +26,10 @@ class RecordSealer {
  public:
   static Result<RecordSealer> Create(CipherSuite suite,
                                      const HashSecret& traffic_secret);
+  // The same, for keys that will seal an alert or nothing: they are made from
+  // `traffic_secret`, a copy of which is kept, with the first record.
+  static RecordSealer CreateLater(CipherSuite suite,
+                                  const HashSecret& traffic_secret);
   RecordSealer(RecordSealer&&) noexcept;
   RecordSealer& operator=(RecordSealer&&) noexcept;
   ~RecordSealer();

@@ -107,6 +107,19 @@ TEST_P(Rfc8448Record, IsSealedByteForByte) {
   EXPECT_EQ(sealer.next_record(), 1U);
 }
 
+// The secret of the caller is gone by then.
+TEST_P(Rfc8448Record, IsSealedByASealerThatIsCreatedLater) {
+  RecordSealer sealer = RecordSealer::CreateLater(CipherSuite::kAes128GcmSha256,
+                                                  SecretOf(GetParam().secret));
+  Bytes record;
+  ASSERT_TRUE(sealer.Seal(GetParam().type, GetParam().content, record).ok());
+  EXPECT_EQ(ToHex(record), GetParam().record);
+  Bytes next;
+  ASSERT_TRUE(sealer.Seal(GetParam().type, GetParam().content, next).ok());
+  EXPECT_NE(ToHex(next), GetParam().record);
+  EXPECT_EQ(sealer.next_record(), 2U);
+}
+
 INSTANTIATE_TEST_SUITE_P(Records, Rfc8448Record, testing::ValuesIn(Vectors()),
                          [](const auto& param) {
                            return std::string(param.param.name);

@@ -19,11 +19,12 @@ Result<Session> ApplicationKeys(HandshakeInfo info,
   ASSIGN_OR_RETURN(const HashValue hash, transcript.Current());
   ASSIGN_OR_RETURN(const ApplicationSchedule application,
                    std::move(schedule).Advance());
-  ASSIGN_OR_RETURN(TrafficSecrets secrets, application.Traffic(hash));
-  ASSIGN_OR_RETURN(HashSecret exporter, application.ExporterMaster(hash));
-  SessionKeys keys{info.suite, DirectionKeys{std::move(secrets.server)},
-                   DirectionKeys{std::move(secrets.client)}, info.send_limit};
-  return Session{std::move(keys), std::move(info), std::move(exporter)};
+  ASSIGN_OR_RETURN(ApplicationSecrets secrets, application.Derive(hash));
+  SessionKeys keys{info.suite, DirectionKeys{std::move(secrets.traffic.server)},
+                   DirectionKeys{std::move(secrets.traffic.client)},
+                   info.send_limit};
+  return Session{std::move(keys), std::move(info),
+                 std::move(secrets.exporter_master)};
 }
 
 }  // namespace
@@ -40,10 +41,8 @@ Result<ServerProgress> FinishServerFlight(HandshakeInfo info,
                                                     std::move(keys.schedule)));
   // From here on an alert of ours goes under the application keys: the client
   // has switched to them when it has seen our Finished.
-  ASSIGN_OR_RETURN(RecordSealer sealer,
-                   RecordSealer::Create(session.keys.suite,
-                                        session.keys.send.traffic_secret));
-  RETURN_IF_ERROR(channel.StartSealing(std::move(sealer)));
+  RETURN_IF_ERROR(channel.StartSealing(RecordSealer::CreateLater(
+      session.keys.suite, session.keys.send.traffic_secret)));
   return ServerProgress{std::move(session), std::move(transcript),
                         std::move(keys.secrets.client)};
 }

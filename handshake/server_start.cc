@@ -239,10 +239,9 @@ class ServerAnswer {
     ASSIGN_OR_RETURN(
         const ServerHello answer,
         HelloFor(choice, hello, std::move(agreement.public_share)));
-    ASSIGN_OR_RETURN(EarlySchedule early,
-                     EarlySchedule::WithoutPsk(transcript.algorithm()));
     ASSIGN_OR_RETURN(HandshakeSchedule schedule,
-                     std::move(early).Advance(agreement.secret));
+                     HandshakeSchedule::WithoutPsk(transcript.algorithm(),
+                                                   agreement.secret));
     ASSIGN_OR_RETURN(HandshakeKeys keys,
                      SendServerHello(answer, retried, std::move(schedule),
                                      transcript, channel));

@@ -90,6 +90,13 @@ enum class SignatureScheme : uint16_t {
   kMlDsa87 = 0x0906,
 };
 
+// A signature that a quantum computer does not forge.
+constexpr bool IsPostQuantum(SignatureScheme scheme) {
+  return scheme == SignatureScheme::kMlDsa44 ||
+         scheme == SignatureScheme::kMlDsa65 ||
+         scheme == SignatureScheme::kMlDsa87;
+}
+
 // The RFC's name ("x25519", "ecdsa_secp256r1_sha256"), or "unknown".
 std::string_view GroupName(NamedGroup group);
 std::string_view SchemeName(SignatureScheme scheme);

@@ -16,10 +16,10 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]
 import cases  # noqa: E402
 import demo_summary  # noqa: E402
 import session  # noqa: E402
+import staging  # noqa: E402
 import storm_table  # noqa: E402
-from beds import console, uml  # noqa: E402
-from guest import agents, genl, upcalls  # noqa: E402
-from report import Outcome, Report  # noqa: E402
+from beds import bed, console, guests, kernels  # noqa: E402
+from guest import agents, genl, upcalls, usage  # noqa: E402
 
 
 class Folder(unittest.TestCase):
@@ -66,10 +66,17 @@ class Console(Folder):
 
 
 class Judging(Folder):
+    READY = bed.Ready(bed.BEDS["uml-trixie"], pathlib.Path("/root"),
+                      kernels.Kernel("6.12.1", pathlib.Path("/k"),
+                                     pathlib.Path("/m")))
+
+    def judge(self, **boot):
+        return session._judge(self.READY, "g/c", 1, self.out,
+                              guests.Boot(seconds=3, **boot))
+
     def test_a_guest_without_a_result_fails(self):
         self.write("console.log", "the last words\n")
-        boot = uml.Boot(seconds=3, timed_out=True, exit_code=-9)
-        outcome = session._judge("r/c", self.out, boot, "6.12.1")
+        outcome = self.judge(timed_out=True, exit_code=-9)
         self.assertEqual(outcome.verdict, "failed")
         self.assertIn("deadline", outcome.why)
         self.assertIn("the last words", outcome.why)
@@ -78,12 +85,30 @@ class Judging(Folder):
         self.write("console.log", "BUG: something\n")
         self.write("result.json",
                    '{"verdict": "passed", "why": "", "notes": []}')
-        boot = uml.Boot(seconds=3, timed_out=False, exit_code=0)
-        outcome = session._judge("r/c", self.out, boot, "6.12.1")
+        outcome = self.judge(timed_out=False, exit_code=0)
         self.assertEqual(outcome.verdict, "failed")
+
+    def test_the_name_is_that_of_bed_and_case(self):
+        self.write("console.log", "")
+        self.write("result.json", '{"verdict": "skipped", "why": "no X",'
+                   ' "notes": [], "facts": {"a": 1}}')
+        outcome = self.judge(timed_out=False, exit_code=0)
+        self.assertEqual((outcome.bed, outcome.case, outcome.verdict,
+                          outcome.why, outcome.facts),
+                         ("uml-trixie", "g/c", "skipped", "no X", {"a": 1}))
+
+
+def _elf(machine: int) -> bytes:
+    return b"\x7fELF" + bytes(14) + machine.to_bytes(2, "little")
 
 
 class Staging(Folder):
+    def built(self, name: str, place: str, machine: int = 0x3E):
+        path = self.out / name / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(_elf(machine))
+        return path
+
     def test_what_is_built_beside_the_agent_is_taken_along(self):
         places = ("agent/ktlsd", "agent/ktlsd_broken_readback",
                   "agent/ktlsd_hostile_worker",
@@ -91,38 +116,37 @@ class Staging(Folder):
                   "tools/examples/serve_file", "tools/examples/fetch_file",
                   "kernel-tests/load/storm_load")
         for place in places:
-            path = self.out / "bin" / place
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
-        this = session.Session(self.out, "ktlsd", "2G", {}, 1)
-        this.agent_dir.mkdir()
-        session._stage(self.out / "bin/agent/ktlsd", this)
-        self.assertEqual({p.name for p in this.agent_dir.iterdir()},
+            self.built("bin", place)
+        staging.stage_ktlsd(self.out / "bin/agent/ktlsd", self.out / "to")
+        self.assertEqual({p.name for p in (self.out / "to").iterdir()},
                          {pathlib.Path(p).name for p in places})
 
+    def test_an_agent_for_each_machine(self):
+        agents_given = [self.built("x", "agent/ktlsd"),
+                        self.built("y", "agent/ktlsd", 0xB7)]
+        this = session.prepare(self.out / "run", list(map(str, agents_given)),
+                               "2G", sanitizer=False)
+        self.assertEqual(set(this.machines), {"x86_64", "aarch64"})
+        for machine, agent in zip(("x86_64", "aarch64"), agents_given):
+            self.assertEqual(
+                (this.agent_dir(machine) / "ktlsd").read_bytes(),
+                agent.read_bytes())
+
+    def test_a_bed_without_an_agent_is_an_error(self):
+        this = session.Session(self.out, "ktlsd", "2G", {}, 1, ("aarch64",))
+        with self.assertRaisesRegex(session.SetupError, "x86_64.*uml-trixie"):
+            session.fit(this, Judging.READY)
+
+    def test_an_agent_is_known_by_its_name(self):
+        self.assertEqual(session.profile_of("/usr/sbin/tlshd"), "tlshd")
+        self.assertEqual(session.profile_of("/x/ktlsd"), "ktlsd")
+
     def test_no_agent_is_an_error(self):
-        this = session.Session(self.out, "ktlsd", "2G", {}, 1)
         with self.assertRaises(session.SetupError):
-            session._stage(self.out / "nothing", this)
-
-
-class Ktap(unittest.TestCase):
-    def test_report(self):
-        text = io.StringIO()
-        with contextlib.redirect_stdout(text):
-            report = Report(3)
-            for name, verdict in (("a", "passed"), ("b", "failed"),
-                                  ("c", "skipped")):
-                report.add(Outcome(name, verdict, "why", [], 1.0,
-                                   pathlib.Path("/out")))
-            good = report.finish(pathlib.Path("/out"), 3)
-        lines = text.getvalue().splitlines()
-        self.assertFalse(good)
-        self.assertEqual(lines[:2], ["KTAP version 1", "1..3"])
-        self.assertIn("ok 1 a", lines)
-        self.assertIn("not ok 2 b", lines)
-        self.assertIn("ok 3 c # SKIP why", lines)
-        self.assertEqual(lines[-1], "1 passed, 1 failed, 1 skipped")
+            staging.machine_of(self.out / "nothing")
+        self.write("text", "#!/bin/sh\n" + 20 * "#")
+        with self.assertRaises(session.SetupError):
+            staging.machine_of(self.out / "text")
 
 
 def _attribute(kind: int, value: bytes) -> bytes:
@@ -198,27 +222,38 @@ class Storm(unittest.TestCase):
                 "clients": 300, "sessions": 300, "wall_ms": 3000.0,
                 "agent_cpu_ms": 600.0, "guest_busy_ms": 3000.0,
                 "host_cpu_ms": 1500.0, "p50_ms": 60.0, "p99_ms": 110.0,
-                **fields}
+                "switches": {"ktlsd": 900, "ktlsd-worker": 1350}, **fields}
 
-    def table(self, *rounds: dict) -> list[str]:
+    def table(self, *rounds: dict, **more) -> list[str]:
         return storm_table.table({
             "kernel": "7.2.7", "clients": 300, "authorities": 1,
-            "rounds": rounds}).splitlines()
+            "rounds": rounds, **more}).splitlines()
 
     def test_agents_are_compared_in_the_same_storm(self):
         lines = self.table(
             self.round("ktlsd"), self.round("ktlsd", at_once=16),
             self.round("other", sessions=150, agent_cpu_ms=3000.0))
-        self.assertEqual(lines[5].split(), ["8G", "20", "8", "ktlsd",
+        self.assertEqual(lines[6].split(), ["8G", "20", "8", "ktlsd",
                                             "300/300", "100", "200", "1.00",
-                                            "60", "110"])
-        self.assertIn("ktlsd to other: rate 2.0x, agent's CPU 0.10x", lines[7])
-        self.assertEqual(len(lines), 9)
+                                            "7.5", "60", "110"])
+        self.assertIn("ktlsd to other: rate 2.0x, agent's CPU 0.10x", lines[8])
+        self.assertEqual(len(lines), 10)
 
     def test_an_agent_without_a_session_has_no_figures(self):
         lines = self.table(self.round("ktlsd"), self.round("other", sessions=0))
-        self.assertIn("0/300", lines[6])
-        self.assertIn("nothing to compare", lines[7])
+        self.assertIn("0/300", lines[7])
+        self.assertIn("nothing to compare", lines[8])
+
+    def test_system_calls_are_summed_by_role(self):
+        lines = self.table(self.round("ktlsd"), calls=[
+            {"agent": "ktlsd", "memory": "8G",
+             "calls": {"ktlsd": {"poll": 2.5, "read": 1.04, "brk": 0.01},
+                       "ktlsd-keeper": {"poll": 1.0}, "ktlsd-idle": {}}}])
+        self.assertEqual(lines[-3].split(), [
+            "ktlsd", "3.5:", "poll", "2.5,", "read", "1.0"])
+        self.assertEqual(lines[-2].split(), ["ktlsd-keeper", "1.0:", "poll",
+                                             "1.0"])
+        self.assertEqual(lines[-1].split(), ["all", "4.5"])
 
     def test_growth_between_samples(self):
         samples = [(0.0, 1.0), (2.0, 3.0), (4.0, 11.0)]
@@ -242,10 +277,71 @@ class Logs(unittest.TestCase):
             with self.subTest(line):
                 self.assertEqual(len(agents.log_faults(self.LINE + line)), 1)
 
+    def test_the_event_loop_that_was_asked_for_is_used(self):
+        for loop in ("epoll", "io_uring"):
+            options = {"event_loop": loop}
+            self.assertEqual(agents.environment_of(options),
+                             {"KTLSD_EVENT_LOOP": loop})
+            line = f"event=started role=worker event_loop={loop}\n"
+            other = "event=started role=worker event_loop=other\n"
+            self.assertEqual(agents.other_loops(line + other, options),
+                             ["other"])
+            self.assertEqual(agents.other_loops(line + other, {}), [])
+        self.assertEqual(agents.environment_of({"event_loop": None}), {})
+
     def test_a_reason_counts_only_for_its_side(self):
         finds = agents.PROFILES["ktlsd"].finds
         self.assertTrue(finds(self.LINE, "certificate_expired", "client"))
         self.assertFalse(finds(self.LINE, "certificate_expired", "server"))
+
+
+class Growth(unittest.TestCase):
+    def samples(self, grows_by: int) -> list[usage.Sample]:
+        """A worker that starts high and grows, and another from the middle."""
+        made = []
+        for number in range(20):
+            # The first two samples of a life are those of tables that fill.
+            age = number if number < 10 else number - 10
+            made.append(usage.Sample(number * 100, {
+                1: usage.ProcessUsage("monitor", 7, 500),
+                2 + number // 10: usage.ProcessUsage(
+                    "worker", 5, (1000 if age < 2 else 4000 + grows_by * age)
+                    - number // 10 * 900)}))
+        return made
+
+    def growth(self, samples: list[usage.Sample]) -> dict[str, usage.Growth]:
+        return usage.growth(samples, 200, lambda used: used.anonymous_kib)
+
+    def test_growth_within_a_life_is_found(self):
+        found = self.growth(self.samples(3))
+        self.assertAlmostEqual(found["worker"].slope, 3 / 100)
+        self.assertEqual(found["worker"].rise, 3 * 7)
+        self.assertEqual(found["monitor"], usage.Growth(0, 0))
+
+    def test_growth_by_pages_is_found(self):
+        """32 bytes of every tenth handshake, seen as whole pages."""
+        found = self.growth([
+            usage.Sample(number * 300, {1: usage.ProcessUsage(
+                "monitor", 1, number * 300 * 32 // 10 // 4096 * 4)})
+            for number in range(330)])
+        self.assertAlmostEqual(found["monitor"].slope * 1024, 3.2, delta=0.4)
+
+    def test_what_differs_between_processes_is_no_growth(self):
+        self.assertEqual(self.growth(self.samples(0)),
+                         {"monitor": usage.Growth(0, 0),
+                          "worker": usage.Growth(0, 0)})
+
+    def test_a_step_is_no_slope(self):
+        found = self.growth([
+            usage.Sample(number * 300, {1: usage.ProcessUsage(
+                "monitor", 1, 1000 if number < 100 else 1076)})
+            for number in range(150)])
+        self.assertEqual(found["monitor"], usage.Growth(0, 76))
+
+    def test_processes_of_a_role_are_added_up(self):
+        found = usage.sum_by_role({1: usage.ProcessUsage("a", 2, 3),
+                                   2: usage.ProcessUsage("a", 20, 30)})
+        self.assertEqual(found, {"a": usage.Usage(2, 22, 33)})
 
 
 class Demo(unittest.TestCase):

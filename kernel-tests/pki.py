@@ -8,6 +8,9 @@ import subprocess
 _DAY = datetime.timedelta(days=1)
 _SERVER_NAMES = ("DNS:localhost,DNS:server.example,DNS:server6.example,"
                  "IP:127.0.0.1,IP:::1")
+# Of the end that is in a network namespace of its own, see guest/netns.py.
+_FAR_NAMES = ("DNS:server.example,DNS:server6.example,"
+              "IP:10.77.0.1,IP:fd77::1")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,6 +21,7 @@ class Leaf:
     names: str = ""
     key: tuple[str, ...] = ("EC", "-pkeyopt", "ec_paramgen_curve:P-256")
     expired: bool = False
+    revoked: bool = False   # in revoking-crl.pem; crl.pem has none
 
 
 _RSA = ("RSA", "-pkeyopt", "rsa_keygen_bits:2048")
@@ -27,9 +31,15 @@ _ED25519 = ("ED25519",)
 AUTHORITIES = ("ca", "other-ca")
 LEAVES = (
     Leaf("server", names=_SERVER_NAMES),
+    Leaf("server-renewed", names=_SERVER_NAMES),
     Leaf("server-p384", names=_SERVER_NAMES, key=_P384),
     Leaf("server-rsa", names=_SERVER_NAMES, key=_RSA),
     Leaf("server-ed25519", names=_SERVER_NAMES, key=_ED25519),
+    Leaf("server-far", names=_FAR_NAMES),
+    Leaf("server-far-p384", names=_FAR_NAMES, key=_P384),
+    Leaf("server-far-rsa", names=_FAR_NAMES, key=_RSA),
+    Leaf("server-far-ed25519", names=_FAR_NAMES, key=_ED25519),
+    Leaf("server-far-expired", names=_FAR_NAMES, expired=True),
     Leaf("server-wrong-name", names="DNS:elsewhere.example,IP:192.0.2.1"),
     Leaf("server-no-address", names="DNS:localhost"),
     Leaf("server-expired", names=_SERVER_NAMES, expired=True),
@@ -45,6 +55,8 @@ LEAVES = (
          expired=True),
     Leaf("client-other-ca", usage="clientAuth", names="DNS:client.example",
          issuer="other-ca"),
+    Leaf("client-revoked", usage="clientAuth", names="DNS:client.example",
+         revoked=True),
 )
 
 _CA_CONFIG = """
@@ -54,6 +66,7 @@ default_ca = this
 database = {work}/index.txt
 new_certs_dir = {work}
 default_md = sha256
+default_crl_days = 30
 policy = any
 rand_serial = yes
 unique_subject = no
@@ -88,6 +101,11 @@ def make(directory: pathlib.Path) -> None:
         _make_authority(directory, name)
     for leaf in LEAVES:
         _make_leaf(directory, leaf)
+    _make_list(directory, "crl")
+    for leaf in LEAVES:
+        if leaf.revoked:
+            _ca(directory, "-revoke", directory / f"{leaf.name}.pem")
+    _make_list(directory, "revoking-crl")
 
 
 def _make_authority(directory: pathlib.Path, name: str) -> None:
@@ -120,6 +138,17 @@ def _validity(expired: bool) -> tuple[str, str]:
     now = datetime.datetime.now(datetime.timezone.utc)
     end = now - _DAY if expired else now + 30 * _DAY
     return tuple(f"{t:%Y%m%d%H%M%S}Z" for t in (now - 10 * _DAY, end))
+
+
+def _make_list(directory: pathlib.Path, name: str) -> None:
+    """A revocation list of "ca" with those that are revoked by now."""
+    _ca(directory, "-gencrl", "-out", directory / f"{name}.pem")
+
+
+def _ca(directory: pathlib.Path, *arguments) -> None:
+    _openssl("ca", "-config", directory / "work/ca.cnf",
+             "-cert", directory / "ca.pem", "-keyfile", directory / "ca.key",
+             *arguments)
 
 
 def _make_key(path: pathlib.Path, kind: tuple[str, ...]) -> None:

@@ -1,58 +1,127 @@
-"""KTAP on stdout, then a summary for people."""
+"""KTAP on stdout: a test for each bed, its cases as subtests; the table."""
 
+import collections
 import dataclasses
 import pathlib
 import sys
 
+import matrix
+
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    name: str
+    bed: str                # its name
+    case: str
+    turn: int               # counts from 1 where a case is repeated
     verdict: str            # passed, failed or skipped
     why: str
     notes: list[str]
-    seconds: float
+    seconds: float          # boot and end of the guest included
     out: pathlib.Path
+    facts: dict = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A bed as far as the report is concerned."""
+
+    name: str
+    title: str
+    comments: list[str]     # about its kernel and what is left out
+    planned: int
+    left_out: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+_INDENT = "  "
 
 
 class Report:
-    def __init__(self, planned: int):
+    def __init__(self, columns: list[Column], comments: list[str],
+                 turns: int = 1):
+        self._columns = columns
+        self._turns = turns
+        self._begun = 0
         self._outcomes: list[Outcome] = []
         _print("KTAP version 1")
-        _print(f"1..{planned}")
+        _print(f"1..{len(columns)}")
+        for text in comments:
+            _comment("", text)
+        self._begin_beds()
 
-    def comment(self, text: str) -> None:
-        for line in text.splitlines():
-            _print(f"# {line}")
+    @property
+    def outcomes(self) -> list[Outcome]:
+        return list(self._outcomes)
 
     def add(self, outcome: Outcome) -> None:
+        """In the order of the columns."""
         self._outcomes.append(outcome)
         for note in outcome.notes:
-            self.comment(note)
+            _comment(_INDENT, note)
         if outcome.verdict == "failed":
-            self.comment("FAILED: " + outcome.why)
-            self.comment(f"logs: {outcome.out}")
-        number = len(self._outcomes)
-        word = "not ok" if outcome.verdict == "failed" else "ok"
+            _comment(_INDENT, "FAILED: " + outcome.why)
+            _comment(_INDENT, f"logs: {outcome.out}")
+        _comment(_INDENT, f"time {outcome.seconds:.1f} s")
+        number = len(self._of_bed(self._columns[self._begun - 1]))
+        name = outcome.case
+        if self._turns > 1:
+            name += f" ({outcome.turn} of {self._turns})"
         skip = f" # SKIP {outcome.why}" if outcome.verdict == "skipped" else ""
-        self.comment(f"time {outcome.seconds:.1f} s")
-        _print(f"{word} {number} {outcome.name}{skip}")
+        _print(f"{_INDENT}{_word(outcome)} {number} {name}{skip}")
+        self._end_bed()
 
-    def finish(self, out: pathlib.Path, seconds: float) -> bool:
-        """Prints the summary; returns whether nothing failed."""
-        failed = self._count("failed")
+    def finish(self, out: pathlib.Path, seconds: float) -> int:
+        """Prints the summary; returns the exit status."""
         for outcome in self._outcomes:
             if outcome.verdict == "failed":
-                self.comment(f"failed: {outcome.name}")
-        self.comment(f"consoles and logs: {out}")
-        self.comment(f"{len(self._outcomes)} cases in {seconds:.0f} s")
-        line = f"{self._count('passed')} passed, {failed} failed"
-        skipped = self._count("skipped")
+                _comment("", f"failed: {outcome.bed}/{outcome.case}")
+        for line in matrix.table(self._columns, self._outcomes):
+            _comment("", line)
+        _comment("", f"consoles and logs: {out}")
+        _comment("", f"{len(self._outcomes)} cases in {seconds:.0f} s")
+        counted = collections.Counter(o.verdict for o in self._outcomes)
+        line = f"{counted['passed']} passed, {counted['failed']} failed"
+        skipped = counted["skipped"]
         _print(line + (f", {skipped} skipped" if skipped else ""))
-        return failed == 0
+        if counted["failed"]:
+            return 1
+        # Of kselftest: nothing of it could run.
+        return 4 if skipped and not counted["passed"] else 0
 
-    def _count(self, verdict: str) -> int:
-        return sum(o.verdict == verdict for o in self._outcomes)
+    def _of_bed(self, column: Column) -> list[Outcome]:
+        return [o for o in self._outcomes if o.bed == column.name]
+
+    def _begin_beds(self) -> None:
+        """The next, and those before it that have nothing to run."""
+        while self._begun < len(self._columns):
+            column = self._columns[self._begun]
+            self._begun += 1
+            _print(f"{_INDENT}KTAP version 1")
+            _print(f"{_INDENT}1..{column.planned}")
+            for text in column.comments:
+                _comment(_INDENT, text)
+            if column.planned:
+                return
+            _print(f"ok {self._begun} {column.name} # SKIP no case for it")
+
+    def _end_bed(self) -> None:
+        column = self._columns[self._begun - 1]
+        outcomes = self._of_bed(column)
+        if len(outcomes) < column.planned:
+            return
+        verdicts = {o.verdict for o in outcomes}
+        word = "not ok" if "failed" in verdicts else "ok"
+        skip = " # SKIP every case" if verdicts == {"skipped"} else ""
+        _print(f"{word} {self._begun} {column.name}{skip}")
+        self._begin_beds()
+
+
+def _word(outcome: Outcome) -> str:
+    return "not ok" if outcome.verdict == "failed" else "ok"
+
+
+def _comment(indent: str, text: str) -> None:
+    for line in text.splitlines():
+        _print(f"{indent}# {line}".rstrip())
 
 
 def _print(line: str) -> None:

@@ -7,31 +7,26 @@ import os
 import pathlib
 import shutil
 import subprocess
+import time
 
 import pki
-from beds import console, modules, uml
+import staging
+from beds import console, guests, modules, rootdir
+from beds.bed import Ready
 from cases import Case
 from project import cache_dir  # of tools/
 from report import Outcome
+from staging import SetupError
 
 TESTS = pathlib.Path(__file__).resolve().parent
-_BUILT = TESTS.parent / "bazel-bin"
-# Made beside the agent, for cases of their own.
-BROKEN_READBACK = "ktlsd_broken_readback"
-HOSTILE_WORKER = "ktlsd_hostile_worker"
-KERNEL_TEST = "kernel_test"
-LOCK_DOWN_TEST = "lock_down_test"
-EXAMPLES = ("serve_file", "fetch_file")
-STORM_LOAD = "storm_load"
-KTLSCTL = "ktlsctl"
-# What ktlsctl is linked with and no guest has: its name differs by Debian.
-_BESIDE = "libprometheus-cpp-core"
 
 KEPT_RUNS = 20
-_PROGRAMS = ("mount", "unshare", "setpriv", "chroot", "openssl")
+_PATH = os.environ.get("PATH", "/usr/bin") + ":/usr/sbin:/sbin"
+_PROGRAMS = ("mount", "unshare", "setpriv", "chroot", "openssl", "readelf")
 
 # What a boot, the modules and the end of a guest take beside the case.
 _BOOT_S = 30
+_SANITIZERS_SLOW_DOWN = 4.0
 
 
 def output_folder(wanted: pathlib.Path | None) -> pathlib.Path:
@@ -52,10 +47,6 @@ def _forget_old(runs: pathlib.Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-class SetupError(Exception):
-    """The run could not start; the text says why."""
-
-
 @dataclasses.dataclass(frozen=True)
 class Session:
     out: pathlib.Path
@@ -63,125 +54,130 @@ class Session:
     memory: str
     options: dict
     deadline_factor: float
+    # For which machines there is an agent; none: it is in the root.
+    machines: tuple[str, ...] = ()
+
+    def agent_dir(self, machine: str) -> pathlib.Path:
+        return self.out / "agent" / machine
 
     @property
-    def agent_dir(self) -> pathlib.Path:
-        return self.out / "agent"
+    def tests_dir(self) -> pathlib.Path:
+        """A copy: what is edited meanwhile is for the next run."""
+        return self.out / "tests"
 
     @property
     def pki_dir(self) -> pathlib.Path:
         return self.out / "pki"
 
 
-def prepare(out: pathlib.Path, agent: str, memory: str, *,
+def profile_of(agent: str) -> str:
+    """How an agent is started and read, by the name of its program."""
+    return "tlshd" if pathlib.PurePath(agent).name == "tlshd" else "ktlsd"
+
+
+def prepare(out: pathlib.Path, agents: list[str], memory: str, *,
             sanitizer: bool) -> Session:
-    """Makes the folder of the run, its certificates and copies the agent."""
-    missing = [name for name in _PROGRAMS if not shutil.which(name)]
+    """Makes the folder of the run, its certificates and copies the agents: of
+    one kind, for one or several machines."""
+    missing = [name for name in _PROGRAMS
+               if not shutil.which(name, path=_PATH)]
     if missing:
         raise SetupError(f"not installed: {', '.join(missing)}")
-    session = Session(out, "tlshd" if agent == "tlshd" else "ktlsd", memory,
-                      {"sanitizer": sanitizer}, 4 if sanitizer else 1)
-    session.agent_dir.mkdir(parents=True)
-    if session.agent == "ktlsd":
-        _stage(pathlib.Path(agent), session)
-        if sanitizer and not _has_sanitizer(session.agent_dir / "ktlsd"):
-            raise SetupError(f"{agent} was not built with a sanitizer")
-    else:
-        _copy_those({STORM_LOAD: _BUILT / "kernel-tests/load" / STORM_LOAD},
-                    session)
+    (profile, *others) = {profile_of(agent) for agent in agents}
+    if others:
+        raise SetupError("ktlsd and tlshd are for two runs")
+    programs = {staging.machine_of(path): path for path in
+                (pathlib.Path(a) for a in agents if a != "tlshd")}
+    session = Session(out, profile, memory, {"sanitizer": sanitizer},
+                      _SANITIZERS_SLOW_DOWN if sanitizer else 1,
+                      tuple(programs))
+    for machine, path in programs.items():
+        _stage(session, machine, path)
+        if sanitizer and not staging.has_sanitizer(path):
+            raise SetupError(f"{path} was not built with a sanitizer")
     pki.make(session.pki_dir)
     return session
 
 
-def _stage(agent: pathlib.Path, session: Session) -> None:
-    """Copies, since a build in between may replace what is being tested.
+def _stage(session: Session, machine: str, path: pathlib.Path) -> None:
+    folder = session.agent_dir(machine)
+    if session.agent == "ktlsd":
+        staging.stage_ktlsd(path, folder)
+    else:
+        staging.stage_other(path, session.agent, folder)
 
-    The cases that want one of the others fail without it.
+
+def fit(session: Session, ready: Ready) -> None:
+    """What a bed needs of the session: the cases, compiled, and an agent.
+
+    Raises where there is no agent that it could run.
     """
-    if not agent.is_file():
-        raise SetupError(f"no agent at {agent} (build it, or see --agent)")
-    shutil.copy2(agent, session.agent_dir / "ktlsd")
-    built = agent.parent.parent
-    others = {BROKEN_READBACK: agent.with_name(BROKEN_READBACK),
-              HOSTILE_WORKER: agent.with_name(HOSTILE_WORKER),
-              KERNEL_TEST: built / "ktls" / KERNEL_TEST,
-              LOCK_DOWN_TEST: built / "agent/sandbox" / LOCK_DOWN_TEST,
-              STORM_LOAD: built / "kernel-tests/load" / STORM_LOAD,
-              KTLSCTL: built / "tools/ktlsctl" / KTLSCTL,
-              **{name: built / "tools/examples" / name for name in EXAMPLES}}
-    _copy_those(others, session)
-    for library in _libraries(others[KTLSCTL]):
-        shutil.copy2(library, session.agent_dir / library.name)
+    if session.machines and ready.machine not in session.machines:
+        raise SetupError(
+            f"no agent for {ready.machine}, which {ready.bed.name} needs; "
+            "--agent PATH may be given once for each (docs/testing.md)")
+    if not session.machines:
+        staging.stage_other(None, session.agent,
+                            session.agent_dir(ready.machine))
+    if not session.tests_dir.is_dir():
+        shutil.copytree(TESTS, session.tests_dir,
+                        ignore=shutil.ignore_patterns("__pycache__"))
+    rootdir.compile_for(ready.bed.root, session.tests_dir, "/ktlsd/tests")
 
 
-def _copy_those(places: dict[str, pathlib.Path], session: Session) -> None:
-    for name, place in places.items():
-        if place.is_file():
-            shutil.copy2(place, session.agent_dir / name)
-
-
-def _libraries(program: pathlib.Path) -> list[pathlib.Path]:
-    """Those of a program that the guest has to be given."""
-    if not program.is_file():
-        return []
-    listed = subprocess.run(["ldd", str(program)], capture_output=True,
-                            text=True, check=True).stdout
-    paths = [line.split()[2] for line in listed.splitlines()
-             if line.strip().startswith(_BESIDE)]
-    return [pathlib.Path(path) for path in paths]
-
-
-def stage_modules(session: Session, root: pathlib.Path) -> None:
-    """Copies the modules for the root's kernel, which are built first where
+def stage_modules(session: Session, ready: Ready) -> None:
+    """Copies the modules for a User-Mode Linux, which are built first where
     that is needed. Raises modules.ModulesError when they cannot be had."""
-    built = modules.ensure(root)
-    shutil.copytree(built, session.agent_dir / "modules" / built.name,
-                    dirs_exist_ok=True)
+    built = modules.ensure(ready.root)
+    shutil.copytree(built, session.agent_dir(ready.machine) / "modules"
+                    / built.name, dirs_exist_ok=True)
 
 
-def _has_sanitizer(program: pathlib.Path) -> bool:
-    content = program.read_bytes()
-    return any(start in content for start in (b"__asan_init", b"__tsan_init",
-                                              b"__ubsan_handle"))
-
-
-def describe_root(name: str, root: pathlib.Path) -> str:
+def describe(ready: Ready) -> str:
     asked = subprocess.run(
-        ["dpkg-query", f"--admindir={root}/var/lib/dpkg", "--show",
+        ["dpkg-query", f"--admindir={ready.root}/var/lib/dpkg", "--show",
          "--showformat=${Package} ${Version}; ", "ktls-utils",
          "nfs-kernel-server"], capture_output=True, text=True, check=False)
-    return (f"root {name}: Linux {uml.kernel_version(root)} (uml); "
+    return (f"{ready.title}: Linux {ready.kernel.release}; "
             + asked.stdout.rstrip("; "))
 
 
-def run_case(session: Session, root_name: str, root: pathlib.Path,
-             case: Case) -> Outcome:
-    out = session.out / root_name / case.name.replace("/", "-")
+def run_case(session: Session, ready: Ready, case: Case, turn: int = 1,
+             folder: str = "") -> Outcome:
+    """Boots the bed for it. `folder` of the output: the bed's, if empty."""
+    name = case.name.replace("/", "-") + (f".{turn}" if turn > 1 else "")
+    out = session.out / (folder or ready.bed.name) / name
     out.mkdir(parents=True)
-    deadline = case.deadline_s * session.deadline_factor
-    request = {"case": case.name, "agent": session.agent,
-               "deadline_s": deadline, "options": session.options}
-    (out / "request.json").write_text(json.dumps(request))
-    bed = uml.Bed(root, TESTS, session.agent_dir, session.pki_dir,
-                  case.memory or session.memory)
-    boot = uml.boot(bed, out, deadline + _BOOT_S)
-    return _judge(f"{root_name}/{case.name}", out, boot,
-                  uml.kernel_version(root))
+    slower = session.deadline_factor * ready.bed.slower
+    deadline = case.deadline_s * slower
+    (out / "request.json").write_text(json.dumps({
+        "case": case.name, "agent": session.agent, "deadline_s": deadline,
+        "slower": ready.bed.slower, "now": time.time(),
+        "options": session.options}))
+    folders = guests.Folders(ready.root, ready.kernel.modules,
+                             session.tests_dir,
+                             session.agent_dir(ready.machine),
+                             session.pki_dir, out)
+    boot = ready.boot(folders, case.memory or session.memory,
+                      deadline + _BOOT_S * slower)
+    return _judge(ready, case.name, turn, out, boot)
 
 
-def _judge(name: str, out: pathlib.Path, boot: uml.Boot,
-           kernel: str) -> Outcome:
+def _judge(ready: Ready, case: str, turn: int, out: pathlib.Path,
+           boot: guests.Boot) -> Outcome:
     result = _result(out, boot)
-    trouble, known = console.find_trouble(out, kernel)
+    trouble, known = console.find_trouble(
+        out, result.get("kernel", ready.kernel.release))
     verdict, why = result["verdict"], result["why"]
     if trouble:
         verdict = "failed"
         why = "\n".join(filter(None, [why, "in the logs:", *trouble[:20]]))
-    return Outcome(name, verdict, why.rstrip(), result["notes"] + known,
-                   boot.seconds, out)
+    return Outcome(ready.bed.name, case, turn, verdict, why.rstrip(),
+                   result["notes"] + known, boot.seconds, out,
+                   result.get("facts", {}))
 
 
-def _result(out: pathlib.Path, boot: uml.Boot) -> dict:
+def _result(out: pathlib.Path, boot: guests.Boot) -> dict:
     try:
         return json.loads((out / "result.json").read_text())
     except (OSError, ValueError):

@@ -2,7 +2,7 @@
 
 _COLUMNS = (("mem", 4), ("slots", 5), ("at once", 7), ("agent", 14),
             ("sessions", 10), ("per s", 6), ("per CPU s", 9), ("agent ms", 8),
-            ("median ms", 9), ("p99 ms", 7))
+            ("switches", 8), ("median ms", 9), ("p99 ms", 7))
 _LEFT = "agent"
 
 
@@ -47,7 +47,8 @@ def table(measured: dict) -> str:
         f"{measured['clients']} clients, {measured['authorities']} "
         "authorities trusted; mutual TLS",
         "slots: requests that may wait; per CPU s: of all in the guest; agent "
-        "ms: CPU of all", "the agent's processes for one session", "", _row([name for name, _ in _COLUMNS])]
+        "ms: CPU of all", "the agent's processes for one session; switches: "
+        "how often these, in one session,", "gave the CPU up or lost it", "", _row([name for name, _ in _COLUMNS])]
     rounds = measured["rounds"]
     for place in dict.fromkeys((one["memory"], one["at_once"])
                                for one in rounds):
@@ -55,7 +56,23 @@ def table(measured: dict) -> str:
                 if (one["memory"], one["at_once"]) == place]
         lines += [_row(_cells(one)) for one in here]
         lines += [_comparison(here[0], other) for other in here[1:]]
+    for counted in measured.get("calls", []):
+        lines += ["", f"{counted['agent']}, {counted['memory']}: system calls "
+                  "for one session", *_calls(counted["calls"])]
     return "\n".join(lines)
+
+
+def _calls(by_role: dict[str, dict[str, float]]) -> list[str]:
+    """Of each role, those that it makes most, and of all."""
+    lines = []
+    for role, calls in sorted(by_role.items()):
+        total = sum(calls.values())
+        often = ", ".join(f"{name} {count:.1f}" for name, count in calls.items()
+                          if count >= 0.05)
+        if often:
+            lines.append(f"  {role:15} {total:6.1f}: {often}")
+    total = sum(sum(calls.values()) for calls in by_role.values())
+    return [*lines, f"  {'all':15} {total:6.1f}"]
 
 
 def _cells(one: dict) -> list[str]:
@@ -63,8 +80,14 @@ def _cells(one: dict) -> list[str]:
     return [one["memory"], str(one["slots"]), str(one["at_once"]),
             one["agent"][:14], f"{one['sessions']}/{one['clients']}",
             f"{rate(one):.0f}", f"{rate_of_cpu(one):.0f}",
-            "-" if cpu is None else f"{cpu:.2f}",
+            "-" if cpu is None else f"{cpu:.2f}", _switches(one),
             f"{one['p50_ms']:.0f}", f"{one['p99_ms']:.0f}"]
+
+
+def _switches(one: dict) -> str:
+    if not one["sessions"]:
+        return "-"
+    return f"{sum(one['switches'].values()) / one['sessions']:.1f}"
 
 
 def _row(cells: list[str]) -> str:

@@ -182,8 +182,7 @@ TEST(KeyInstaller, LeavesQueuedGarbageToVerify) {
   FakeSocketOps ops({.garbage_queued = true});
   EXPECT_TRUE(InstallOn(ops).ok());
   EXPECT_FALSE(ops.error_was_read());
-  EXPECT_EQ(Verify(ops, kSocket, {kAllowed}).error().code,
-            Code::kOffloadNotConfirmed);
+  EXPECT_EQ(Verify(ops, kSocket, {kAllowed}).error().code, Code::kPeerReset);
 }
 
 }  // namespace

@@ -245,8 +245,7 @@ Status QueuedGarbageIsSeenByVerify() {
   RETURN_IF_ERROR(InstallOn(
       pair.server,
       {kTraceSuite, FixedKeys(kTraceSuite, 1), FixedKeys(kTraceSuite, 2)}));
-  return Refused(VerifyOn(pair.server, kTraceSuite),
-                 Code::kOffloadNotConfirmed);
+  return Refused(VerifyOn(pair.server, kTraceSuite), Code::kPeerReset);
 }
 
 Status ClosedPeerIsNamed() {

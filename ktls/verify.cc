@@ -78,10 +78,13 @@ Status CheckNoError(SocketOps& ops, BorrowedFd socket) {
   if (!events.ok()) {
     return NotConfirmed("the socket cannot be polled", events.error().os_error);
   }
-  // Bytes that were queued when TLS_RX was set, and are no record, show as
-  // POLLERR.
-  if ((*events & (POLLERR | POLLHUP | POLLNVAL)) != 0) {
-    return NotConfirmed("the socket has an error pending");
+  if ((*events & POLLNVAL) != 0) {
+    return NotConfirmed("there is no socket");
+  }
+  // The peer broke the connection, which is no doubt about the keys; or bytes
+  // were queued when TLS_RX was set, and are no record.
+  if ((*events & (POLLERR | POLLHUP)) != 0) {
+    return Error{Code::kPeerReset, "the connection broke after the handshake"};
   }
   return Ok{};
 }

@@ -50,7 +50,8 @@ bool MayBeAttached(SocketOps& ops, BorrowedFd socket);
 // same cipher, of a suite that `expected` allows; the limit of records that
 // are sent, where one is expected; no error is pending.
 //
-// Errors: kOffloadNotConfirmed, with what was found wrong.
+// Errors: kOffloadNotConfirmed, with what was found wrong; kPeerReset: all was
+//         right, but the connection is broken.
 // Cost:   four or five system calls, never blocks.
 Result<Offloaded> Verify(SocketOps& ops, BorrowedFd socket,
                          const ExpectedOffload& expected);

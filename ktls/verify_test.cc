@@ -136,12 +136,19 @@ TEST(Verify, RefusesASuiteThatWasNotAllowed) {
 }
 
 TEST(Verify, RefusesPendingErrors) {
-  for (const int event : {POLLERR, POLLHUP, POLLNVAL}) {
+  for (const int event : {POLLERR, POLLHUP, POLLERR | POLLHUP}) {
     FakeSocketOps ops;
     InstallOn(ops);
     ops.SetPendingEvents(static_cast<short>(event));
-    ExpectRefused(ops);
+    // The peer's doing: no reason to doubt the keys.
+    const Result<Offloaded> offloaded = Verify(ops, kSocket, {kAllowed});
+    ASSERT_FALSE(offloaded.ok());
+    EXPECT_EQ(offloaded.error().code, Code::kPeerReset);
   }
+  FakeSocketOps ops;
+  InstallOn(ops);
+  ops.SetPendingEvents(POLLNVAL);
+  ExpectRefused(ops);
 }
 
 TEST(Verify, AllowsDataToBeWaiting) {

@@ -11,7 +11,7 @@ import sys
 
 sys.dont_write_bytecode = True
 
-from project import BAZEL  # noqa: E402  (not before the line above)
+from project import BAZEL, help_if_asked  # noqa: E402  (after the path)
 
 # GCC flags that clang-tidy and clangd do not know.
 _GCC_ONLY = {
@@ -22,6 +22,7 @@ _GCC_ONLY = {
 
 
 def main():
+    help_if_asked(__doc__)
     flags = sys.argv[1:]
 
     def run(*args):

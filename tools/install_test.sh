@@ -28,6 +28,7 @@ cat >"$dir/wanted" <<'LIST'
 /opt/t/share/man/man3/ktlsd_handshake.3
 /opt/t/share/man/man5/ktlsd.conf.5
 /opt/t/share/man/man8/ktlsctl.8
+/opt/t/share/man/man8/ktlsd.8
 LIST
 (cd "$root" && find . ! -type d | sed 's/^\.//' | LC_ALL=C sort) >"$dir/found"
 diff "$dir/wanted" "$dir/found" || fail "these files are installed"

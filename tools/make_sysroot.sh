@@ -7,10 +7,12 @@
 # this machine's own: the cross compiler's runtime must fit.
 # Needs mmdebstrap; any user, no qemu.
 set -euo pipefail
-named=${1:+$(realpath -m "$1")}
+here=$PWD
 cd "$(dirname "$0")/.."
 # shellcheck source=tools/lib.sh
 . tools/lib.sh
+help_if_asked "$@"
+named=${1:+$(cd "$here" && realpath -m -- "$1")}
 
 dir=${named:-$KTLSD_CACHE/arm64-sysroot}
 suite=${2:-$(. /etc/os-release && echo "$VERSION_CODENAME")}
@@ -29,7 +31,7 @@ gcc=${gcc%%.*}
 packages="libc6-dev linux-libc-dev libstdc++-$gcc-dev libssl-dev
   liburing-dev libkeyutils-dev libseccomp-dev libcap-dev
   libgtest-dev libgmock-dev libbenchmark-dev libglib2.0-dev libsystemd-dev
-  libfmt-dev libcli11-dev libyaml-cpp-dev"
+  libfmt-dev libcli11-dev libyaml-cpp-dev nlohmann-json3-dev prometheus-cpp-dev"
 
 # Made anew when this script or the suite changes.
 stamp="$suite $(sha256sum <tools/make_sysroot.sh)"

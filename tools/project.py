@@ -8,6 +8,7 @@ import os
 import pathlib
 import shlex
 import subprocess
+import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BAZEL = shlex.split(os.environ.get("BAZEL", "bazel"))
@@ -21,6 +22,13 @@ def cache_dir() -> pathlib.Path:
     base = os.environ.get("XDG_CACHE_HOME")
     home = pathlib.Path(os.environ.get("HOME", "/root"))
     return (pathlib.Path(base) if base else home / ".cache") / "ktlsd"
+
+
+def help_if_asked(text: str) -> None:
+    """For a tool without options: prints its help where that is asked for."""
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(text.strip())
+        sys.exit(0)
 
 
 def own_files() -> list[str]:

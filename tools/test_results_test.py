@@ -46,11 +46,47 @@ class CountLeftOut(unittest.TestCase):
         self.assertEqual(test_results.count_left_out(
             "KTAP version 1\n1..1\n"
             "# left out: 1 cases that are nothing for it\n"
-            "# left out: 5 cases that need modules: apt-get failed\n"
+            "  # left out: 5 cases (not emulated: too slow)\n"
             "# log: left out: 7 cases \nok 1 a\n"), 6)
 
     def test_none(self):
         self.assertEqual(test_results.count_left_out("1..1\nok 1 a\n"), 0)
+
+
+NESTED = """KTAP version 1
+1..2
+# agent x
+  KTAP version 1
+  1..3
+  # ok 7 not a result
+  ok 1 nfs/tls
+  not ok 2 nfs/mtls
+  ok 3 nvme/psk # SKIP the kernel has no NVMe (CONFIG_X)
+not ok 1 uml
+  KTAP version 1
+  1..2
+  ok 1 nfs/tls
+  ok 2 nvme/psk # SKIP tlshd cannot
+ok 2 qemu
+2 passed, 1 failed
+"""
+
+
+class CountNested(unittest.TestCase):
+    def test_only_the_innermost_count(self):
+        count = test_results.count_checks(NESTED)
+        self.assertEqual(count.line(), "2 passed, 1 failed, 2 skipped")
+        self.assertEqual(count.failures, ["nfs/mtls"])
+
+    def test_what_did_not_run_has_failed(self):
+        for gone in ("  ok 2 nvme/psk # SKIP tlshd cannot\n", "ok 2 qemu\n"):
+            count = test_results.count_checks(NESTED.replace(gone, ""))
+            self.assertEqual(count.failures, ["nfs/mtls",
+                                              "a planned case did not run"])
+
+    def test_a_skip_needs_a_kernel_that_lacks_something(self):
+        self.assertEqual(test_results.unexcused_skips(NESTED),
+                         ["nvme/psk # SKIP tlshd cannot"])
 
 
 class CountChecks(unittest.TestCase):

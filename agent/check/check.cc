@@ -32,7 +32,8 @@ Report CheckAll(const std::string& config_path,
   if (!config.has_value()) {
     return report;
   }
-  const auto rehearsal = Rehearsal::Load(*config, host.key_owner, host.clock);
+  const auto rehearsal =
+      Rehearsal::Load(*config, host.key_owner, host.clock, host.tags_directory);
   if (!rehearsal.ok()) {
     report.Fail(config_path, rehearsal.error().what);
     return report;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 
 #include "agent/keyring/testing/fake_keyrings.h"
@@ -81,11 +82,11 @@ class CheckTest : public ::testing::Test {
       return missing_;
     };
     report_ = CheckAll(Path("config"), question,
-                       {kernel_, 0, keyrings_, link, clock_});
+                       {kernel_, 0, keyrings_, link, clock_, tags_directory_});
   }
   void Ask(const std::string& text, Consumer consumer,
-           const std::string& peer = "") {
-    Check(text, Question{consumer, peer});
+           const std::string& peer = "", const std::string& netns = "") {
+    Check(text, Question{consumer, peer, netns});
   }
   std::string Lines() const {
     std::string lines;
@@ -119,6 +120,7 @@ class CheckTest : public ::testing::Test {
   KernelFacts kernel_ = SoundKernel();
   FakeKeyrings keyrings_;
   SetClock clock_;
+  std::string tags_directory_ = "/no/such/tags.d";
   std::vector<std::string> missing_;
   Report report_;
 };
@@ -134,6 +136,39 @@ TEST_F(CheckTest, FindsNothingWrongWithASoundHost) {
   EXPECT_TRUE(Says(Severity::kOk, Path("client.pem"), "takes it"));
   EXPECT_TRUE(Says(Severity::kOk, "keyring .nvme"));
   EXPECT_TRUE(Says(Severity::kOk, "key 7", "NVMe1R01 host subsystem"));
+}
+
+// --- Session tags ---
+
+TEST_F(CheckTest, ReadsTheRulesOfSessionTags) {
+  tags_directory_ = Path("tags.d");
+  std::filesystem::create_directory(tags_directory_);
+  Write("tags.d/a.yml",
+        "filters:\n  ours:\n    type: \"x509.tbs.subject\"\n"
+        "    pattern: \"CN=*\"\n"
+        "tags:\n  client:\n    filter:\n      - \"ours\"\n");
+  std::filesystem::remove(Path("tags.d/b.yml"));
+  Check(Sound());
+  EXPECT_TRUE(Says(Severity::kOk, "session tags", "1 file"));
+  Write("tags.d/b.yml", "filters: nonsense [");
+  Check(Sound());
+  EXPECT_TRUE(Fails("b.yml", "no session is tagged"));
+}
+
+// --- Other network namespaces ---
+
+TEST_F(CheckTest, ForeseesARequestOfAnotherNetworkNamespace) {
+  const std::string config =
+      Sound() + "[netns.lab]\nmatch=lab-*\n" +
+      "[netns.lab.server]\nx509.truststore=" + Path("ca") +
+      "\nx509.certificate=" + Path("server.pem") +
+      "\nx509.private_key=" + Path("server.key") + "\n";
+  Ask(config, Consumer::kNfsd, "", "lab-1");
+  EXPECT_TRUE(Says(Severity::kOk, "nfsd in lab-1", "[netns.lab.server]"));
+  Ask(config, Consumer::kNfsd, "", "office");
+  EXPECT_TRUE(Fails("nfsd in office", "no [netns.*] group"));
+  Ask(config, Consumer::kNfsd);
+  EXPECT_TRUE(Says(Severity::kOk, "nfsd: ", "[authenticate.server]"));
 }
 
 // --- What the daemon refuses ---
@@ -173,8 +208,13 @@ TEST_F(CheckTest, RefusesAConfigurationThatIsNone) {
 }
 
 TEST_F(CheckTest, WarnsOfAKeyWithoutAMeaning) {
+  Check(Sound("trustsotre=/a\n"));
+  EXPECT_TRUE(Warns(Path("config"), "trustsotre"));
+}
+
+TEST_F(CheckTest, RefusesAMisspeltTrustStore) {
   Check(Sound("x509.trustsotre=/a\n"));
-  EXPECT_TRUE(Warns(Path("config"), "x509.trustsotre"));
+  EXPECT_TRUE(Fails(Path("config"), "x509.trustsotre", "no such key"));
 }
 
 TEST_F(CheckTest, WarnsOfAFileThatEverybodyMayChange) {

@@ -14,6 +14,7 @@
 #include "agent/config/files.h"
 #include "agent/config/sections.h"
 #include "agent/ipc/wire_types.h"
+#include "agent/monitor/choices.h"
 #include "agent/monitor/resources.h"
 
 namespace ktlsd::agent {
@@ -39,13 +40,21 @@ void CheckCredential(const Profile& profile, const SideConfig& config,
                      const std::optional<TrustFiles>& trust, CalendarTime now,
                      Report& report) {
   const Slot& credential = profile.settings.credential;
+  if (std::holds_alternative<Loaded>(profile.settings.pq_credential)) {
+    CheckOwnCertificate(
+        profile.side, profile.name,
+        {config.pq_certificate.value_or(""), config.pq_private_key.value_or(""),
+         /*post_quantum=*/true},
+        tokens, trust, now, report);
+  }
   if (std::holds_alternative<Loaded>(credential)) {
     return CheckOwnCertificate(
         profile.side, profile.name,
         {config.certificate.value_or(""), config.private_key.value_or("")},
         tokens, trust, now, report);
   }
-  if (std::holds_alternative<Absent>(credential)) {
+  if (std::holds_alternative<Absent>(credential) &&
+      std::holds_alternative<Absent>(profile.settings.pq_credential)) {
     report.Ok(profile.name, profile.side == Side::kClient
                                 ? "no certificate: mounts with mtls fail"
                                 : "no certificate: nfsd cannot use TLS");
@@ -55,7 +64,8 @@ void CheckCredential(const Profile& profile, const SideConfig& config,
 void CheckProfile(const Profile& profile, const SideConfig& config,
                   const TokenKeys& tokens, CalendarTime now, Report& report) {
   const SideSettings& settings = profile.settings;
-  for (const Slot* slot : {&settings.trust, &settings.credential}) {
+  for (const Slot* slot :
+       {&settings.trust, &settings.credential, &settings.pq_credential}) {
     if (const Problem* problem = std::get_if<Problem>(slot)) {
       report.Fail(profile.name, *problem);
     }
@@ -63,11 +73,27 @@ void CheckProfile(const Profile& profile, const SideConfig& config,
   if (settings.problem.has_value()) {
     report.Fail(profile.name, *settings.problem);
   }
+  if (const auto trouble =
+          VolumeTrouble(config.expected_volume, settings.suites)) {
+    report.Warn(profile.name, "expected.volume: " + *trouble);
+  }
   const std::optional<TrustFiles> trust = TrustFilesOf(config, settings);
   if (trust.has_value()) {
     CheckTrust(profile.name, *trust, now, report);
   }
   CheckCredential(profile, config, tokens, trust, now, report);
+}
+
+// The daemon starts without them, and says so in its log only.
+void CheckTags(const Rehearsal& rehearsal, Report& report) {
+  const std::optional<Problem>& problem = rehearsal.tags_problem();
+  if (problem.has_value()) {
+    report.Fail(problem->file, problem->reason + "; no session is tagged");
+  } else if (!rehearsal.tag_files().empty()) {
+    report.Ok("session tags",
+              std::to_string(rehearsal.tag_files().size()) +
+                  (rehearsal.tag_files().size() == 1 ? " file" : " files"));
+  }
 }
 
 }  // namespace
@@ -112,11 +138,12 @@ void CheckFiles(const Config& config, const Rehearsal& rehearsal,
     CheckProfile(profile, FilesOf(profile, config), rehearsal.tokens(), now,
                  report);
   }
-  const std::vector<std::string> files = Resources::FilesOf(config);
+  const std::vector<std::string> files = rehearsal.FilesOf(config);
   for (const std::string& path :
        std::set<std::string>(files.begin(), files.end())) {
     CheckPermissions(path, report);
   }
+  CheckTags(rehearsal, report);
 }
 
 }  // namespace ktlsd::agent

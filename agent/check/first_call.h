@@ -7,14 +7,19 @@
 // Threads:   one thread.
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "agent/check/stream.h"
 #include "base/result.h"
 #include "base/session_keys.h"
 
 namespace ktlsd::agent {
 
-// Calls NFS's procedure that does nothing, over TLS, and waits for any reply.
+// Calls NFS's procedure that does nothing, over TLS, and reads the reply.
+// Returns nothing when the server has done it, else why not, in words.
 // Errors: kAlertReceived, kPeerClosed, those of Stream and of the record layer.
-Status CallOverTls(Stream& stream, const SessionKeys& keys);
+Result<std::optional<std::string>> CallOverTls(Stream& stream,
+                                               const SessionKeys& keys);
 
 }  // namespace ktlsd::agent

@@ -31,11 +31,14 @@ ThisHost::ThisHost() {
 }
 
 Host ThisHost::host() {
-  return {ReadKernelFacts(socket_ops_), KeyOwner(), keyrings_,
+  return {ReadKernelFacts(socket_ops_),
+          KeyOwner(),
+          keyrings_,
           [this](const std::vector<std::string>& configured) {
             return Link(configured);
           },
-          clock_};
+          clock_,
+          kTagsDirectory};
 }
 
 std::vector<std::string> ThisHost::Link(

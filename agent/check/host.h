@@ -13,6 +13,7 @@
 
 #include "agent/check/kernel_check.h"
 #include "agent/keyring/keyrings.h"
+#include "agent/monitor/tag_files.h"
 #include "base/clock.h"
 #include "base/result.h"
 #include "ktls/socket_ops.h"
@@ -30,6 +31,7 @@ struct Host {
       const std::vector<std::string>& configured)>
       link;
   const Clock& clock;
+  std::string tags_directory = kTagsDirectory;
 };
 
 // The keyrings that the kernel makes.

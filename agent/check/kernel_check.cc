@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <linux/netlink.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,7 +23,7 @@ constexpr char kTls[] = "kernel tls";
 constexpr char kSeccomp[] = "kernel seccomp";
 
 bool FindUpcall() {
-  auto socket = OpenNetlinkSocket();
+  auto socket = OpenNetlinkSocket(NETLINK_GENERIC);
   if (!socket.ok()) {
     return false;
   }

@@ -80,14 +80,25 @@ std::string SunrpcText(const Plan& plan) {
                              : ", the protocol sunrpc";
 }
 
+std::string ShownText(const SideConfig& files) {
+  if (!files.pq_certificate.has_value()) {
+    return files.certificate.value_or("");
+  }
+  return *files.pq_certificate +
+         (files.certificate.has_value()
+              ? " to who can verify ML-DSA, " + *files.certificate +
+                    " to who cannot"
+              : ", and only to who can verify ML-DSA");
+}
+
 std::string ClientText(const Plan& plan, const SideConfig& files) {
   const auto name = handshake::ServerName::Parse(plan.server_name);
   const bool named = name.ok() && !name->is_ip();
   return fmt::format(
       "the server must have the {} {} and come from {}; {}; offers {}{}{}",
       named ? "name" : "address", plan.server_name, TrustText(files),
-      plan.credential == 0 ? "no certificate of ours is shown"
-                           : "shows " + files.certificate.value_or(""),
+      plan.shows_certificate() ? "shows " + ShownText(files)
+                               : "no certificate of ours is shown",
       SuiteNames(plan.suites), named ? ", the name (SNI)" : "",
       SunrpcText(plan));
 }
@@ -103,7 +114,7 @@ std::string ClientsText(const SideConfig& files) {
 }
 
 std::string ServerText(const Plan& plan, const SideConfig& files) {
-  return fmt::format("shows {}; {}; takes {}{}", files.certificate.value_or(""),
+  return fmt::format("shows {}; {}; takes {}{}", ShownText(files),
                      plan.request_client_certificate
                          ? ClientsText(files)
                          : "asks for no client's certificate",
@@ -152,9 +163,15 @@ std::string RefusalText(Code code, std::string_view reason) {
 }
 
 void Foresee(const std::string& about, const Request& request,
-             const std::string& address, const Means& means, Report& report) {
-  const auto [profile, planning] =
-      means.rehearsal.Plan(request, address, means.suites);
+             const Question& question, const Means& means, Report& report) {
+  const auto [profile, planning] = means.rehearsal.Plan(
+      request, question.peer, means.suites, question.netns);
+  // Nobody takes what is asked there.
+  if (profile.netns.empty() != question.netns.empty()) {
+    return report.Fail(about,
+                       "no [netns.*] group of the configuration is for "
+                       "this network namespace: it is not served");
+  }
   if (const Refused* refused = std::get_if<Refused>(&planning)) {
     return report.Fail(
         about, fmt::format("[{}] {}", profile.name,
@@ -198,7 +215,10 @@ void ForeseeAnswer(const Question& question, const Means& means,
     if (!question.peer.empty()) {
       about += fmt::format(" with {}", question.peer);
     }
-    Foresee(about, RequestOf(kind, question, means.psks), question.peer, means,
+    if (!question.netns.empty()) {
+      about += fmt::format(" in {}", question.netns);
+    }
+    Foresee(about, RequestOf(kind, question, means.psks), question, means,
             report);
   }
 }

@@ -24,7 +24,8 @@ std::optional<Consumer> ConsumerCalled(std::string_view name);
 
 struct Question {
   Consumer consumer{};
-  std::string peer;  // name or address; a server may have none
+  std::string peer;        // name or address; a server may have none
+  std::string netns = {};  // its network namespace; "": the daemon's own
 };
 
 // What there is to answer with.

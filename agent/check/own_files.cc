@@ -20,10 +20,8 @@ Result<OwnedFd> Open(const std::string& path, Code unusable) {
   return Error{unusable, "a file went away meanwhile"};
 }
 
-}  // namespace
-
-Result<handshake::Credential> OpenCredential(const OwnFiles& files,
-                                             const TokenKeys& tokens) {
+Result<handshake::Credential> Load(const OwnFiles& files,
+                                   const TokenKeys& tokens) {
   ASSIGN_OR_RETURN(const OwnedFd certificate,
                    Open(files.certificate, Code::kCertificateUnusable));
   if (IsTokenUrl(files.private_key)) {
@@ -32,6 +30,15 @@ Result<handshake::Credential> OpenCredential(const OwnFiles& files,
   ASSIGN_OR_RETURN(const OwnedFd key,
                    Open(files.private_key, Code::kPrivateKeyUnusable));
   return LoadFiles(certificate.borrow(), key.borrow());
+}
+
+}  // namespace
+
+Result<handshake::Credential> OpenCredential(const OwnFiles& files,
+                                             const TokenKeys& tokens) {
+  Result<handshake::Credential> loaded = Load(files, tokens);
+  return files.post_quantum ? OnlyPostQuantum(std::move(loaded))
+                            : std::move(loaded);
 }
 
 }  // namespace ktlsd::agent

@@ -16,7 +16,8 @@ namespace ktlsd::agent {
 
 struct OwnFiles {
   std::string certificate;
-  std::string private_key;  // or the URL of one in a token
+  std::string private_key;    // or the URL of one in a token
+  bool post_quantum = false;  // it has to be
 };
 
 // `tokens` must outlive what is returned.

@@ -98,10 +98,9 @@ class Run {
   }
 
   void Sign(const handshake::SignatureRequest& request) {
-    engine_.Sign(setup_.credential == nullptr
-                     ? Error{Code::kNoCertificateConfigured, "no certificate"}
-                     : setup_.credential->Sign(request.scheme, request.signer,
-                                               request.transcript_hash));
+    engine_.Sign(
+        setup_.credentials.at(request.certificate)
+            ->Sign(request.scheme, request.signer, request.transcript_hash));
   }
 
   void Judge(const handshake::PeerProof& proof) {
@@ -123,8 +122,8 @@ class Run {
 }  // namespace
 
 Trial TryHandshake(Stream& stream, TrialSetup setup) {
-  if (setup.credential != nullptr) {
-    setup.config.certificates = {setup.credential->certificate()};
+  for (const handshake::Credential* credential : setup.credentials) {
+    setup.config.certificates.push_back(credential->certificate());
   }
   return Run(stream, setup).ToTheEnd();
 }

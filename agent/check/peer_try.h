@@ -30,12 +30,12 @@ struct PskUse {
   std::function<Result<HashSecret>(const handshake::PskSecretRequest&)> secret;
 };
 
-// Everything pointed to must outlive the trial. `credential` may be null.
+// Everything pointed to must outlive the trial.
 struct TrialSetup {
   handshake::ClientConfig config;
   const handshake::TrustStore* trust = nullptr;
   handshake::PeerPolicy policy{};
-  const handshake::Credential* credential = nullptr;
+  std::vector<const handshake::Credential*> credentials;  // best first
   PskUse psks;
 };
 

@@ -1,6 +1,7 @@
 #include "agent/check/rehearsal.h"
 
 #include <optional>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -15,17 +16,21 @@
 namespace ktlsd::agent {
 namespace {
 
-// Has `resources` hear all that `role` answers.
-template <typename FromRole, typename Answer>
+// Has `resources` hear all `Answers` of `role`.
+template <typename FromRole, typename... Answers>
 Status Hear(Link& role, Resources& resources) {
   for (;;) {
     ASSIGN_OR_RETURN(const auto received, role.Receive<FromRole>());
     if (!received.has_value()) {
       return Ok{};
     }
-    if (const Answer* answer = std::get_if<Answer>(&received->message)) {
-      resources.Handle(*answer);
-    }
+    std::visit(
+        [&resources]<typename M>(const M& message) {
+          if constexpr ((... || std::is_same_v<M, Answers>)) {
+            resources.Handle(message);
+          }
+        },
+        received->message);
   }
 }
 
@@ -52,29 +57,36 @@ Status Rehearsal::Start(const Config& config, Links links) {
   return LoadAll(served);
 }
 
-Result<std::unique_ptr<Rehearsal>> Rehearsal::Load(const Config& config,
-                                                   uid_t key_owner,
-                                                   const Clock& clock) {
+Result<std::unique_ptr<Rehearsal>> Rehearsal::Load(
+    const Config& config, uid_t key_owner, const Clock& clock,
+    const std::string& tags_directory) {
   ASSIGN_OR_RETURN(auto keeper, MakeLinkPair());
   ASSIGN_OR_RETURN(auto verifier, MakeLinkPair());
   std::unique_ptr<Rehearsal> rehearsal(
       new Rehearsal(Link(std::move(verifier.second)), key_owner, clock));
+  rehearsal->resources_.set_tags_directory(tags_directory);
   RETURN_IF_ERROR(
       rehearsal->Start(config, {std::move(keeper), std::move(verifier)}));
   return rehearsal;
 }
 
 Status Rehearsal::LoadAll(Service<Keeper>& keeper) {
-  RETURN_IF_ERROR(keeper.Turn(0));
-  RETURN_IF_ERROR(verifier_.Turn(0));
-  RETURN_IF_ERROR(
-      (Hear<FromKeeper, CredentialLoaded>(*resources_.keeper(), resources_)));
-  return Hear<FromVerifier, TrustLoaded>(*resources_.verifier(), resources_);
+  for (bool more = true; more;) {
+    more = resources_.SendMore();
+    RETURN_IF_ERROR(keeper.Turn(0));
+    RETURN_IF_ERROR(verifier_.Turn(0));
+    RETURN_IF_ERROR(
+        (Hear<FromKeeper, CredentialLoaded>(*resources_.keeper(), resources_)));
+    RETURN_IF_ERROR((Hear<FromVerifier, TrustLoaded, TagsLoaded>(
+        *resources_.verifier(), resources_)));
+  }
+  return Ok{};
 }
 
-Rehearsal::Answer Rehearsal::Plan(
-    const Request& request, const std::string& address,
-    const std::vector<CipherSuite>& suites) const {
+Rehearsal::Answer Rehearsal::Plan(const Request& request,
+                                  const std::string& address,
+                                  const std::vector<CipherSuite>& suites,
+                                  const std::string& netns) const {
   SocketFacts facts;
   facts.is_tcp = true;
   // As a socket shows it.
@@ -82,8 +94,8 @@ Rehearsal::Answer Rehearsal::Plan(
       (address.find(':') == std::string::npos ? address : "[" + address + "]") +
       ":0";
   const Consumer consumer = InferConsumer(request);
-  const Profile& profile = resources_.Choose(request, consumer, facts);
-  return {profile, MakePlan(request, consumer, facts, profile, suites)};
+  const Profile& profile = resources_.Choose(request, consumer, facts, netns);
+  return {profile, MakePlan(request, consumer, facts, netns, profile, suites)};
 }
 
 }  // namespace ktlsd::agent

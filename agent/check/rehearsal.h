@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,31 +34,47 @@ namespace ktlsd::agent {
 
 class Rehearsal {
  public:
-  // Loads all that `config` names; private keys' files may be of `key_owner`,
-  // beside root. `clock` must outlive the rehearsal.
-  // Errors: kNoDescriptors, kSystemFailed: there are no links; nothing about a
+  // Loads all that `config` names, and the session tags of `tags_directory`;
+  // private keys' files may be of `key_owner`, beside root. `clock` must
+  // outlive the rehearsal. Errors: kNoDescriptors, kSystemFailed: there are no
+  // links; nothing about a
   //         file is an error here.
-  static Result<std::unique_ptr<Rehearsal>> Load(const Config& config,
-                                                 uid_t key_owner,
-                                                 const Clock& clock);
+  static Result<std::unique_ptr<Rehearsal>> Load(
+      const Config& config, uid_t key_owner, const Clock& clock,
+      const std::string& tags_directory);
   Rehearsal(const Rehearsal&) = delete;
   Rehearsal& operator=(const Rehearsal&) = delete;
 
   // Settled; the order is the configuration's.
   const std::vector<Profile>& profiles() const { return resources_.profiles(); }
 
+  // The files that were opened for `config`.
+  std::vector<std::string> FilesOf(const Config& config) const {
+    return resources_.FilesOf(config);
+  }
+
+  // With rules for session tags; and why those are not taken.
+  const std::vector<std::string>& tag_files() const {
+    return resources_.tag_files();
+  }
+  const std::optional<Problem>& tags_problem() const {
+    return resources_.tags_problem();
+  }
+
   // That hold keys of the configuration, opened: one log-in each.
   const TokenKeys& tokens() const { return tokens_; }
 
   // What the daemon would do with `request`, which needs no socket, of a peer
-  // at `address` (may be empty), and with which settings. `suites`: that the
-  // kernel takes, best first.
+  // at `address` (may be empty), in the network namespace called `netns` ("":
+  // the daemon's own), and with which settings. `suites`: that the kernel
+  // takes, best first.
   struct Answer {
     const Profile& profile;
     Planning planning;
   };
   Answer Plan(const Request& request, const std::string& address,
-              const std::vector<CipherSuite>& suites) const;
+              const std::vector<CipherSuite>& suites,
+              const std::string& netns = "") const;
 
  private:
   // What it would log stands in the settings, too.

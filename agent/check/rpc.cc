@@ -15,6 +15,8 @@ constexpr uint32_t kNfs = 100003;
 constexpr uint32_t kNfsVersion = 4;
 constexpr uint32_t kProcedureNull = 0;
 constexpr uint32_t kAccepted = 0;
+constexpr uint32_t kDenied = 1;
+constexpr uint32_t kSuccess = 0;
 constexpr uint32_t kLastFragment = 0x8000'0000;
 constexpr std::size_t kMaxReply = 1024;  // bytes
 constexpr std::string_view kStartTls = "STARTTLS";
@@ -60,11 +62,22 @@ class Reader {
     return bytes;
   }
   bool broken() const { return broken_; }
+  bool at_end() const { return rest_.empty(); }
 
  private:
   ByteView rest_;
   bool broken_ = false;
 };
+
+constexpr std::string_view kNoReply =
+    "the server's answer is no reply of RPC to our call";
+
+// Its state, with the reader behind it; nothing when it is no reply to `xid`.
+std::optional<uint32_t> StateOfReply(Reader& reader, uint32_t xid) {
+  const bool ours = reader.Number() == xid && reader.Number() == kReply;
+  const uint32_t state = reader.Number();
+  return ours && !reader.broken() ? std::optional(state) : std::nullopt;
+}
 
 // RFC 5531 section 9.
 std::string DenialText(Reader& reader) {
@@ -103,29 +116,53 @@ std::optional<std::size_t> RecordSize(ByteView mark) {
 
 std::optional<std::string> RefusesTls(ByteView reply, uint32_t xid) {
   Reader reader(reply);
-  const bool ours = reader.Number() == xid && reader.Number() == kReply;
-  const uint32_t state = reader.Number();
-  if (!ours || reader.broken()) {
-    return "the server's answer is no reply of RPC to our call";
+  const std::optional<uint32_t> state = StateOfReply(reader, xid);
+  if (!state.has_value()) {
+    return std::string(kNoReply);
   }
-  if (state != kAccepted) {
+  if (*state != kAccepted) {
     return DenialText(reader);
   }
   const uint32_t flavor = reader.Number();
   const std::string verifier = reader.Opaque();
   const uint32_t status = reader.Number();
   if (reader.broken()) {
-    return "the server's answer is no reply of RPC to our call";
+    return std::string(kNoReply);
   }
   if (flavor != static_cast<uint32_t>(RpcFlavor::kNone) ||
       verifier != kStartTls) {
     return "the server answers, but does not offer TLS (no STARTTLS)";
   }
-  if (status != 0) {
+  if (status != kSuccess) {
     return fmt::format("the server offers TLS, but not NFS version {}",
                        kNfsVersion);
   }
   return std::nullopt;
+}
+
+std::optional<std::string> RefusesCall(ByteView reply, uint32_t xid) {
+  Reader reader(reply);
+  const std::optional<uint32_t> state = StateOfReply(reader, xid);
+  if (state == kDenied) {
+    const uint32_t kind = reader.Number();
+    const uint32_t reason = reader.Number();
+    return fmt::format("the server denies the call (RPC: kind {}, reason {})",
+                       kind, reason);
+  }
+  if (state != kAccepted) {
+    return std::string(kNoReply);
+  }
+  reader.Number();  // the flavor of the verifier; none was asked for
+  reader.Opaque();
+  const uint32_t status = reader.Number();
+  if (!reader.broken() && status != kSuccess) {
+    return fmt::format("the server does not do the call (RPC: status {})",
+                       status);
+  }
+  // The procedure that does nothing returns nothing.
+  return reader.broken() || !reader.at_end()
+             ? std::optional(std::string(kNoReply))
+             : std::nullopt;
 }
 
 }  // namespace ktlsd::agent

@@ -1,7 +1,7 @@
 // As much of ONC RPC (RFC 5531) as it takes to ask an NFS server for TLS
 // (RFC 9289 section 4.1), and to ask whether it is still there afterwards.
 //
-// Scope:     one call of NFS's procedure that does nothing, and the judgement
+// Scope:     one call of NFS's procedure that does nothing, and the judgements
 //            on its reply. Bytes in, bytes out.
 // Layer:     agent/check.
 // Threads:   pure functions.
@@ -31,5 +31,9 @@ std::optional<std::size_t> RecordSize(ByteView mark);
 
 // Why `reply` does not mean that TLS may begin, in words; nothing when it may.
 std::optional<std::string> RefusesTls(ByteView reply, uint32_t xid);
+
+// Why `reply` does not say that the server has done the call, in words; nothing
+// when it has: accepted, successful, and without a result.
+std::optional<std::string> RefusesCall(ByteView reply, uint32_t xid);
 
 }  // namespace ktlsd::agent

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -67,6 +68,45 @@ TEST(RefusesTls, TakesNothingElseForAReply) {
   Bytes long_verifier = good;
   long_verifier[16] = 0xff;
   EXPECT_NE(Refusal(long_verifier).find(kWords), std::string::npos);
+}
+
+TEST(RefusesCall, TakesSuccessForAnAnswer) {
+  EXPECT_EQ(RefusesCall(ReplyWith(0, 0, "", 0), 7), std::nullopt);
+  // RFC 5531 section 9: whatever the verifier is.
+  EXPECT_EQ(RefusesCall(ReplyWith(0, 1, "five5", 0), 7), std::nullopt);
+}
+
+TEST(RefusesCall, SaysWhyNot) {
+  EXPECT_EQ(RefusesCall(ReplyWith(0, 0, "", 2), 7),
+            "the server does not do the call (RPC: status 2)");
+  const Bytes denied = {0, 0, 0, 7, 0, 0, 0, 1, 0, 0,
+                        0, 1, 0, 0, 0, 1, 0, 0, 0, 5};
+  EXPECT_EQ(RefusesCall(denied, 7),
+            "the server denies the call (RPC: kind 1, reason 5)");
+}
+
+TEST(RefusesCall, TakesNothingElseForAReply) {
+  constexpr std::string_view kWords = "no reply of RPC to our call";
+  const auto refusal = [](const Bytes& reply, uint32_t xid) {
+    return RefusesCall(reply, xid).value_or("");
+  };
+  const Bytes good = ReplyWith(0, 0, "", 0);
+  EXPECT_NE(refusal(good, 8).find(kWords), std::string::npos);
+  for (std::size_t size = 0; size < good.size(); ++size) {
+    EXPECT_NE(refusal(Bytes(good.begin(),
+                            good.begin() + static_cast<std::ptrdiff_t>(size)),
+                      7)
+                  .find(kWords),
+              std::string::npos)
+        << size;
+  }
+  Bytes call = good;
+  call[7] = 0;
+  EXPECT_NE(refusal(call, 7).find(kWords), std::string::npos);
+  EXPECT_NE(refusal(ReplyWith(2, 0, "", 0), 7).find(kWords), std::string::npos);
+  Bytes longer = good;
+  longer.resize(longer.size() + 4);
+  EXPECT_NE(refusal(longer, 7).find(kWords), std::string::npos);
 }
 
 TEST(RecordSize, TakesOneSmallRecordInOnePiece) {

@@ -43,7 +43,7 @@ struct Equipment {
   std::unique_ptr<Rehearsal> rehearsal;  // has the tokens
   TrialSetup setup;
   std::optional<handshake::TrustStore> trust;
-  std::optional<handshake::Credential> credential;
+  std::vector<handshake::Credential> credentials;
   std::string settings;  // their name
 };
 using Equipped = std::variant<std::unique_ptr<Equipment>, Problem>;
@@ -74,7 +74,8 @@ Bytes BytesOf(std::string_view text) { return {text.begin(), text.end()}; }
 bool WantsCertificate(Security security, const SideSettings& settings) {
   return security == Security::kMtls ||
          (security == Security::kConfigured &&
-          !std::holds_alternative<Absent>(settings.credential));
+          (!std::holds_alternative<Absent>(settings.credential) ||
+           !std::holds_alternative<Absent>(settings.pq_credential)));
 }
 
 // As the kernel would ask for a mount.
@@ -87,7 +88,31 @@ Request MountRequest(const PeerQuestion& question, AuthMode mode) {
   return request;
 }
 
-// Trust and certificate of `plan`, which could be loaded a moment ago.
+// The certificates of `profile`, which could be loaded a moment ago, in the
+// order of a plan.
+Result<std::vector<handshake::Credential>> OpenCredentials(
+    const SideSettings& settings, const SideConfig& files,
+    const TokenKeys& tokens) {
+  std::vector<handshake::Credential> credentials;
+  if (std::holds_alternative<Loaded>(settings.pq_credential)) {
+    ASSIGN_OR_RETURN(auto credential,
+                     OpenCredential({files.pq_certificate.value_or(""),
+                                     files.pq_private_key.value_or(""),
+                                     /*post_quantum=*/true},
+                                    tokens));
+    credentials.push_back(std::move(credential));
+  }
+  if (std::holds_alternative<Loaded>(settings.credential)) {
+    ASSIGN_OR_RETURN(auto credential,
+                     OpenCredential({files.certificate.value_or(""),
+                                     files.private_key.value_or("")},
+                                    tokens));
+    credentials.push_back(std::move(credential));
+  }
+  return credentials;
+}
+
+// Trust and certificates of `plan`, which could be loaded a moment ago.
 Equipped OpenFiles(const Plan& plan, const Profile& profile,
                    const Config& config, const TokenKeys& tokens) {
   auto equipment = std::make_unique<Equipment>();
@@ -101,14 +126,12 @@ Equipped OpenFiles(const Plan& plan, const Profile& profile,
     return std::move(*problem);
   }
   equipment->trust = std::move(std::get<handshake::TrustStore>(trust));
-  if (plan.credential != 0) {
-    auto credential = OpenCredential(
-        {files.certificate.value_or(""), files.private_key.value_or("")},
-        tokens);
-    if (!credential.ok()) {
-      return ProblemOf(credential.error());
+  if (plan.shows_certificate()) {
+    auto credentials = OpenCredentials(profile.settings, files, tokens);
+    if (!credentials.ok()) {
+      return ProblemOf(credentials.error());
     }
-    equipment->credential = std::move(credential).value();
+    equipment->credentials = std::move(credentials).value();
   }
   return equipment;
 }
@@ -145,8 +168,9 @@ Equipped EquipMount(const Plan& plan, const Profile& profile,
       setup.policy.profile = handshake::CertificateProfile::kRpcWithTls;
     }
     setup.trust = equipment.trust.has_value() ? &*equipment.trust : nullptr;
-    setup.credential =
-        equipment.credential.has_value() ? &*equipment.credential : nullptr;
+    for (const handshake::Credential& credential : equipment.credentials) {
+      setup.credentials.push_back(&credential);
+    }
   }
   return equipped;
 }
@@ -187,7 +211,8 @@ Request RequestOf(const PeerQuestion& question, const Rehearsal& rehearsal,
 
 Equipped Equip(const PeerQuestion& question, const Config& config,
                const Host& host) {
-  auto rehearsal = Rehearsal::Load(config, host.key_owner, host.clock);
+  auto rehearsal =
+      Rehearsal::Load(config, host.key_owner, host.clock, host.tags_directory);
   if (!rehearsal.ok()) {
     return ProblemOf(rehearsal.error());
   }
@@ -310,13 +335,16 @@ Answer Try(Stream& stream, Consumer consumer, Equipment& equipment) {
   if (trial.failure.has_value()) {
     return {false, text + FailureText(*trial.failure, trial)};
   }
-  text += SuccessText(trial, equipment.credential.has_value());
+  text += SuccessText(trial, !equipment.credentials.empty());
   if (!mount || !trial.keys.has_value()) {
     return {true, text + "ok\n"};
   }
-  const Status called = CallOverTls(stream, *trial.keys);
+  const auto called = CallOverTls(stream, *trial.keys);
   if (called.ok()) {
-    return {true, text + "rpc: the server answers over TLS\nok\n"};
+    const std::optional<std::string>& refusal = *called;
+    return refusal.has_value()
+               ? Answer{false, text + "refused over TLS: " + *refusal + "\n"}
+               : Answer{true, text + "rpc: the server answers over TLS\nok\n"};
   }
   return {false, text +
                      "behind the handshake, where a server says what it "

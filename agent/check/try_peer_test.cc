@@ -115,8 +115,16 @@ void GreetWith(Stream& stream, const Bytes& reply) {
   EXPECT_TRUE(stream.Write(reply).ok());
 }
 
-// The server's end of a handshake; then one record of data to the client.
-void ServeTls(Stream& stream, LocalPeerSetup setup) {
+// The reply that the first call over TLS, number 2, wants.
+Bytes Done() {
+  Bytes reply = Reply({kZero, kZero, kZero, kZero});
+  reply[kRecordMark + 3] = 2;
+  return reply;
+}
+
+// The server's end of a handshake; then records of data to the client.
+void ServeTls(Stream& stream, LocalPeerSetup setup,
+              const std::vector<Bytes>& records = {Done()}) {
   LocalPeer peer = LocalPeer::Server(std::move(setup));
   while (!peer.done()) {
     const Bytes output(peer.engine().output().begin(),
@@ -143,12 +151,13 @@ void ServeTls(Stream& stream, LocalPeerSetup setup) {
   const SessionKeys& keys = session->session.keys;
   auto sealer =
       handshake::RecordSealer::Create(keys.suite, keys.send.traffic_secret);
-  Bytes record;
-  ASSERT_TRUE(sealer
-                  ->Seal(handshake::ContentType::kApplicationData,
-                         BytesOf("reply"), record)
-                  .ok());
-  EXPECT_TRUE(stream.Write(record).ok());
+  for (const Bytes& content : records) {
+    Bytes record;
+    ASSERT_TRUE(
+        sealer->Seal(handshake::ContentType::kApplicationData, content, record)
+            .ok());
+    EXPECT_TRUE(stream.Write(record).ok());
+  }
   WaitForEnd(stream);
 }
 
@@ -205,11 +214,12 @@ class TryPeerTest : public ::testing::Test {
     text_ = answer.text;
     return answer.ok;
   }
-  // A mount: RPC first, then TLS.
-  bool Mount(const std::string& config) {
-    return Try(config, [this](Stream& stream) {
+  // A mount: RPC first, then TLS, then what is sent over it.
+  bool Mount(const std::string& config,
+             const std::vector<Bytes>& records = {Done()}) {
+    return Try(config, [this, &records](Stream& stream) {
       GreetWith(stream, StartTls());
-      ServeTls(stream, server_);
+      ServeTls(stream, server_, records);
     });
   }
   bool Nvme(const handshake::LocalPsks& targets) {
@@ -333,6 +343,33 @@ TEST_F(TryPeerTest, ExplainsThatNothingIsInCommon) {
   server_.server.suites = {CipherSuite::kAes128CcmSha256};
   EXPECT_FALSE(Mount(Plain()));
   EXPECT_TRUE(Says("the peer's alert: handshake_failure")) << text_;
+}
+
+// --- What is answered over TLS ---
+
+TEST_F(TryPeerTest, ReadsAReplyInPieces) {
+  const Bytes reply = Done();
+  const auto at = [&reply](std::ptrdiff_t from, std::ptrdiff_t to) {
+    return Bytes(reply.begin() + from, reply.begin() + to);
+  };
+  EXPECT_TRUE(Mount(Plain(), {at(0, 3), at(3, 20), at(20, 28)})) << text_;
+}
+
+TEST_F(TryPeerTest, ExplainsAServerThatRefusesTheCall) {
+  Bytes failed = Done();
+  failed.back() = 2;
+  EXPECT_FALSE(Mount(Plain(), {failed}));
+  EXPECT_TRUE(Says("refused over TLS: the server does not do the call"))
+      << text_;
+}
+
+TEST_F(TryPeerTest, TakesNoDataForAReply) {
+  EXPECT_FALSE(Mount(Plain(), {{'H', 'T', 'T', 'P'}}));
+  EXPECT_TRUE(Says("refused over TLS: what answers is no RPC")) << text_;
+  Bytes foreign = Done();
+  foreign[kRecordMark + 3] = 3;
+  EXPECT_FALSE(Mount(Plain(), {foreign}));
+  EXPECT_TRUE(Says("no reply of RPC to our call")) << text_;
 }
 
 // --- What goes wrong before and around it ---

@@ -35,10 +35,21 @@ HashAlgorithm ReadHash(KeyFile& file, const char* key) {
   return HashAlgorithm::kSha256;
 }
 
+constexpr char kRecheck[] = "sessions.recheck";
+
+bool ReadRecheck(KeyFile& file) {
+  const std::string recheck =
+      file.Text(kAuthenticate, kRecheck).value_or("false");
+  if (recheck != "true" && recheck != "false") {
+    file.Complain(kAuthenticate, kRecheck, "neither true nor false");
+  }
+  return recheck == "true";
+}
+
 // [tls] is ours: nothing in it is ignored.
 constexpr char kCryptoPolicy[] = "crypto_policy";
-constexpr std::array<std::string_view, 3> kKnownOfTls = {"ciphers", "groups",
-                                                         kCryptoPolicy};
+constexpr std::array<std::string_view, 4> kKnownOfTls = {
+    "ciphers", "groups", "expected.volume", kCryptoPolicy};
 
 // What everything else inherits from.
 SideConfig ReadTls(KeyFile& file) {
@@ -52,6 +63,7 @@ SideConfig ReadTls(KeyFile& file) {
   SideConfig base;
   base.suites = ReadSuites(file, kTls);
   base.groups = ReadGroups(file, kTls);
+  base.expected_volume = ReadVolume(file, kTls);
   return base;
 }
 
@@ -69,6 +81,7 @@ constexpr std::array kKnown = {
     std::pair{kDebug, "nl"},
     std::pair{kAuthenticate, "keyrings"},
     std::pair{kAuthenticate, "psk.hash"},
+    std::pair{kAuthenticate, kRecheck},
 };
 bool IsKnown(std::string_view group, std::string_view key) {
   if (group == kClient || group == kServer) {
@@ -82,16 +95,25 @@ bool IsKnown(std::string_view group, std::string_view key) {
   });
 }
 
-// As tlshd does, keys without a meaning are not refused; of a key that is there
-// twice the last one counts. But a misspelt list of who may come would let
-// everybody in.
+// Misspelt, or in a misspelt group, these would let in whom the administrator
+// meant to keep out: everybody, those that were revoked, all whom any public CA
+// knows.
+bool MustBeKnown(std::string_view key) {
+  return key.starts_with("x509.") || key.starts_with("allow.");
+}
+
+// As tlshd does, other keys without a meaning are not refused; of a key that is
+// there twice the last one counts.
 std::vector<std::string> Ignored(KeyFile& file) {
   std::vector<std::string> ignored;
   for (const std::string& group : file.Groups()) {
     for (const std::string& key : file.Keys(group)) {
-      if (!IsKnown(group, key) && key.starts_with("allow.")) {
+      if (IsKnown(group, key)) {
+        continue;
+      }
+      if (MustBeKnown(key)) {
         file.Complain(group, key, "there is no such key");
-      } else if (!IsKnown(group, key)) {
+      } else {
         ignored.push_back(file.Place(group, key));
       }
     }
@@ -131,6 +153,7 @@ std::variant<Config, Problem> ParseConfig(std::string_view text) {
   config.keyrings =
       file.List(kAuthenticate, "keyrings").value_or(std::vector<std::string>());
   config.psk_hash = ReadHash(file, "psk.hash");
+  config.recheck_sessions = ReadRecheck(file);
   const SideConfig base = ReadTls(file);
   config.system_crypto_policy = ReadCryptoPolicy(file);
   config.client = Inherit(ReadSide(file, kClient, Part::kClient), base);

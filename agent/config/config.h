@@ -29,6 +29,9 @@ struct Config {
   std::vector<std::string> keyrings;  // names, beside the kernel's own
   // Of the PSKs whose identity does not say it: not a key of tlshd.
   HashAlgorithm psk_hash = HashAlgorithm::kSha256;
+  // Whether sessions that are up end when their peer's certificate is accepted
+  // no more.
+  bool recheck_sessions = false;
   SideConfig client;  // [authenticate.client]
   SideConfig server;  // [authenticate.server]
   std::vector<Section> sections;

@@ -51,15 +51,11 @@ TEST(LoadConfig, ReadsEveryOptionOfTlshd) {
   EXPECT_EQ(config.server.crl, "/etc/tlshd/clients-crl.pem");
   EXPECT_EQ(config.server.certificate, "/etc/tlshd/server.pem");
   EXPECT_EQ(config.server.private_key, "pkcs11:token=a;object=b");
-}
-
-TEST(LoadConfig, NamesKeysOfTlshdThatHaveNoEffectHere) {
-  EXPECT_EQ(FromFile(kEveryOption).ignored,
-            (std::vector<std::string>{
-                "[authenticate.client] x509.pq.certificate (line 16)",
-                "[authenticate.client] x509.pq.private_key (line 17)",
-                "[authenticate.server] x509.pq.certificate (line 24)",
-                "[authenticate.server] x509.pq.private_key (line 25)"}));
+  EXPECT_EQ(config.client.pq_certificate, "/etc/tlshd/client-pq.pem");
+  EXPECT_EQ(config.client.pq_private_key, "/etc/tlshd/client-pq.key");
+  EXPECT_EQ(config.server.pq_certificate, "/etc/tlshd/server-pq.pem");
+  EXPECT_EQ(config.server.pq_private_key, "/etc/tlshd/server-pq.key");
+  EXPECT_EQ(config.ignored, std::vector<std::string>());
 }
 
 TEST(LoadConfig, TakesTheFileThatTlshdIsShippedWith) {
@@ -77,6 +73,15 @@ TEST(ParseConfig, KeepsAnEmptyNameApartFromNone) {
   EXPECT_EQ(*config.client.truststore, "");
 }
 
+TEST(ParseConfig, RechecksSessionsOnRequestOnly) {
+  EXPECT_FALSE(Parsed("").recheck_sessions);
+  EXPECT_TRUE(
+      Parsed("[authenticate]\nsessions.recheck=true\n").recheck_sessions);
+  EXPECT_FALSE(
+      Parsed("[authenticate]\nsessions.recheck=false\n").recheck_sessions);
+  EXPECT_NE(ReasonOf("[authenticate]\nsessions.recheck=yes\n"), "");
+}
+
 TEST(ParseConfig, KeepsTrailingBlanks) {
   EXPECT_EQ(Parsed("[authenticate.client]\nx509.crl= /a \n").client.crl, "/a ");
 }
@@ -84,11 +89,25 @@ TEST(ParseConfig, KeepsTrailingBlanks) {
 TEST(ParseConfig, NamesWhatItIgnoresWithItsLine) {
   const Config config = Parsed(
       "# about\n[debug]\r\n loglevle = 1\n\n[authenticate.client]\n"
-      "#x509.cert=/a\nx509.cert=/b\nx509.crl=/loglevle\n[other] \na b =1\n");
-  EXPECT_EQ(config.ignored, (std::vector<std::string>{
-                                "[debug] loglevle (line 3)",
-                                "[authenticate.client] x509.cert (line 7)",
-                                "[other] a b (line 10)"}));
+      "#cert=/a\ncert=/b\nx509.crl=/loglevle\n[other] \na b =1\n");
+  EXPECT_EQ(config.ignored,
+            (std::vector<std::string>{"[debug] loglevle (line 3)",
+                                      "[authenticate.client] cert (line 7)",
+                                      "[other] a b (line 10)"}));
+}
+
+// tlshd lets in whom these were to keep out.
+TEST(ParseConfig, RefusesAMisspeltKeyThatMayOpenADoor) {
+  for (const std::string place :
+       {"[authenticate.client] x509.clr", "[authenticate.server] x509.trustore",
+        "[authenticate.server] x509.pq.truststore", "[authenticate] x509.crl",
+        "[authenticate.clients] x509.truststore",
+        "[authenticate.clients] x509.pq.certificate", "[other] x509.crl"}) {
+    const std::size_t blank = place.find(' ');
+    const std::string text =
+        place.substr(0, blank) + '\n' + place.substr(blank + 1) + "=/a\n";
+    EXPECT_EQ(ReasonOf(text), place + " (line 2): there is no such key");
+  }
 }
 
 // One name may stand in several groups, and more than once: the last counts.

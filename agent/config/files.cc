@@ -84,6 +84,17 @@ std::variant<OwnedFd, Problem> OpenFile(const std::string& path, Code code) {
   return file;
 }
 
+SecretFileFault JudgeSecretFile(const struct stat& about, uid_t owner) {
+  if ((about.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    return SecretFileFault::kOthersMayAccess;
+  }
+  if (about.st_uid != 0 && about.st_uid != owner &&
+      about.st_uid != ::geteuid()) {
+    return SecretFileFault::kOfAnother;
+  }
+  return SecretFileFault::kNone;
+}
+
 std::variant<OwnedFd, Problem> OpenPrivateKey(const std::string& path,
                                               uid_t owner) {
   std::variant<OwnedFd, Problem> opened =
@@ -96,17 +107,19 @@ std::variant<OwnedFd, Problem> OpenPrivateKey(const std::string& path,
   if (::fstat(file->raw(), &about) != 0) {
     return FromErrno(Code::kPrivateKeyUnusable, path, errno);
   }
-  if ((about.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    return Problem{Code::kPrivateKeyUnusable, path,
-                   "a private key that its group or others may access (mode " +
-                       Octal(about.st_mode) + "): make it 0400 or 0600"};
-  }
-  if (about.st_uid != 0 && about.st_uid != owner &&
-      about.st_uid != ::geteuid()) {
-    return Problem{Code::kPrivateKeyUnusable, path,
-                   "a private key of the user with the number " +
-                       std::to_string(about.st_uid) +
-                       ": it must be root's, or of the user of KTLSD_USER"};
+  switch (JudgeSecretFile(about, owner)) {
+    case SecretFileFault::kOthersMayAccess:
+      return Problem{
+          Code::kPrivateKeyUnusable, path,
+          "a private key that its group or others may access (mode " +
+              Octal(about.st_mode) + "): make it 0400 or 0600"};
+    case SecretFileFault::kOfAnother:
+      return Problem{Code::kPrivateKeyUnusable, path,
+                     "a private key of the user with the number " +
+                         std::to_string(about.st_uid) +
+                         ": it must be root's, or of the user of KTLSD_USER"};
+    case SecretFileFault::kNone:
+      break;
   }
   return opened;
 }
@@ -135,19 +148,23 @@ std::variant<std::string, Problem> ReadText(const std::string& path,
   }
 }
 
-std::optional<std::string> SystemTrustStore() {
+std::span<const char* const> SystemTrustStorePlaces() {
   // Debian's; then libcrypto's default file in Debian's and in others' builds.
-  constexpr std::array kPlaces = {
+  static constexpr std::array kPlaces = {
       "/etc/ssl/certs/ca-certificates.crt",
       "/usr/lib/ssl/cert.pem",
       "/etc/pki/tls/cert.pem",
       "/etc/ssl/cert.pem",
   };
-  const auto* found = std::find_if(
-      kPlaces.begin(), kPlaces.end(),
-      [](const char* place) { return ::access(place, F_OK) == 0; });
-  return found == kPlaces.end() ? std::nullopt
-                                : std::optional<std::string>(*found);
+  return kPlaces;
+}
+
+std::optional<std::string> SystemTrustStore() {
+  const auto places = SystemTrustStorePlaces();
+  const auto found = std::ranges::find_if(
+      places, [](const char* place) { return ::access(place, F_OK) == 0; });
+  return found == places.end() ? std::nullopt
+                               : std::optional<std::string>(*found);
 }
 
 FileStamps::FileStamps(std::vector<std::string> paths)

@@ -7,9 +7,12 @@
 // Privilege: reads private keys' files: root's.
 #pragma once
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -30,6 +33,11 @@ std::variant<std::string, Problem> PathOf(const std::string& value, Code code);
 // problem's.
 std::variant<OwnedFd, Problem> OpenFile(const std::string& path, Code code);
 
+// Why a file with a secret is not to be used: it has to be root's, `owner`'s or
+// ours, and nobody but its owner may access it (0400 or 0600).
+enum class SecretFileFault : uint8_t { kNone, kOthersMayAccess, kOfAnother };
+SecretFileFault JudgeSecretFile(const struct stat& about, uid_t owner);
+
 // Opens the file of a private key, which nobody but its owner may access (0400
 // or 0600), and whose owner must be root, `owner` or who we are.
 // Errors: kPrivateKeyUnusable.
@@ -41,6 +49,8 @@ std::variant<std::string, Problem> ReadText(const std::string& path, Code code);
 
 // The trust store of the system, where there is one.
 std::optional<std::string> SystemTrustStore();
+// Where it may be, the first first.
+std::span<const char* const> SystemTrustStorePlaces();
 
 // Tells whether any of a set of files was changed, replaced, made or removed.
 class FileStamps {

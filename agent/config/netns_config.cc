@@ -56,9 +56,7 @@ std::optional<SideConfig> ReadOwnSide(KeyFile& file, const std::string& group,
                   "x509.truststore is missing: the system's is the "
                   "host's, not the namespace's");
   }
-  if (side.certificate.has_value() != side.private_key.has_value()) {
-    file.Complain(group, "x509.certificate and x509.private_key go together");
-  }
+  CheckPairs(file, group, side);
   return side;
 }
 

@@ -74,12 +74,11 @@ std::vector<PeerPattern> ReadMatch(KeyFile& file, const std::string& group,
 SideConfig ReadOwn(KeyFile& file, const std::string& group, Consumer consumer) {
   SideConfig own =
       ReadSide(file, group, IsClient(consumer) ? Part::kClient : Part::kServer);
-  if (own.certificate.has_value() != own.private_key.has_value()) {
-    file.Complain(group, "x509.certificate and x509.private_key go together");
-  }
+  CheckPairs(file, group, own);
   if (UsesPsks(consumer)) {
     for (const std::string& key : file.Keys(group)) {
-      if (IsSideKey(key) && key != "ciphers" && key != "groups") {
+      if (IsSideKey(key) && key != "ciphers" && key != "groups" &&
+          key != "expected.volume") {
         file.Complain(group, key,
                       "NVMe/TCP has pre-shared keys only, and no ALPN");
       }

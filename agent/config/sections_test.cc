@@ -89,6 +89,20 @@ TEST(Sections, NameEverythingThatIsWrong) {
        "[consumer.nfsd] x509.crl (line 3): the key is there twice"},
       {"[consumer.nfsd]\nx509.certificate=/a\n",
        "[consumer.nfsd] (line 1): x509.certificate and x509.private_key"},
+      {"[consumer.nfsd]\nx509.pq.certificate=/a\n",
+       "[consumer.nfsd] (line 1): x509.pq.certificate and x509.pq.private_key"},
+      {"[consumer.nfs-client]\npeer_key.timeout=0\n",
+       "[consumer.nfs-client] peer_key.timeout (line 2): not from 1 to 604800"},
+      {"[consumer.nfs-client]\npeer_key.timeout=604801\n",
+       "[consumer.nfs-client] peer_key.timeout (line 2): not from 1 to 604800"},
+      {"[consumer.nfsd]\nexpected.volume=0\n",
+       "[consumer.nfsd] expected.volume (line 2): no number of bytes"},
+      {"[consumer.nfsd]\nexpected.volume=5GB\n",
+       "[consumer.nfsd] expected.volume (line 2): no number of bytes"},
+      {"[consumer.nfsd]\nexpected.volume=5X\n",
+       "[consumer.nfsd] expected.volume (line 2): no number of bytes"},
+      {"[consumer.nfsd]\npeer_key.timeout=60\n",
+       "[consumer.nfsd] peer_key.timeout (line 2): it is for clients"},
       {"[consumer.nvme-host]\nx509.truststore=/a\n",
        "[consumer.nvme-host] x509.truststore (line 2): NVMe/TCP"},
       {"[peer.a]\nmatch=a\n", "[peer.a] (line 1): consumer is missing"},
@@ -139,6 +153,66 @@ TEST(Sections, AreBounded) {
     many += "host" + std::to_string(i) + ";";
   }
   EXPECT_EQ(ReasonOf(many), "[peer.a] match (line 3): too many patterns");
+}
+
+TEST(Sections, ReadExpectedVolumes) {
+  const auto parsed = ParseConfig(
+      "[tls]\nexpected.volume=1500\n"
+      "[authenticate.client]\nexpected.volume=2T\n"
+      "[consumer.nvme-host]\nexpected.volume=18446744P\n"
+      "[consumer.nvme-target]\nexpected.volume=18446P\n");
+  EXPECT_TRUE(std::holds_alternative<Problem>(parsed));  // beyond 64 bits
+  const auto good = ParseConfig(
+      "[tls]\nexpected.volume=1500\n"
+      "[authenticate.client]\nexpected.volume=2T\n"
+      "[consumer.nvme-host]\nexpected.volume=18446P\n"
+      "[consumer.nfs-client]\nexpected.volume=7K\n");
+  const Config* config = std::get_if<Config>(&good);
+  ASSERT_NE(config, nullptr);
+  EXPECT_EQ(config->server.expected_volume, 1500U);
+  EXPECT_EQ(config->client.expected_volume, 2'000'000'000'000U);
+  EXPECT_EQ(config->sections.at(0).config.expected_volume,
+            18'446'000'000'000'000'000U);
+  EXPECT_EQ(config->sections.at(1).config.expected_volume, 7000U);
+}
+
+TEST(Sections, HaveATimeoutForTheKeysOfServers) {
+  const auto parsed = ParseConfig(
+      "[authenticate.client]\npeer_key.timeout=600\n"
+      "[peer.a]\nconsumer=nfs-client\nmatch=a\n"
+      "[peer.b]\nconsumer=nfs-client\nmatch=b\npeer_key.timeout=60\n");
+  const Config* config = std::get_if<Config>(&parsed);
+  ASSERT_NE(config, nullptr);
+  EXPECT_EQ(config->sections.at(0).config.peer_key, std::chrono::seconds(600));
+  EXPECT_EQ(config->sections.at(1).config.peer_key, std::chrono::seconds(60));
+  EXPECT_FALSE(config->server.peer_key.has_value());
+}
+
+// Certificates are one identity: a section with one of its own must not show
+// the post-quantum one of somebody else.
+TEST(Sections, InheritCertificatesTogetherOrNotAtAll) {
+  const auto parsed = ParseConfig(
+      "[authenticate.server]\n"
+      "x509.certificate=/c\nx509.private_key=/k\n"
+      "x509.pq.certificate=/pq/c\nx509.pq.private_key=/pq/k\n"
+      "[peer.same]\nconsumer=nfsd\nmatch=192.0.2.1\n"
+      "[peer.own]\nconsumer=nfsd\nmatch=192.0.2.2\n"
+      "x509.certificate=/own/c\nx509.private_key=/own/k\n"
+      "[peer.pq]\nconsumer=nfsd\nmatch=192.0.2.3\n"
+      "x509.pq.certificate=/own/pq/c\nx509.pq.private_key=/own/pq/k\n");
+  const Config* config = std::get_if<Config>(&parsed);
+  ASSERT_NE(config, nullptr);
+  const SideConfig& same = config->sections.at(0).config;
+  EXPECT_EQ(same.certificate, "/c");
+  EXPECT_EQ(same.pq_certificate, "/pq/c");
+  EXPECT_EQ(same.pq_private_key, "/pq/k");
+  const SideConfig& own = config->sections.at(1).config;
+  EXPECT_EQ(own.certificate, "/own/c");
+  EXPECT_FALSE(own.pq_certificate.has_value());
+  EXPECT_FALSE(own.pq_private_key.has_value());
+  const SideConfig& pq = config->sections.at(2).config;
+  EXPECT_EQ(pq.pq_certificate, "/own/pq/c");
+  EXPECT_FALSE(pq.certificate.has_value());
 }
 
 }  // namespace

@@ -103,6 +103,26 @@ Json Settings(const StatusReport& report) {
   return list;
 }
 
+Json Live(const StatusReport& report) {
+  Json list = Json::array();
+  for (const StatusReport::Live& live : report.live) {
+    Json one{{"since", Text(live.since)}, {"side", live.side},
+             {"peer", live.peer},         {"settings", live.settings},
+             {"subject", live.subject},   {"state", live.state}};
+    if (!live.name.empty()) {
+      one["name"] = live.name;
+    }
+    if (!live.netns.empty()) {
+      one["netns"] = live.netns;
+    }
+    if (live.due.has_value()) {
+      one["due"] = Text(*live.due);
+    }
+    list.push_back(std::move(one));
+  }
+  return list;
+}
+
 Json Kernel(const Records& records) {
   utsname name{};
   ::uname(&name);
@@ -147,14 +167,14 @@ std::string StatusJson(const Records& records, const StatusReport& report) {
                    {"troubles", Troubles(records)}});
 }
 
-std::string SessionsJson(const Records& records) {
+std::string SessionsJson(const Records& records, const StatusReport& report) {
   Json list = Json::array();
   for (const RecordedEvent& handshake : records.handshakes.newest_last()) {
     Json one{{"time", Text(handshake.at)}};
     AddFields(one, handshake.event);
     list.push_back(std::move(one));
   }
-  return Dump(Json{{"sessions", std::move(list)}});
+  return Dump(Json{{"sessions", std::move(list)}, {"live", Live(report)}});
 }
 
 std::string AnswerControl(ControlQuestion question, const Records& records,
@@ -163,7 +183,7 @@ std::string AnswerControl(ControlQuestion question, const Records& records,
     case ControlQuestion::kStatus:
       return StatusJson(records, report);
     case ControlQuestion::kSessions:
-      return SessionsJson(records);
+      return SessionsJson(records, report);
     case ControlQuestion::kMetrics:
       return MetricsJson(records, report);
   }

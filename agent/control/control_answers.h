@@ -22,8 +22,9 @@ std::string AnswerControl(ControlQuestion question, const Records& records,
 //  "kernel": {...}, "troubles": [...], ...}
 std::string StatusJson(const Records& records, const StatusReport& report);
 
-// {"sessions": [...]}: the fields of the log's lines and "time", newest last.
-std::string SessionsJson(const Records& records);
+// {"sessions": [...]}: the fields of the log's lines and "time", newest last;
+// {"live": [...]}: the sessions that are watched, oldest first.
+std::string SessionsJson(const Records& records, const StatusReport& report);
 
 // {"families": [{"name", "help", "type", "samples": [{"labels", ...}]}]}, after
 // the data model of Prometheus. A histogram's buckets are cumulative.

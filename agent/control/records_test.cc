@@ -58,7 +58,7 @@ class RecordsTest : public ::testing::Test {
  protected:
   const Records& records() const { return sink_.records(); }
   Json Sessions() const {
-    return Json::parse(SessionsJson(records()))["sessions"];
+    return Json::parse(SessionsJson(records(), {}))["sessions"];
   }
   // The samples of one family.
   Json Samples(std::string_view name) const {
@@ -178,7 +178,7 @@ TEST_F(RecordsTest, BoundsWhatItKeepsOfAnEvent) {
 TEST_F(RecordsTest, TellsASessionAsTheLogDoes) {
   LogEvent event = Handshake("nfsd", "server", "failed", "peer_reset");
   sink_.Write(event.Add("subject", "CN=\xff\x1b[2J\"").Add("identity", "123"));
-  const std::string text = SessionsJson(records());
+  const std::string text = SessionsJson(records(), {});
   for (const char c : text) {
     EXPECT_TRUE(c == '\n' || (c >= ' ' && c < 0x7f)) << int{c};
   }
@@ -242,6 +242,23 @@ TEST_F(RecordsTest, MeasuresTheMoment) {
   EXPECT_EQ(settings[0]["value"], 1);
   EXPECT_EQ(settings[1]["value"], 0);
   EXPECT_EQ(settings[1]["labels"]["group"], "peer.x");
+}
+
+TEST(LiveSessions, AreListedWithWhatIsKnown) {
+  StatusReport report;
+  report.live = {{CalendarTime(), "server", "192.0.2.1:700", "", "", "peer.a",
+                  "CN=a", "accepted", CalendarTime()},
+                 {CalendarTime(), "client", "192.0.2.2:2049", "nas", "blue",
+                  "peer.b", "CN=\xff", "to be checked", std::nullopt}};
+  const Json live = Json::parse(SessionsJson(Records(), report))["live"];
+  ASSERT_EQ(live.size(), 2U);
+  EXPECT_EQ(live[0]["peer"], "192.0.2.1:700");
+  EXPECT_EQ(live[0]["state"], "accepted");
+  EXPECT_TRUE(live[0].contains("due"));
+  EXPECT_FALSE(live[0].contains("netns"));
+  EXPECT_EQ(live[1]["netns"], "blue");
+  EXPECT_EQ(live[1]["name"], "nas");
+  EXPECT_FALSE(live[1].contains("due"));
 }
 
 }  // namespace

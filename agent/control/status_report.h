@@ -9,8 +9,11 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "base/clock.h"
 
 namespace ktlsd::agent {
 
@@ -34,6 +37,19 @@ struct StatusReport {
     std::string reason;
   };
 
+  // A session that is up and watched, as far as is known.
+  struct Live {
+    CalendarTime since;
+    std::string side;
+    std::string peer;
+    std::string name;
+    std::string netns;
+    std::string settings;
+    std::string subject;
+    std::string state;
+    std::optional<CalendarTime> due;  // when it is looked at again
+  };
+
   std::chrono::seconds uptime{};
   std::size_t queued = 0;           // wait for a worker
   std::size_t running = 0;          // a worker has them
@@ -44,6 +60,7 @@ struct StatusReport {
   uint64_t refused_by_kernel = 0;
   std::vector<Process> processes;
   std::vector<Setting> settings;
+  std::vector<Live> live;
   std::vector<std::string> suites;  // that handshakes may agree on, best first
 };
 

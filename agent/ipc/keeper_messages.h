@@ -14,13 +14,13 @@
 
 namespace ktlsd::agent {
 
-// `worker` may have one signature for `job`.
+// `worker` may have one signature for `job`, by one of `credentials`.
 struct SigningTerms {
   static constexpr MessageType kType = MessageType::kSigningTerms;
   static constexpr Carries kCarries{};
   Header header;
   JobId job = 0;
-  CredentialId credential = 0;
+  JobCredentials credentials{};  // not none
   WorkerId worker = 0;
   Side signer{};
   std::array<uint8_t, 3> reserved{};
@@ -40,14 +40,15 @@ struct OpenTokens {
 // With two descriptors: PEM files of the chain and of the key. With one: of the
 // chain, and the payload is the URL of a key that OpenTokens named. Without:
 // the payload holds a DER certificate of `certificate_size` bytes, then a DER
-// key.
+// key. One that is `post_quantum` and whose key is not is refused.
 struct LoadCredential {
   static constexpr MessageType kType = MessageType::kLoadCredential;
   static constexpr Carries kCarries{kMaxChainBytes, 0, 2};
   Header header;
   CredentialId id = 0;
   uint32_t certificate_size = 0;
-  uint32_t reserved = 0;
+  uint8_t post_quantum = 0;  // 1: it must be
+  std::array<uint8_t, 3> reserved{};
   bool Check() const;
 };
 
@@ -71,7 +72,7 @@ struct Signed {
   bool Check() const { return job != 0; }
 };
 
-// Asks for the chain of the credential of `job`. It may be kept by its id.
+// Asks for the chain of a credential of `job`. It may be kept by its id.
 struct ChainRequest {
   static constexpr MessageType kType = MessageType::kChainRequest;
   static constexpr Carries kCarries{};
@@ -103,6 +104,7 @@ struct SignRequest {
   static constexpr Carries kCarries{};
   Header header;
   JobId job = 0;
+  CredentialId credential = 0;  // one of the job's
   uint16_t scheme = 0;
   WireHash transcript_hash;
   std::array<uint8_t, 4> reserved{};

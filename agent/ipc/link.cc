@@ -100,6 +100,14 @@ ssize_t SendWith(BorrowedFd socket, ByteView fixed, ByteView payload,
   return ::sendmsg(socket.raw(), &message, flags);
 }
 
+ssize_t TakePacket(BorrowedFd socket, msghdr& message) {
+  ssize_t size = 0;
+  do {
+    size = ::recvmsg(socket.raw(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  } while (size < 0 && errno == EINTR);
+  return size;
+}
+
 }  // namespace
 
 Link::~Link() { Wipe(); }
@@ -160,10 +168,12 @@ Result<std::optional<Link::Packet>> Link::ReceivePacket(
     message.msg_control = control.bytes.data();
     message.msg_controllen = control.bytes.size();
   }
-  ssize_t size = 0;
-  do {
-    size = ::recvmsg(socket_.raw(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  } while (size < 0 && errno == EINTR);
+  ssize_t size = TakePacket(socket_.borrow(), message);
+  // It left something unread as it closed, which is told once. What it sent
+  // before is still there.
+  if (size < 0 && errno == ECONNRESET) {
+    size = TakePacket(socket_.borrow(), message);
+  }
   if (size < 0 && errno == EAGAIN) {
     return std::optional<Packet>();
   }

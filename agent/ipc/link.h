@@ -37,9 +37,9 @@ using ToKeeper = std::variant<AddWorker, RemoveWorker, SigningTerms,
 using FromKeeper =
     std::variant<CredentialLoaded, Signed, Misbehaved, NotConfined>;
 using ToVerifier = std::variant<AddWorker, RemoveWorker, VerdictTerms,
-                                LoadTrust, LoadTags, EndJob, Forget>;
-using FromVerifier =
-    std::variant<TrustLoaded, TagsLoaded, Verdict, Misbehaved, NotConfined>;
+                                LoadTrust, LoadTags, Recheck, EndJob, Forget>;
+using FromVerifier = std::variant<TrustLoaded, TagsLoaded, PeerChain, Verdict,
+                                  Rechecked, Misbehaved, NotConfined>;
 using WorkerToKeeper = std::variant<ChainRequest, SignRequest>;
 using KeeperToWorker = std::variant<ChainReply, SignReply>;
 using WorkerToVerifier = std::variant<ProofRequest>;
@@ -59,6 +59,10 @@ enum class Descriptors : uint8_t { kNone, kTake };
 
 class Link {
  public:
+  // More messages than a link's queue holds: whoever reads so many has read all
+  // that was there at first, and whoever sends without end keeps nobody.
+  static constexpr unsigned kMostQueued = 4096;
+
   explicit Link(OwnedFd socket) : socket_(std::move(socket)) {}
   Link(Link&&) noexcept = default;
   Link& operator=(Link&&) noexcept = default;
@@ -94,8 +98,9 @@ class Link {
     }
   }
 
-  // The next message of `Set`, or nothing when none is there. Never blocks.
-  // Errors: kPeerClosed the other end is gone
+  // The next message of `Set`, or nothing when none is there; what the other
+  // end sent before it closed comes first. Never blocks. Errors: kPeerClosed
+  // the other end is gone
   //         kApiMisuse  the packet is none of `Set`, or fails a check
   template <typename Set>
   Result<std::optional<Received<Set>>> Receive(

@@ -63,6 +63,20 @@ TEST_F(LinkTest, HasNothingWhenNothingCame) {
   EXPECT_FALSE(received->has_value());
 }
 
+// The kernel tells first that something was left unread, once.
+TEST_F(LinkTest, HasWhatWasSentBeforeTheEndLeftSomethingUnread) {
+  ASSERT_TRUE(b_.Send(EndJob()).ok());
+  ASSERT_TRUE(a_.Send(SomeReport()).ok());
+  a_ = Link(OwnedFd());
+  auto received = b_.Receive<FromWorker>();
+  ASSERT_TRUE(received.ok());
+  ASSERT_TRUE(received->has_value());
+  EXPECT_EQ(std::get<JobReport>((*received)->message).job, 7U);
+  received = b_.Receive<FromWorker>();
+  ASSERT_FALSE(received.ok());
+  EXPECT_EQ(received.error().code, Code::kPeerClosed);
+}
+
 TEST_F(LinkTest, CarriesAPayload) {
   SignReply reply;
   reply.job = 1;
@@ -303,6 +317,49 @@ Job SomePskJob(Side side) {
   return job;
 }
 
+TEST(JobMessage, NamesCredentialsWithoutGapAndNoneTwice) {
+  Job job = SomePskJob(Side::kServer);
+  job.flags = 0;
+  for (const JobCredentials& good :
+       {JobCredentials{}, JobCredentials{1}, JobCredentials{2, 1}}) {
+    job.credentials = good;
+    EXPECT_TRUE(job.Check());
+  }
+  for (const JobCredentials& bad :
+       {JobCredentials{0, 1}, JobCredentials{1, 1}}) {
+    job.credentials = bad;
+    EXPECT_FALSE(job.Check());
+  }
+}
+
+TEST(SigningTermsMessage, NamesACredential) {
+  SigningTerms terms;
+  terms.job = terms.worker = 1;
+  EXPECT_FALSE(terms.Check());
+  terms.credentials = {1, 1};
+  EXPECT_FALSE(terms.Check());
+  terms.credentials = {1, 2};
+  EXPECT_TRUE(terms.Check());
+}
+
+TEST(SignRequestMessage, NamesACredential) {
+  SignRequest request;
+  request.job = 1;
+  request.transcript_hash.size = 32;
+  EXPECT_FALSE(request.Check());
+  request.credential = 1;
+  EXPECT_TRUE(request.Check());
+}
+
+TEST(LoadCredentialMessage, HasABoundedSizeAndAFlag) {
+  LoadCredential load;
+  load.id = 1;
+  load.post_quantum = 1;
+  EXPECT_TRUE(load.Check());
+  load.post_quantum = 2;
+  EXPECT_FALSE(load.Check());
+}
+
 TEST(JobMessage, RequiresNoProtocolThatItDoesNotOffer) {
   Job job = SomePskJob(Side::kServer);
   job.flags = kOfferSunrpc | kRequireSunrpc;
@@ -321,7 +378,7 @@ TEST(PskJob, HasIdentitiesOfAClientAndNoCertificates) {
            With(client, [](Job& j) { j.psk_hashes = {}; }),
            With(client, [](Job& j) { j.psk_hashes[1] = WirePskHash{3}; }),
            With(client, [](Job& j) { j.psk_hashes[3] = WirePskHash::kSha256; }),
-           With(client, [](Job& j) { j.credential = 1; }),
+           With(client, [](Job& j) { j.credentials = {1}; }),
            With(client, [](Job& j) { j.flags |= kVerifyPeer; }),
            With(client, [](Job& j) { j.flags = 0; }),
            With(client, [](Job& j) { j.flags |= 0x10; }),

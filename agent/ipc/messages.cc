@@ -16,13 +16,13 @@ constexpr bool kFixedLayout =
     std::has_unique_object_representations_v<M> && sizeof(M) == Size &&
     alignof(M) <= 8 && sizeof(M) + M::kCarries.payload <= kMaxMessageBytes;
 
-static_assert(kFixedLayout<Job, 328>);
+static_assert(kFixedLayout<Job, 336>);
 static_assert(kFixedLayout<TakeLink, 16>);
 static_assert(kFixedLayout<EndJob, 16>);
 static_assert(kFixedLayout<Forget, 16>);
 static_assert(kFixedLayout<AddWorker, 16>);
 static_assert(kFixedLayout<RemoveWorker, 16>);
-static_assert(kFixedLayout<SigningTerms, 32>);
+static_assert(kFixedLayout<SigningTerms, 40>);
 static_assert(kFixedLayout<OpenTokens, 16>);
 static_assert(kFixedLayout<LoadCredential, 24>);
 static_assert(kFixedLayout<VerdictTerms, 288>);
@@ -33,13 +33,16 @@ static_assert(kFixedLayout<CredentialLoaded, 152>);
 static_assert(kFixedLayout<Signed, 16>);
 static_assert(kFixedLayout<TrustLoaded, 152>);
 static_assert(kFixedLayout<Verdict, 456 + kTagListSize>);
+static_assert(kFixedLayout<PeerChain, 24>);
+static_assert(kFixedLayout<Recheck, 288>);
+static_assert(kFixedLayout<Rechecked, 168>);
 static_assert(kFixedLayout<LoadTags, 16>);
 static_assert(kFixedLayout<TagsLoaded, 152>);
 static_assert(kFixedLayout<Misbehaved, 144>);
 static_assert(kFixedLayout<NotConfined, 16>);
 static_assert(kFixedLayout<ChainRequest, 24>);
 static_assert(kFixedLayout<ChainReply, 48>);
-static_assert(kFixedLayout<SignRequest, 72>);
+static_assert(kFixedLayout<SignRequest, 80>);
 static_assert(kFixedLayout<SignReply, 24>);
 static_assert(kFixedLayout<ProofRequest, 80>);
 static_assert(kFixedLayout<ProofReply, 24>);
@@ -76,7 +79,7 @@ bool IsCertificateJob(const Job& job) {
 // A client has PSKs to offer; a server is asked which of its client's.
 bool IsPskJob(const Job& job) {
   const bool client = job.side == Side::kClient;
-  return job.credential == 0 && (job.flags & kCertificateJobFlags) == 0 &&
+  return job.credentials[0] == 0 && (job.flags & kCertificateJobFlags) == 0 &&
          (client || job.server_name.empty()) &&
          client == (job.psk_hashes[0] != WirePskHash::kNone);
 }
@@ -88,7 +91,7 @@ bool Job::Check() const {
          Valid(side) && (flags & ~kAllJobFlags) == 0 &&
          ((flags & kRequireSunrpc) == 0 || (flags & kOfferSunrpc) != 0) &&
          AreFlags({tcp_nodelay}) && suites[0] != 0 && server_name.valid() &&
-         AreHashes(psk_hashes) &&
+         AreHashes(psk_hashes) && Valid(credentials) &&
          ((flags & kUsePsk) != 0 ? IsPskJob(*this) : IsCertificateJob(*this));
 }
 
@@ -103,16 +106,19 @@ bool TakeLink::Check() const {
 }
 
 bool SigningTerms::Check() const {
-  return job != 0 && credential != 0 && worker != 0 && Valid(signer);
+  return job != 0 && credentials[0] != 0 && Valid(credentials) && worker != 0 &&
+         Valid(signer);
 }
 
 bool LoadCredential::Check() const {
-  return id != 0 && certificate_size <= kMaxChainBytes;
+  return id != 0 && certificate_size <= kMaxChainBytes &&
+         AreFlags({post_quantum});
 }
 
 bool VerdictTerms::Check() const {
   return job != 0 && trust != 0 && worker != 0 && Valid(peer) &&
-         server_name.valid() && (peer == Side::kServer) != server_name.empty();
+         Valid(wanted) && server_name.valid() &&
+         (peer == Side::kServer) != server_name.empty();
 }
 
 bool LoopChosen::Check() const {
@@ -151,6 +157,20 @@ bool Verdict::Check() const {
          tags.valid() && (tags.empty() || outcome.ok());
 }
 
+bool PeerChain::Check() const {
+  return job != 0 && certificates >= 1 && certificates <= kMaxCertificates;
+}
+
+bool Recheck::Check() const {
+  return session != 0 && trust != 0 && certificates >= 1 &&
+         certificates <= kMaxCertificates && Valid(peer) &&
+         server_name.valid() && (peer == Side::kServer) != server_name.empty();
+}
+
+bool Rechecked::Check() const {
+  return session != 0 && trust != 0 && outcome.valid() && detail.valid();
+}
+
 bool Misbehaved::Check() const { return worker != 0 && what.valid(); }
 
 bool NotConfined::Check() const {
@@ -162,7 +182,9 @@ bool ChainReply::Check() const {
          certificates <= kMaxCertificates && outcome.ok() == (certificates > 0);
 }
 
-bool SignRequest::Check() const { return job != 0 && transcript_hash.valid(); }
+bool SignRequest::Check() const {
+  return job != 0 && credential != 0 && transcript_hash.valid();
+}
 
 bool SignReply::Check() const { return job != 0 && outcome.valid(); }
 

@@ -14,6 +14,11 @@
 
 namespace ktlsd::agent {
 
+// What of a verified peer's chain the monitor is given, as a PeerChain.
+enum class ChainWanted : uint8_t { kNothing = 0, kEndEntity = 1, kAll = 2 };
+
+constexpr bool Valid(ChainWanted wanted) { return wanted <= ChainWanted::kAll; }
+
 // `worker` may have one verdict for `job`, whose peer is of side `peer`.
 struct VerdictTerms {
   static constexpr MessageType kType = MessageType::kVerdictTerms;
@@ -23,7 +28,8 @@ struct VerdictTerms {
   TrustId trust = 0;
   WorkerId worker = 0;
   Side peer{};
-  std::array<uint8_t, 3> reserved{};
+  ChainWanted wanted{};  // of a peer that is verified
+  std::array<uint8_t, 2> reserved{};
   Text<kNameSize> server_name;  // as the kernel gave it; empty for a client
   bool Check() const;
 };
@@ -92,6 +98,47 @@ struct Verdict {
   Text<kSubjectSize> subject;
   Text<kDetailSize> detail;
   Text<kTagListSize> tags;  // of a verified peer, joined by commas
+  bool Check() const;
+};
+
+// Before a Verdict of success. Payload: `certificates` certificates as in
+// ChainReply, of a peer that is verified.
+struct PeerChain {
+  static constexpr MessageType kType = MessageType::kPeerChain;
+  static constexpr Carries kCarries{kMaxChainBytes, 0, 0};
+  Header header;
+  JobId job = 0;
+  uint16_t certificates = 0;
+  std::array<uint8_t, 6> reserved{};
+  bool Check() const;
+};
+
+// Asks whether the chain of a peer whose session is up would be accepted now by
+// `trust`. Payload: `certificates` certificates as in ChainReply.
+struct Recheck {
+  static constexpr MessageType kType = MessageType::kRecheck;
+  static constexpr Carries kCarries{kMaxChainBytes, 0, 0};
+  Header header;
+  SessionId session = 0;
+  TrustId trust = 0;
+  uint16_t certificates = 0;
+  Side peer{};
+  std::array<uint8_t, 5> reserved{};
+  Text<kNameSize> server_name;  // as in VerdictTerms
+  bool Check() const;
+};
+
+// The answer, which is good until `valid_until`.
+struct Rechecked {
+  static constexpr MessageType kType = MessageType::kRechecked;
+  static constexpr Carries kCarries{};
+  Header header;
+  SessionId session = 0;
+  TrustId trust = 0;
+  int64_t valid_until = 0;  // of success: seconds since 1970
+  Outcome outcome;
+  std::array<uint8_t, 6> reserved{};
+  Text<kDetailSize> detail;
   bool Check() const;
 };
 

@@ -25,7 +25,22 @@ inline constexpr uint16_t kIpcVersion = 1;
 using JobId = uint64_t;
 using CredentialId = uint64_t;
 using TrustId = uint64_t;
+using SessionId = uint64_t;  // of one that is up
 using WorkerId = uint32_t;
+
+// Certificates that one job may show, best first; 0: no more. The peer's offer
+// decides.
+inline constexpr std::size_t kMaxJobCredentials = 2;
+using JobCredentials = std::array<CredentialId, kMaxJobCredentials>;
+
+// No gap, and none twice.
+constexpr bool Valid(const JobCredentials& credentials) {
+  return credentials[1] == 0 ||
+         (credentials[0] != 0 && credentials[0] != credentials[1]);
+}
+constexpr bool Contains(const JobCredentials& credentials, CredentialId id) {
+  return id != 0 && (credentials[0] == id || credentials[1] == id);
+}
 
 enum class MessageType : uint16_t {
   // monitor -> worker
@@ -43,6 +58,7 @@ enum class MessageType : uint16_t {
   kLoadTrust = 0x0304,
   kOpenTokens = 0x0305,
   kLoadTags = 0x0306,
+  kRecheck = 0x0307,
   // worker -> monitor
   kJobReport = 0x0401,
   // keeper, verifier -> monitor
@@ -52,6 +68,8 @@ enum class MessageType : uint16_t {
   kVerdict = 0x0504,
   kMisbehaved = 0x0505,
   kTagsLoaded = 0x0506,
+  kPeerChain = 0x0507,
+  kRechecked = 0x0508,
   // worker <-> keeper, verifier
   kChainRequest = 0x0601,
   kChainReply = 0x0602,

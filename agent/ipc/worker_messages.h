@@ -24,9 +24,9 @@ struct Job {
   static constexpr Carries kCarries{kMaxIdentitiesBytes, 1, 1};
   Header header;
   JobId job = 0;
-  CredentialId credential = 0;  // 0: we have none to show
-  uint32_t first_byte_ms = 0;   // deadlines, from the job's receipt
-  uint32_t progress_ms = 0;     // between two bytes from the peer
+  JobCredentials credentials{};  // none: we have none to show
+  uint32_t first_byte_ms = 0;    // deadlines, from the job's receipt
+  uint32_t progress_ms = 0;      // between two bytes from the peer
   uint32_t total_ms = 0;
   Side side{};
   uint8_t flags = 0;
@@ -47,9 +47,10 @@ enum JobFlag : uint8_t {
   kRequestClientCertificate = 0x02,  // a server's; the client may have none
   kOfferSunrpc = 0x04,               // ALPN "sunrpc"
   kCertificateJobFlags = 0x07,
-  kUsePsk = 0x08,         // with a PSK only: no certificate on either side
-  kRequireSunrpc = 0x10,  // with kOfferSunrpc: a peer without it is refused
-  kAllJobFlags = 0x1f,
+  kUsePsk = 0x08,           // with a PSK only: no certificate on either side
+  kRequireSunrpc = 0x10,    // with kOfferSunrpc: a peer without it is refused
+  kRecordSizeLimit = 0x20,  // negotiate it: this kernel keeps to the peer's
+  kAllJobFlags = 0x3f,
 };
 
 // The worker's link to the keeper or the verifier, replacing an earlier one.

@@ -8,6 +8,7 @@
 #include "agent/service/read_file.h"
 #include "base/key_access.h"
 #include "base/secret.h"
+#include "handshake/wire.h"
 
 namespace ktlsd::agent {
 namespace {
@@ -54,6 +55,21 @@ Result<handshake::Credential> LoadToken(BorrowedFd certificate,
       const Bytes certificates,
       ReadFile(certificate, kMaxCertificateFile, Code::kCertificateUnusable));
   return tokens.Use(url, certificates);
+}
+
+Result<handshake::Credential> OnlyPostQuantum(
+    Result<handshake::Credential> loaded) {
+  if (!handshake::HasPostQuantumKeys()) {
+    return Error{Code::kPrivateKeyUnusable,
+                 "this libcrypto has no post-quantum keys: ML-DSA came with "
+                 "OpenSSL 3.5"};
+  }
+  if (loaded.ok() &&
+      !handshake::IsPostQuantum(loaded.value().schemes().front())) {
+    return Error{Code::kPrivateKeyUnusable,
+                 "not a post-quantum key: x509.pq. is for ML-DSA"};
+  }
+  return loaded;
 }
 
 Result<handshake::Credential> LoadDer(ByteView der,

@@ -26,6 +26,12 @@ Result<handshake::Credential> LoadToken(BorrowedFd certificate,
                                         std::string_view url,
                                         const TokenKeys& tokens);
 
+// `loaded`, unless its key is not post-quantum. Where libcrypto has no such
+// keys that is the reason, whatever is wrong with the files.
+// Errors: kPrivateKeyUnusable; those of `loaded`.
+Result<handshake::Credential> OnlyPostQuantum(
+    Result<handshake::Credential> loaded);
+
 // DER: `certificate_size` bytes of certificates, then a private key. The
 // caller wipes `der`.
 Result<handshake::Credential> LoadDer(ByteView der,

@@ -102,8 +102,11 @@ void Keeper::Handle(const SigningTerms& terms, const Received<FromMonitor>&) {
   if (jobs_.size() >= kMaxSigningJobs || jobs_.count(terms.job) != 0) {
     return;
   }
-  Job job = {terms.credential, terms.worker, RoleOf(terms.signer)};
-  job.holds = credentials_.Use(terms.credential) ? Holds::kIt : Holds::kNothing;
+  Job job = {terms.credentials, terms.worker, RoleOf(terms.signer)};
+  for (std::size_t i = 0; i < job.credentials.size(); ++i) {
+    job.holds[i] =
+        credentials_.Use(job.credentials[i]) ? Holds::kIt : Holds::kNothing;
+  }
   jobs_.emplace(terms.job, job);
 }
 
@@ -116,6 +119,9 @@ void Keeper::Handle(const LoadCredential& load,
     loaded.text = decltype(loaded.text)::Of("too many credentials");
   } else {
     auto credential = Load(load, received, tokens_);
+    if (load.post_quantum != 0) {
+      credential = OnlyPostQuantum(std::move(credential));
+    }
     loaded.outcome = credential.ok()
                          ? Outcome::Success()
                          : Outcome::Failure(credential.error().code);
@@ -143,7 +149,7 @@ Status Keeper::Handle(WorkerId worker, const ChainRequest& request) {
   ASSIGN_OR_RETURN(const auto job, FindJob(worker, request.job));
   if (job == jobs_.end()) {
     reply.outcome = Outcome::Failure(kUnknownJob);
-  } else if (job->second.credential != request.credential) {
+  } else if (!Contains(job->second.credentials, request.credential)) {
     return Misbehaviour("asked for the chain of another credential");
   } else {
     const auto usable = Usable(credentials_.Find(request.credential));
@@ -172,7 +178,10 @@ Status Keeper::Handle(WorkerId worker, const SignRequest& request) {
   if (job->second.signature == Signature::kGiven) {
     return Misbehaviour("asked for a second signature for one job");
   }
-  const auto usable = Usable(credentials_.Find(job->second.credential));
+  if (!Contains(job->second.credentials, request.credential)) {
+    return Misbehaviour("asked for a signature by another credential");
+  }
+  const auto usable = Usable(credentials_.Find(request.credential));
   if (const auto* const code = std::get_if<Code>(&usable)) {
     refusal.outcome = Outcome::Failure(*code);
     return output_.Reply(worker, refusal, {});
@@ -215,8 +224,10 @@ Result<Keeper::Jobs::iterator> Keeper::FindJob(WorkerId worker, JobId id) {
 }
 
 Keeper::Jobs::iterator Keeper::End(Jobs::iterator job) {
-  if (job->second.holds == Holds::kIt) {
-    credentials_.Release(job->second.credential);
+  for (std::size_t i = 0; i < job->second.credentials.size(); ++i) {
+    if (job->second.holds[i] == Holds::kIt) {
+      credentials_.Release(job->second.credentials[i]);
+    }
   }
   return jobs_.erase(job);
 }

@@ -11,6 +11,7 @@
 // Design:    docs/design/process-model.md
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <unordered_map>
@@ -61,11 +62,11 @@ class Keeper {
   // Does the job keep its credential from being forgotten?
   enum class Holds : uint8_t { kNothing, kIt };
   struct Job {
-    CredentialId credential;
+    JobCredentials credentials;
     WorkerId worker;
     handshake::Role signer;
     Signature signature = Signature::kDue;
-    Holds holds = Holds::kNothing;
+    std::array<Holds, kMaxJobCredentials> holds{};  // of each credential
   };
   using Jobs = std::unordered_map<JobId, Job>;
 

@@ -34,12 +34,13 @@ TEST(KeeperProcess, ServesAJobAndEndsWithTheMonitor) {
   Link worker = keeper.AddWorkerLink(11);
   SigningTerms terms;
   terms.job = 7;
-  terms.credential = 3;
+  terms.credentials = {3};
   terms.worker = 11;
   terms.signer = Side::kServer;
   ASSERT_TRUE(keeper.monitor().Send(terms).ok());
   SignRequest request;
   request.job = 7;
+  request.credential = 3;
   request.scheme = 0x0403;
   request.transcript_hash = WireHash::Of(Bytes(32, 1));
   ASSERT_TRUE(worker.Send(request).ok());
@@ -80,11 +81,12 @@ std::string SignInChild(const handshake::TestPki& pki, const std::string& url) {
   for (const JobId job : {7U, 8U}) {
     SigningTerms terms;
     terms.job = job;
-    terms.credential = 3;
+    terms.credentials = {3};
     terms.worker = 11;
     terms.signer = Side::kServer;
     SignRequest request;
     request.job = job;
+    request.credential = 3;
     request.scheme = 0x0403;
     request.transcript_hash = WireHash::Of(Bytes(32, 1));
     EXPECT_TRUE(keeper.monitor().Send(terms).ok());

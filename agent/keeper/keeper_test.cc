@@ -51,6 +51,17 @@ class KeeperTest : public testing::Test {
     FromMonitor(load, {}, std::move(files));
     return output_.TakeNotice<CredentialLoaded>();
   }
+  CredentialLoaded LoadPostQuantum(std::string_view certificate,
+                                   std::string_view key) {
+    LoadCredential load;
+    load.id = kCredential;
+    load.post_quantum = 1;
+    std::vector<OwnedFd> files;
+    files.push_back(TestFile(certificate, 0644));
+    files.push_back(TestFile(key, 0600));
+    FromMonitor(load, {}, std::move(files));
+    return output_.TakeNotice<CredentialLoaded>();
+  }
   void LoadServer() {
     EXPECT_TRUE(
         LoadFiles(Pki().ChainPemOf(Pki().server), Pki().server.key_pem())
@@ -60,7 +71,7 @@ class KeeperTest : public testing::Test {
                 CredentialId credential = kCredential) {
     SigningTerms terms;
     terms.job = job;
-    terms.credential = credential;
+    terms.credentials = {credential};
     terms.worker = kWorker;
     terms.signer = signer;
     FromMonitor(terms);
@@ -75,6 +86,7 @@ class KeeperTest : public testing::Test {
   static SignRequest ForSignature(JobId job = kJob) {
     SignRequest request;
     request.job = job;
+    request.credential = kCredential;
     request.scheme =
         static_cast<uint16_t>(SignatureScheme::kEcdsaSecp256r1Sha256);
     request.transcript_hash = WireHash::Of(Bytes(32, 0x5a));
@@ -245,6 +257,60 @@ TEST_F(KeeperTest, RefusesAnotherCredential) {
                      "asked for the chain of another credential");
 }
 
+TEST_F(KeeperTest, SignsByEitherCredentialOfAJobButOnce) {
+  LoadServer();
+  LoadFiles(Pki().client.pem(), Pki().client.key_pem(), 0600, 4);
+  LoadFiles(Pki().client.pem(), Pki().client.key_pem(), 0600, 5);
+  for (const auto& [job, signer] :
+       {std::pair{JobId{1}, CredentialId{4}}, {JobId{2}, kCredential}}) {
+    SigningTerms terms;
+    terms.job = job;
+    terms.credentials = {4, kCredential};
+    terms.worker = kWorker;
+    terms.signer = Side::kServer;
+    FromMonitor(terms);
+    ChainRequest chain = ForChain(signer);
+    chain.job = job;
+    ASSERT_TRUE(FromWorker(kWorker, chain).ok());
+    EXPECT_TRUE(output_.TakeReply<ChainReply>(kWorker).first.outcome.ok());
+    SignRequest request = ForSignature(job);
+    request.credential = 5;
+    ExpectMisbehaviour(FromWorker(kWorker, request),
+                       "asked for a signature by another credential");
+    request.credential = signer;
+    ASSERT_TRUE(FromWorker(kWorker, request).ok());
+    EXPECT_EQ(output_.TakeNotice<Signed>().job, job);
+    const auto [reply, signature] = output_.TakeReply<SignReply>(kWorker);
+    EXPECT_TRUE(reply.outcome.ok());
+    EXPECT_EQ(Proves(signature, handshake::Role::kServer),
+              signer == kCredential);
+    request.credential = signer == 4 ? kCredential : 4;
+    ExpectMisbehaviour(FromWorker(kWorker, request),
+                       "asked for a second signature for one job");
+  }
+}
+
+TEST_F(KeeperTest, KeepsBothCredentialsOfAJobThatAreForgotten) {
+  LoadServer();
+  LoadFiles(Pki().client.pem(), Pki().client.key_pem(), 0600, 4);
+  SigningTerms terms;
+  terms.job = kJob;
+  terms.credentials = {4, kCredential};
+  terms.worker = kWorker;
+  FromMonitor(terms);
+  for (const CredentialId id : {CredentialId{4}, kCredential}) {
+    Forget forget;
+    forget.id = id;
+    FromMonitor(forget);
+  }
+  EXPECT_EQ(keeper_.credential_count(), 2U);
+
+  EndJob end;
+  end.job = kJob;
+  FromMonitor(end);
+  EXPECT_EQ(keeper_.credential_count(), 0U);
+}
+
 TEST_F(KeeperTest, RefusesASchemeOfAnotherKey) {
   LoadServer();
   Announce();
@@ -257,6 +323,38 @@ TEST_F(KeeperTest, RefusesASchemeOfAnotherKey) {
 }
 
 // --- credentials ---
+
+// What is said to be post-quantum is, or is refused with the reason.
+TEST_F(KeeperTest, RefusesAPostQuantumCredentialThatIsNone) {
+  const CredentialLoaded classic =
+      LoadPostQuantum(Pki().ChainPemOf(Pki().server), Pki().server.key_pem());
+  EXPECT_EQ(classic.outcome.code(), Code::kPrivateKeyUnusable);
+  EXPECT_EQ(classic.text.view(),
+            handshake::HasPostQuantumKeys()
+                ? "not a post-quantum key: x509.pq. is for ML-DSA"
+                : "this libcrypto has no post-quantum keys: ML-DSA came with "
+                  "OpenSSL 3.5");
+  Announce();
+  EXPECT_EQ(RefusedChain(), Code::kPrivateKeyUnusable);
+}
+
+// The reason is libcrypto, not that a key "does not parse".
+TEST_F(KeeperTest, SaysFirstThatLibcryptoHasNoPostQuantumKeys) {
+  const CredentialLoaded broken = LoadPostQuantum("nothing", "nothing");
+  ASSERT_FALSE(broken.outcome.ok());
+  EXPECT_EQ(broken.text.view().starts_with("this libcrypto has no"),
+            !handshake::HasPostQuantumKeys());
+}
+
+TEST_F(KeeperTest, LoadsAPostQuantumCredential) {
+  if (!handshake::HasPostQuantumKeys()) {
+    GTEST_SKIP() << "this libcrypto has no ML-DSA";
+  }
+  const auto pki = handshake::MakeTestPki(handshake::KeyKind::kMlDsa65);
+  const CredentialLoaded loaded =
+      LoadPostQuantum(pki.ChainPemOf(pki.server), pki.server.key_pem());
+  EXPECT_TRUE(loaded.outcome.ok()) << loaded.text.view();
+}
 
 TEST_F(KeeperTest, LoadsDer) {
   Bytes payload = Pki().server.der();

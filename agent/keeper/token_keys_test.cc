@@ -185,7 +185,29 @@ TEST_F(SoftTokenTest, ReadsThePinOfACredential) {
   EXPECT_EQ(Try(Url("token=ktlsd;object=ecdsa", "credential:pin")), "ok");
   ::unsetenv("CREDENTIALS_DIRECTORY");
   EXPECT_EQ(Try(Url("token=ktlsd;object=ecdsa", "credential:pin")),
-            "the service manager gave us no credentials");
+            "pin-source names no credential of the service");
+}
+
+// As of a key's file: agent/config.
+TEST_F(SoftTokenTest, TakesNoPathForTheNameOfACredential) {
+  ASSERT_EQ(::setenv("CREDENTIALS_DIRECTORY",
+                     token_->scratch().PathOf("").c_str(), 1),
+            0);
+  for (const char* source : {"credential:.", "credential:..", "credential:",
+                             "credential:../pin", "credential:/pin"}) {
+    EXPECT_EQ(Try(Url("token=ktlsd;object=ecdsa", source)),
+              "pin-source names no credential of the service")
+        << source;
+  }
+  ASSERT_EQ(::setenv("CREDENTIALS_DIRECTORY", "", 1), 0);
+  EXPECT_EQ(Try(Url("token=ktlsd;object=ecdsa", "credential:pin")),
+            "pin-source names no credential of the service");
+  ::unsetenv("CREDENTIALS_DIRECTORY");
+  for (const char* source : {"pin", "file:pin", "file:credential:pin"}) {
+    EXPECT_EQ(Try(Url("token=ktlsd;object=ecdsa", source)),
+              "pin-source is neither a whole path nor a credential")
+        << source;
+  }
 }
 
 TEST_F(SoftTokenTest, KeepsSeveralKeys) {
@@ -231,8 +253,16 @@ TEST_F(SoftTokenTest, RefusesAModuleThatIsNone) {
 
 TEST_F(SoftTokenTest, RefusesAPinForEverybodysEyes) {
   const std::string open = token_->scratch().Write("open", "1234", 0644);
-  EXPECT_EQ(Try(Url("token=ktlsd;object=ecdsa", open)),
-            "the PIN's file is accessible to everybody");
+  constexpr char kOpen[] =
+      "its group or others may access the PIN's file: make it 0400 or 0600";
+  EXPECT_EQ(Try(Url("token=ktlsd;object=ecdsa", open)), kOpen);
+  const std::string group = token_->scratch().Write("group", "1234", 0640);
+  EXPECT_EQ(Try(Url("token=ktlsd;object=ecdsa", group)), kOpen);
+  const std::string others = token_->scratch().Write("others", "1234");
+  if (::chown(others.c_str(), 54321, 54321) == 0) {
+    EXPECT_EQ(Try(Url("token=ktlsd;object=ecdsa", others)),
+              "the PIN's file must be root's");
+  }
   const std::string empty = token_->scratch().Write("empty", "\n");
   EXPECT_EQ(Try(Url("token=ktlsd;object=ecdsa", empty)),
             "the PIN's file is empty, or cannot be read");

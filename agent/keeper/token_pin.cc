@@ -5,10 +5,13 @@
 
 #include <cerrno>
 #include <cstdint>
-#include <cstdlib>
 #include <span>
 #include <string_view>
+#include <utility>
+#include <variant>
 
+#include "agent/config/files.h"
+#include "agent/config/problem.h"
 #include "agent/service/read_file.h"
 #include "base/key_access.h"
 #include "base/owned_fd.h"
@@ -20,34 +23,45 @@ Error Unusable(std::string_view what, int os_error = 0) {
   return {Code::kPrivateKeyUnusable, what, os_error};
 }
 
-Result<std::string> PathOf(const std::string& source) {
+Result<std::string> FileOf(const std::string& source) {
   constexpr std::string_view kFile = "file:";
   constexpr std::string_view kCredential = "credential:";
-  if (source.starts_with('/')) {
-    return source;
-  }
-  if (source.starts_with(kFile) &&
-      source.substr(kFile.size()).starts_with('/')) {
-    return source.substr(kFile.size());
-  }
-  const std::string name = source.starts_with(kCredential)
-                               ? source.substr(kCredential.size())
-                               : std::string();
-  const char* const directory = std::getenv("CREDENTIALS_DIRECTORY");
-  if (name.empty() || name.find('/') != std::string::npos || name == "..") {
+  const std::string value =
+      source.starts_with(kFile) ? source.substr(kFile.size()) : source;
+  if (!value.starts_with('/') && !source.starts_with(kCredential)) {
     return Unusable("pin-source is neither a whole path nor a credential");
   }
-  if (directory == nullptr) {
-    return Unusable("the service manager gave us no credentials");
+  std::variant<std::string, Problem> path =
+      PathOf(value, Code::kPrivateKeyUnusable);
+  if (std::string* const found = std::get_if<std::string>(&path)) {
+    return std::move(*found);
   }
-  return std::string(directory) + '/' + name;
+  return Unusable("pin-source names no credential of the service");
+}
+
+Status CheckAccess(BorrowedFd file) {
+  struct stat about{};
+  if (::fstat(file.raw(), &about) != 0) {
+    return Unusable("the PIN's file cannot be opened", errno);
+  }
+  switch (JudgeSecretFile(about, 0)) {
+    case SecretFileFault::kOthersMayAccess:
+      return Unusable(
+          "its group or others may access the PIN's file: make it 0400 or "
+          "0600");
+    case SecretFileFault::kOfAnother:
+      return Unusable("the PIN's file must be root's");
+    case SecretFileFault::kNone:
+      break;
+  }
+  return Ok{};
 }
 
 }  // namespace
 
 Result<TokenPin> ReadPin(const std::string& source) {
   const KeyAccess access;
-  ASSIGN_OR_RETURN(const std::string path, PathOf(source));
+  ASSIGN_OR_RETURN(const std::string path, FileOf(source));
   const OwnedFd file(
       ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   if (!file.valid()) {
@@ -56,9 +70,7 @@ Result<TokenPin> ReadPin(const std::string& source) {
   ASSIGN_OR_RETURN(
       const FileFacts facts,
       InspectFile(file.borrow(), kMaxPin, Code::kPrivateKeyUnusable));
-  if ((facts.mode & S_IRWXO) != 0) {
-    return Unusable("the PIN's file is accessible to everybody");
-  }
+  RETURN_IF_ERROR(CheckAccess(file.borrow()));
   TokenPin pin =
       TokenPin::Filled(access, facts.size, [&](std::span<uint8_t> into) {
         return ReadExactly(file.borrow(), into);

@@ -18,8 +18,8 @@ inline constexpr std::size_t kMaxPin = 256;
 using TokenPin = Secret<kMaxPin>;
 
 // `source`: "/path", "file:/path", or "credential:NAME" of the service
-// manager's $CREDENTIALS_DIRECTORY. Not accessible to others than owner and
-// group. One newline at the end is not part of the PIN.
+// manager's $CREDENTIALS_DIRECTORY. Root's or ours, and accessible to nobody
+// else. One newline at the end is not part of the PIN.
 // Errors: kPrivateKeyUnusable with the reason.
 Result<TokenPin> ReadPin(const std::string& source);
 

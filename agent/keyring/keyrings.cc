@@ -19,25 +19,12 @@ namespace {
 
 constexpr std::size_t kMaxPayload = 32'767;  // bytes; of a "user" key
 
-Error ReadError(int os_error) {
-  switch (os_error) {
-    case EKEYEXPIRED:
-    case EKEYREVOKED:
-    case EKEYREJECTED:
-      return {Code::kKeyRejected, "a key of the request cannot be used",
-              os_error};
-    default:
-      return {Code::kKeyUnavailable, "a key of the request cannot be read",
-              os_error};
-  }
-}
-
 // Reads `serial` into `into`; returns the payload's size.
 Result<std::size_t> ReadKey(KeySerial serial, std::span<uint8_t> into) {
   const long size =
       ::keyctl_read(serial, reinterpret_cast<char*>(into.data()), into.size());
   if (size < 0) {
-    return ReadError(errno);
+    return KeyError(errno);
   }
   if (size == 0 || static_cast<std::size_t>(size) > into.size()) {
     return Error{Code::kKeyRejected, "a key of the request has no usable size"};
@@ -74,7 +61,7 @@ Result<KeyFacts> DescribeKey(KeySerial key) {
   std::array<char, kMaxDescribed> text;
   const long size = ::keyctl_describe(key, text.data(), text.size());
   if (size < 0) {
-    return ReadError(errno);
+    return KeyError(errno);
   }
   std::optional<KeyFacts> facts;
   if (size > 0 && static_cast<std::size_t>(size) <= text.size()) {
@@ -84,6 +71,18 @@ Result<KeyFacts> DescribeKey(KeySerial key) {
     return Error{Code::kKeyUnavailable, "a key's description is unclear"};
   }
   return *std::move(facts);
+}
+
+constexpr char kPeerKeyring[] = "ktlsd-peers";
+constexpr std::size_t kMostPeerKeys = 1024;  // that are known again
+
+Error PeerKeyError(int os_error) {
+  return {Code::kKeyUnavailable, "the peer's certificate is no key here",
+          os_error};
+}
+
+long SetTimeout(KeySerial key, std::chrono::seconds timeout) {
+  return ::keyctl_set_timeout(key, static_cast<unsigned>(timeout.count()));
 }
 
 // Serials that /proc/keys shows in lines with `name`. A description may hold
@@ -122,6 +121,28 @@ std::optional<KeySerial> LinkIntoSession(const std::string& name) {
 
 }  // namespace
 
+Error KeyError(int os_error) {
+  switch (os_error) {
+    case EKEYEXPIRED:
+    case EKEYREVOKED:
+    case EKEYREJECTED:
+    case EOPNOTSUPP:
+      return {Code::kKeyRejected, "a key of the request cannot be used",
+              os_error};
+    case ENOKEY:
+    case ENOENT:
+    case EACCES:
+    case EPERM:
+    case EINVAL:  // no key has such a serial
+      return {Code::kKeyUnavailable, "a key of the request cannot be read",
+              os_error};
+    case ENOMEM:
+      return {Code::kNoMemory, "no memory to read a key", os_error};
+    default:
+      return {Code::kSystemFailed, "reading a key failed", os_error};
+  }
+}
+
 KeyPayload::KeyPayload(KeyPayload&& other) noexcept
     : bytes_(std::move(other.bytes_)), size_(std::exchange(other.size_, 0)) {}
 
@@ -131,7 +152,25 @@ KeyPayload::~KeyPayload() {
   }
 }
 
+KernelKeyrings::KernelKeyrings(std::vector<std::string> holders)
+    : unlinked_holders_(std::move(holders)) {}
+
+bool KernelKeyrings::LinkHolders() {
+  return std::erase_if(unlinked_holders_, [](const std::string& name) {
+           return LinkIntoSession(name).has_value();
+         }) != 0;
+}
+
 Result<Keyrings::Pair> KernelKeyrings::Read(const CertificateSerials& serials) {
+  Result<Pair> read = TryRead(serials);
+  if (!read.ok() && LinkHolders()) {
+    return TryRead(serials);
+  }
+  return read;
+}
+
+Result<Keyrings::Pair> KernelKeyrings::TryRead(
+    const CertificateSerials& serials) {
   KeyPayload both(2 * kMaxPayload);
   ASSIGN_OR_RETURN(
       const std::size_t certificate,
@@ -158,9 +197,7 @@ Status KernelKeyrings::Prepare() {
 std::vector<std::string> KernelKeyrings::Link(
     const std::vector<std::string>& others) {
   // Which of the kernel's own exist depends on its version and modules.
-  for (const char* own : {".nfs", ".nfsd"}) {
-    static_cast<void>(LinkIntoSession(own));
-  }
+  static_cast<void>(LinkHolders());
   psk_keyrings_.clear();
   psk_keyrings_.emplace_back(".nvme", LinkIntoSession(".nvme"));
   std::vector<std::string> failed;
@@ -180,7 +217,7 @@ Result<KeyFacts> KernelKeyrings::Describe(KeySerial key) {
 Result<handshake::PskKey> KernelKeyrings::ReadPsk(KeySerial key) {
   const long size = ::keyctl_read(key, nullptr, 0);
   if (size < 0) {
-    return ReadError(errno);
+    return KeyError(errno);
   }
   int os_error = 0;
   auto psk = handshake::PskKey::Filled(
@@ -192,7 +229,7 @@ Result<handshake::PskKey> KernelKeyrings::ReadPsk(KeySerial key) {
         return read == size;
       });
   if (os_error != 0) {
-    return ReadError(os_error);
+    return KeyError(os_error);
   }
   if (psk.empty()) {
     return Error{Code::kKeyRejected, "a key of the request has no usable size"};
@@ -206,7 +243,7 @@ Result<std::vector<KeySerial>> KernelKeyrings::List(KeySerial keyring) {
   const long size = ::keyctl_read(keyring, reinterpret_cast<char*>(keys.data()),
                                   keys.size() * sizeof(KeySerial));
   if (size < 0) {
-    return ReadError(errno);
+    return KeyError(errno);
   }
   // What is there, which may be more than what was read.
   keys.resize(std::min(keys.size(),
@@ -225,6 +262,52 @@ std::vector<KeySerial> KernelKeyrings::PskKeyrings() {
     }
   }
   return keyrings;
+}
+
+Result<KeySerial> KernelKeyrings::AddPeerCertificate(
+    ByteView certificate, std::chrono::seconds timeout) {
+  const auto known =
+      std::ranges::find_if(peer_keys_, [certificate](const PeerKey& peer_key) {
+        return SameBytes(peer_key.certificate, certificate);
+      });
+  if (known != peer_keys_.end()) {
+    if (SetTimeout(known->key, timeout) == 0) {
+      return known->key;
+    }
+    peer_keys_.erase(known);  // it has expired, or somebody removed it
+  }
+  ASSIGN_OR_RETURN(const KeySerial keyring, PeerKeyring());
+  // The kernel describes it, by subject and key identifier. One with the same
+  // description gives way.
+  const key_serial_t key = ::add_key("asymmetric", nullptr, certificate.data(),
+                                     certificate.size(), keyring);
+  if (key == -1) {
+    return PeerKeyError(errno);
+  }
+  if (SetTimeout(key, timeout) != 0) {
+    const int error = errno;
+    static_cast<void>(::keyctl_unlink(key, keyring));
+    return PeerKeyError(error);
+  }
+  if (peer_keys_.size() == kMostPeerKeys) {
+    peer_keys_.pop_front();
+  }
+  peer_keys_.push_back({Bytes(certificate.begin(), certificate.end()), key});
+  return key;
+}
+
+// Of its own: in those that are searched for the keys of requests a peer's
+// certificate could be taken for one of ours.
+Result<KeySerial> KernelKeyrings::PeerKeyring() {
+  if (!peer_keyring_.has_value()) {
+    const key_serial_t keyring = ::add_key("keyring", kPeerKeyring, nullptr, 0,
+                                           KEY_SPEC_PROCESS_KEYRING);
+    if (keyring == -1) {
+      return PeerKeyError(errno);
+    }
+    peer_keyring_ = keyring;
+  }
+  return *peer_keyring_;
 }
 
 void KernelKeyrings::Unlink(KeySerial keyring) {

@@ -10,7 +10,9 @@
 // Privilege: uid 0, for ".nvme", ".nfs" and ".nfsd".
 #pragma once
 
+#include <chrono>
 #include <cstddef>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -48,6 +50,11 @@ struct KeyFacts {
   uint32_t owner = 0;       // uid
 };
 
+// What the kernel says with `os_error` of a key: kKeyUnavailable,
+// kKeyRejected, or what may pass: kNoMemory, kSystemFailed. An NVMe host gives
+// up for good on the first two.
+Error KeyError(int os_error);
+
 class Keyrings {
  public:
   virtual ~Keyrings() = default;
@@ -58,7 +65,9 @@ class Keyrings {
     std::size_t certificate_size;
   };
   // Errors: kKeyUnavailable no such key, or it is not ours to read
-  //         kKeyRejected    revoked or expired, empty, or too long
+  //         kKeyRejected    revoked or expired, empty, too long, or of a kind
+  //                         that cannot be read
+  //         kNoMemory, kSystemFailed  the next attempt may work
   virtual Result<Pair> Read(const CertificateSerials& serials) = 0;
 
   // Errors of what follows: as of Read.
@@ -70,17 +79,30 @@ class Keyrings {
   // Where PSKs are when a request names no keyring: ".nvme" and those of the
   // configuration, as far as they exist now.
   virtual std::vector<KeySerial> PskKeyrings() = 0;
-  // Drops the link that an ACCEPT made to the keyring of its request.
+  // Makes the certificate of a verified peer, DER, a key of a keyring for such
+  // certificates, for so long; the kernel parses it. The same again is the same
+  // key, for so long from now on.
+  // Errors: kKeyUnavailable with the errno: ENODEV, this kernel has no such
+  // keys
+  virtual Result<KeySerial> AddPeerCertificate(
+      ByteView certificate, std::chrono::seconds timeout) = 0;
+  // Drops the link that an ACCEPT made to the keyring of its request; any
+  // thread may.
   virtual void Unlink(KeySerial keyring) = 0;
 };
 
 class KernelKeyrings final : public Keyrings {
  public:
+  // `holders`: keyrings that others keep certificates and keys of requests in.
+  explicit KernelKeyrings(std::vector<std::string> holders = {".nfs", ".nfsd"});
+
   Result<Pair> Read(const CertificateSerials& serials) override;
   Result<KeyFacts> Describe(KeySerial key) override;
   Result<handshake::PskKey> ReadPsk(KeySerial key) override;
   Result<std::vector<KeySerial>> List(KeySerial keyring) override;
   std::vector<KeySerial> PskKeyrings() override;
+  Result<KeySerial> AddPeerCertificate(ByteView certificate,
+                                       std::chrono::seconds timeout) override;
   void Unlink(KeySerial keyring) override;
 
   // Gives this process keyrings of its own: a session keyring that no other
@@ -88,12 +110,27 @@ class KernelKeyrings final : public Keyrings {
   static Status Prepare();
   // Links ".nvme", ".nfs", ".nfsd" and `others` into the session keyring.
   // Returns those of `others` that do not exist, are not root's or cannot be
-  // linked; PskKeyrings() looks for them again.
+  // linked; PskKeyrings() looks for them again, and Read() for ".nfs" and
+  // ".nfsd", which come with their modules.
   std::vector<std::string> Link(const std::vector<std::string>& others);
 
  private:
+  // Those that were not there yet. Whether any is now.
+  bool LinkHolders();
+  Result<Pair> TryRead(const CertificateSerials& serials);
+
+  std::vector<std::string> unlinked_holders_;
   // That serve PSKs, and their serial once it is known.
   std::vector<std::pair<std::string, std::optional<KeySerial>>> psk_keyrings_;
+  // That were added, newest last, so that a peer that comes back is no second
+  // key.
+  struct PeerKey {
+    Bytes certificate;
+    KeySerial key;
+  };
+  Result<KeySerial> PeerKeyring();
+  std::deque<PeerKey> peer_keys_;
+  std::optional<KeySerial> peer_keyring_;
 };
 
 // Leaves the keyrings of the parent; for roles that must possess no key.

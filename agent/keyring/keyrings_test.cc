@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent/keyring/psk_lookup.h"
 
@@ -37,6 +38,22 @@ class KeyringsTest : public ::testing::Test {
 
   KernelKeyrings keyrings_;
 };
+
+// An NVMe host gives up for good on what a key lacks, so nothing else may say
+// so.
+TEST(KeyError, TellsWhatAKeyLacksFromWhatMayPass) {
+  for (const int error : {ENOKEY, ENOENT, EACCES, EPERM, EINVAL}) {
+    EXPECT_EQ(KeyError(error).code, Code::kKeyUnavailable) << error;
+  }
+  for (const int error : {EKEYEXPIRED, EKEYREVOKED, EKEYREJECTED, EOPNOTSUPP}) {
+    EXPECT_EQ(KeyError(error).code, Code::kKeyRejected) << error;
+  }
+  EXPECT_EQ(KeyError(ENOMEM).code, Code::kNoMemory);
+  for (const int error : {EINTR, EDQUOT, EIO, EFAULT}) {
+    EXPECT_EQ(KeyError(error).code, Code::kSystemFailed) << error;
+    EXPECT_EQ(KeyError(error).os_error, error);
+  }
+}
 
 TEST_F(KeyringsTest, DescribesAKey) {
   const std::string description = "NVMe;with \xff;separators;";
@@ -114,6 +131,32 @@ TEST_F(KeyringsTest, FindsKeyringsOfTheConfigurationThatAppearLater) {
   EXPECT_EQ(after.size(), before + 1);
   EXPECT_EQ(std::ranges::count(after, keyring), 1);
   EXPECT_TRUE(keyrings_.Link({name}).empty());
+}
+
+// A module that makes one may be loaded after we started.
+TEST_F(KeyringsTest, ReadsWhatAKeyringHoldsThatAppearedLater) {
+  if (::getuid() != 0) {
+    GTEST_SKIP() << "only root's keyrings are taken";
+  }
+  const std::string name = Name("holder");
+  KernelKeyrings keyrings(std::vector<std::string>{name});
+  EXPECT_TRUE(keyrings.Link({}).empty());
+  const KeySerial holder = Add("keyring", name, "", KEY_SPEC_PROCESS_KEYRING);
+  const KeySerial certificate = Add("user", "certificate", "c", holder);
+  const KeySerial key = Add("user", "key", "k", holder);
+  // The kernel's own may be linked by root; what is in them is its possessor's.
+  ASSERT_EQ(::keyctl_setperm(holder, KEY_POS_ALL | KEY_USR_ALL), 0);
+  ASSERT_EQ(::keyctl_setperm(certificate, KEY_POS_ALL), 0);
+  ASSERT_EQ(::keyctl_setperm(key, KEY_POS_ALL), 0);
+  // From here on we possess none of them.
+  ASSERT_EQ(::keyctl_link(holder, KEY_SPEC_USER_SESSION_KEYRING), 0);
+  ASSERT_EQ(::keyctl_unlink(holder, KEY_SPEC_PROCESS_KEYRING), 0);
+  KernelKeyrings without(std::vector<std::string>{});
+  EXPECT_FALSE(without.Read({certificate, key}).ok());
+  const auto read = keyrings.Read({certificate, key});
+  ::keyctl_unlink(holder, KEY_SPEC_USER_SESSION_KEYRING);
+  ASSERT_TRUE(read.ok()) << read.error().os_error;
+  EXPECT_EQ(read->certificate_size, 1U);
 }
 
 // What anybody may put before the eyes of whoever reads /proc/keys.

@@ -20,6 +20,11 @@ bool Same(std::string_view description, const Bytes& identity) {
              [](uint8_t a, char b) { return a == static_cast<uint8_t>(b); });
 }
 
+// Says nothing about the key.
+bool MayPass(const Error& error) {
+  return Describe(error.code).disposition == Disposition::kTransient;
+}
+
 }  // namespace
 
 Result<NamedPsk> PskLookup::Resolve(KeySerial serial) {
@@ -37,31 +42,40 @@ Result<NamedPsk> PskLookup::Resolve(KeySerial serial) {
   return NamedPsk{serial, std::move(identity), hash.value_or(default_hash_)};
 }
 
-const std::string& PskLookup::IdentityOf(KeySerial key, Known& seen) {
+// Errors: what may pass, which is not remembered.
+Result<std::string> PskLookup::IdentityOf(KeySerial key, Known& seen) {
   if (auto known = known_.extract(key)) {
     return seen.insert(std::move(known)).position->second;
   }
-  const auto [entry, added] = seen.try_emplace(key);
-  if (added) {
-    Result<KeyFacts> facts = keyrings_.Describe(key);
-    if (facts.ok() && facts->type == kPskType) {
-      entry->second = std::move(facts->description);
-    }
+  if (const auto known = seen.find(key); known != seen.end()) {
+    return known->second;
   }
-  return entry->second;
+  const Result<KeyFacts> facts = keyrings_.Describe(key);
+  if (!facts.ok() && MayPass(facts.error())) {
+    return facts.error();
+  }
+  const bool psk = facts.ok() && facts->type == kPskType;
+  return seen[key] = psk ? facts->description : "";
 }
 
 Result<std::optional<PskLookup::Found>> PskLookup::FindIn(
     std::span<const KeySerial> keyrings, std::span<const Bytes> identities,
     std::span<const HashAlgorithm> hashes) {
   std::vector<KeySerial> keys;
+  std::optional<Error> trouble;
   for (const KeySerial keyring : keyrings) {
     const Result<std::vector<KeySerial>> listed = keyrings_.List(keyring);
     if (listed.ok()) {
       keys.insert(keys.end(), listed->begin(), listed->end());
+    } else if (MayPass(listed.error())) {
+      trouble = listed.error();
     }
   }
-  return FindAmong(keys, identities, hashes);
+  Result<std::optional<Found>> found = FindAmong(keys, identities, hashes);
+  if (found.ok() && !found->has_value() && trouble.has_value()) {
+    return *trouble;
+  }
+  return found;
 }
 
 Result<std::optional<PskLookup::Found>> PskLookup::FindAmong(
@@ -69,16 +83,20 @@ Result<std::optional<PskLookup::Found>> PskLookup::FindAmong(
     std::span<const HashAlgorithm> hashes) {
   std::vector<KeySerial> matches(identities.size(), 0);
   Known seen;
+  std::optional<Error> trouble;
   for (const KeySerial key : keys.first(std::min(keys.size(), kMaxKeys))) {
-    const std::string& description = IdentityOf(key, seen);
+    const Result<std::string> description = IdentityOf(key, seen);
+    if (!description.ok()) {
+      trouble = description.error();
+      continue;
+    }
     for (std::size_t i = 0; i < identities.size(); ++i) {
-      if (matches[i] == 0 && Same(description, identities[i])) {
+      if (matches[i] == 0 && Same(*description, identities[i])) {
         matches[i] = key;
       }
     }
   }
   known_ = std::move(seen);
-  std::optional<Error> trouble;
   for (std::size_t i = 0; i < identities.size(); ++i) {
     if (matches[i] == 0) {
       continue;

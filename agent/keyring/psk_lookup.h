@@ -41,6 +41,7 @@ class PskLookup {
   // Errors: kKeyUnavailable no such key, or it is not ours to read
   //         kKeyRejected    revoked, expired, not of type "psk", or of a size
   //                         that does not fit what its identity says
+  //         kNoMemory, kSystemFailed  the next attempt may work
   Result<NamedPsk> Resolve(KeySerial serial);
 
   struct Found {
@@ -50,7 +51,9 @@ class PskLookup {
   // The first of `identities` that is that of a key of `keyrings`, usable and
   // for one of `hashes`. An empty identity is nobody's.
   // Errors: as Resolve of the first one that is there and cannot be used;
-  //         kNoCommonCipherSuite when its hash is none of `hashes`
+  //         kNoCommonCipherSuite when its hash is none of `hashes`;
+  //         kNoMemory, kSystemFailed when nothing was found and not all could
+  //         be looked at
   Result<std::optional<Found>> FindIn(std::span<const KeySerial> keyrings,
                                       std::span<const Bytes> identities,
                                       std::span<const HashAlgorithm> hashes);
@@ -61,7 +64,7 @@ class PskLookup {
 
  private:
   using Known = std::map<KeySerial, std::string>;  // "" is no PSK
-  const std::string& IdentityOf(KeySerial key, Known& seen);
+  Result<std::string> IdentityOf(KeySerial key, Known& seen);
 
   Keyrings& keyrings_;
   HashAlgorithm default_hash_ = HashAlgorithm::kSha256;

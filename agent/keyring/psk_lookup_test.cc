@@ -5,7 +5,6 @@
 #include <string>
 #include <string_view>
 
-#include "agent/keyring/keyring_uses.h"
 #include "agent/keyring/testing/fake_keyrings.h"
 
 namespace ktlsd::agent {
@@ -177,6 +176,22 @@ TEST_F(PskLookupTest, IsNotFooledByASerialThatCameBack) {
   EXPECT_EQ(FoundFor("new"), 1);
 }
 
+// And remembers nothing of what it could not look at.
+TEST_F(PskLookupTest, SaysThatItCouldNotLookForWantOfMemory) {
+  keyrings_.AddPsk(1, "one");
+  const auto expect_no_memory = [this] {
+    const auto found = Find({Identity("one")});
+    ASSERT_FALSE(found.ok());
+    EXPECT_EQ(found.error().code, Code::kNoMemory);
+  };
+  keyrings_.FailDescribing(1);
+  expect_no_memory();
+  EXPECT_EQ(FoundFor("one"), 1);
+  keyrings_.FailListing(1);
+  expect_no_memory();
+  EXPECT_EQ(FoundFor("one"), 1);
+}
+
 TEST_F(PskLookupTest, PassesOverKeyringsThatAreGone) {
   keyrings_.AddPsk(1, "one");
   const std::vector<KeySerial> keyrings = {99, kNvme};
@@ -185,23 +200,6 @@ TEST_F(PskLookupTest, PassesOverKeyringsThatAreGone) {
   const auto found = lookup_.FindIn(keyrings, wanted, hashes);
   ASSERT_TRUE(found.ok());
   EXPECT_TRUE(found->has_value());
-}
-
-// --- Links ---
-
-TEST(KeyringUses, UnlinkAfterTheLastOne) {
-  FakeKeyrings keyrings;
-  KeyringUses uses(keyrings);
-  {
-    const auto first = uses.Begin(7);
-    {
-      auto second = uses.Begin(7);
-      const auto moved = std::move(second);
-      const auto none = uses.Begin(std::nullopt);
-    }
-    EXPECT_TRUE(keyrings.unlinked.empty());
-  }
-  EXPECT_EQ(keyrings.unlinked, std::vector<KeySerial>{7});
 }
 
 }  // namespace

@@ -8,15 +8,13 @@
 namespace ktlsd::agent {
 namespace {
 
-constexpr std::size_t kMaxValue = 512;  // bytes
-
 bool IsPlain(char c) {
   return c > ' ' && c < 0x7f && c != '"' && c != '\\' && c != '\'' &&
          c != '=' && c != '#';
 }
 
 std::string Quoted(std::string_view value) {
-  const std::string_view capped = value.substr(0, kMaxValue);
+  const std::string_view capped = value.substr(0, kMaxLoggedValue);
   if (!capped.empty() && std::all_of(capped.begin(), capped.end(), IsPlain)) {
     return std::string(capped);
   }
@@ -53,6 +51,8 @@ std::string_view EventName(EventKind kind) {
       return "service_trouble";
     case EventKind::kNamespaceChanged:
       return "namespace_changed";
+    case EventKind::kSessionEnded:
+      return "session_ended";
   }
   return "unknown";
 }
@@ -85,6 +85,8 @@ std::string_view EventId(EventKind kind) {
       return "3d1f3b5c0f5a4bb0a3c7e21f6d8a9b11";
     case EventKind::kNamespaceChanged:
       return "3d1f3b5c0f5a4bb0a3c7e21f6d8a9b0e";
+    case EventKind::kSessionEnded:
+      return "3d1f3b5c0f5a4bb0a3c7e21f6d8a9b12";
   }
   return "";
 }

@@ -7,6 +7,7 @@
 // Threads:   value types.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -31,6 +32,7 @@ enum class EventKind : uint8_t {
   kKernelTrouble,
   kServiceTrouble,
   kNamespaceChanged,
+  kSessionEnded,
 };
 
 // "handshake_done" and the like.
@@ -54,8 +56,11 @@ class LogSink {
   virtual void Write(const LogEvent& event) = 0;
 };
 
+// What is written of a value, in bytes before it is escaped.
+inline constexpr std::size_t kMaxLoggedValue = 512;
+
 // One line of logfmt: event=... name=value ...; values with blanks, quotes or
-// unprintable bytes in double quotes, at most 512 bytes each.
+// unprintable bytes in double quotes, at most kMaxLoggedValue bytes each.
 std::string Logfmt(const LogEvent& event);
 
 // A copy in which every byte that is not printable ASCII, and every backslash

@@ -38,7 +38,7 @@ TEST(Logfmt, CapsEachValue) {
 TEST(EventId, DiffersForEachKind) {
   std::set<std::string_view> names;
   std::set<std::string_view> ids;
-  const auto last = static_cast<int>(EventKind::kNamespaceChanged);
+  const auto last = static_cast<int>(EventKind::kSessionEnded);
   for (int i = 0; i <= last; ++i) {
     names.insert(EventName(static_cast<EventKind>(i)));
     ids.insert(EventId(static_cast<EventKind>(i)));

@@ -2,15 +2,14 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <syslog.h>
-#include <systemd/sd-journal.h>
 #include <unistd.h>
 
 #include <cctype>
 #include <climits>
 #include <string>
-#include <vector>
 
 namespace ktlsd::agent {
 namespace {
@@ -50,26 +49,44 @@ void LineSink::Write(const LogEvent& event) {
   }
 }
 
+JournalSink::JournalSink(std::string_view path)
+    : socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+  journal_.sun_family = AF_UNIX;
+  path.copy(journal_.sun_path, sizeof(journal_.sun_path) - 1);
+}
+
 void JournalSink::Write(const LogEvent& event) {
-  std::vector<std::string> entries = {
-      "MESSAGE=" + Logfmt(event),
-      fmt::format("MESSAGE_ID={}", EventId(event.kind)),
-      fmt::format("PRIORITY={}", PriorityOf(event.level)),
-      "SYSLOG_IDENTIFIER=ktlsd",
-  };
+  bool sent = false;
+  if (lost_ == 0) {
+    sent = Send(event);
+  } else {
+    sent = Send(LogEvent(event).Add("lost", lost_));
+  }
+  lost_ = sent ? 0 : lost_ + 1;
+}
+
+// Nothing in it has a line break: none has to be written with its length.
+bool JournalSink::Send(const LogEvent& event) const {
+  std::string entry = fmt::format(
+      "MESSAGE={}\nMESSAGE_ID={}\nPRIORITY={}\nSYSLOG_IDENTIFIER=ktlsd\n",
+      Logfmt(event), EventId(event.kind), PriorityOf(event.level));
   for (const auto& [name, value] : event.fields) {
-    entries.push_back(FieldName(name) + '=' + Escaped(value));
+    entry += FieldName(name) + '=' +
+             Escaped(std::string_view(value).substr(0, kMaxLoggedValue)) + '\n';
   }
-  std::vector<iovec> pieces;
-  pieces.reserve(entries.size());
-  for (std::string& entry : entries) {
-    pieces.push_back({entry.data(), entry.size()});
-  }
-  ::sd_journal_sendv(pieces.data(), static_cast<int>(pieces.size()));
+  iovec piece{entry.data(), entry.size()};
+  msghdr message{};
+  // Each time anew: another journal may have taken the place of the first.
+  sockaddr_un journal = journal_;
+  message.msg_name = &journal;
+  message.msg_namelen = sizeof(journal);
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  return ::sendmsg(socket_.raw(), &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
 std::unique_ptr<LogSink> OpenLog(bool to_stderr) {
-  if (to_stderr || ::access("/run/systemd/journal/socket", W_OK) != 0) {
+  if (to_stderr || ::access(JournalSink::kSocket, W_OK) != 0) {
     return std::make_unique<LineSink>(BorrowedFd(STDERR_FILENO));
   }
   return std::make_unique<JournalSink>();

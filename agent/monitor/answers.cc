@@ -11,8 +11,10 @@ void Answers::Succeed(Ticket ticket, ktls::Offloaded proof, RemoteAuth remote,
                       const Account& account) {
   const LogEvent event =
       DescribeHandshake(ticket, std::nullopt, account, clock_.Now());
+  const std::string_view tags =
+      account.verdict.has_value() ? account.verdict->tags.view() : "";
   const Status done =
-      std::move(ticket.upcall).Succeed(std::move(proof), remote);
+      std::move(ticket.upcall).Succeed(std::move(proof), remote, tags);
   if (!done.ok()) {
     return NoteRefused(ticket, done);
   }

@@ -12,7 +12,6 @@
 #include <string>
 
 #include "agent/ipc/messages.h"
-#include "agent/keyring/keyring_uses.h"
 #include "agent/log/log_event.h"
 #include "agent/monitor/socket_facts.h"
 #include "agent/upcall/upcall.h"
@@ -27,9 +26,8 @@ struct Ticket {
   Upcall upcall;
   SocketFacts facts;
   MonotonicTime accepted;
-  MonotonicTime deadline;    // of the answer
-  KeyringUses::Use keyring;  // of the request
-  std::string netns = {};    // its network namespace; "": the daemon's own
+  MonotonicTime deadline;  // of the answer
+  std::string netns = {};  // its network namespace; "": the daemon's own
 };
 
 // What can be told about a handshake beside its ticket.
@@ -40,8 +38,10 @@ struct Account {
   std::string settings;  // the group of the configuration that served
   std::string reason;    // of a failure
   int os_error = 0;
-  std::string identity;  // of the PSK
-  KeySerial key = 0;     // its serial, where it is ours
+  std::string identity;                 // of the PSK
+  KeySerial key = 0;                    // its serial, where it is ours
+  KeySerial peer_key = 0;               // of the peer's certificate
+  std::optional<Error> peer_key_error;  // why that is no key
 };
 
 class Answers {

@@ -4,6 +4,7 @@
 // Threads:   pure functions.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,5 +26,12 @@ struct Choices {
 
 // In the order of `config`; the policy only takes away.
 Choices MakeChoices(const SideConfig& config, const CryptoPolicy& policy);
+
+// Why what connections are expected to move is too much for keys that are never
+// renewed; nothing if it is not, or if nothing is expected. `suites`: those
+// that may be agreed on; none: all.
+std::optional<std::string> VolumeTrouble(
+    std::optional<uint64_t> expected,
+    const std::optional<std::vector<CipherSuite>>& suites);
 
 }  // namespace ktlsd::agent

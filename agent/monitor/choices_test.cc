@@ -67,5 +67,24 @@ TEST(MakeChoices, LeavesOutWhatThisLibcryptoLacks) {
   EXPECT_FALSE(choices.problem.has_value());
 }
 
+// RFC 8446 section 5.5: 2^24.5 full records, of either direction.
+TEST(VolumeTrouble, IsWhatAKeyIsNotGoodFor) {
+  constexpr uint64_t kMost = 23'726'566ULL << 14;
+  EXPECT_FALSE(VolumeTrouble(std::nullopt, std::nullopt).has_value());
+  EXPECT_FALSE(VolumeTrouble(kMost, {{kAes256GcmSha384}}).has_value());
+  const auto trouble = VolumeTrouble(kMost + 1, {{kAes256GcmSha384}});
+  ASSERT_TRUE(trouble.has_value());
+  EXPECT_NE(trouble->find("TLS_AES_256_GCM_SHA384 for 388G"),
+            std::string::npos);
+  EXPECT_TRUE(VolumeTrouble(kMost, {{kAes128CcmSha256}}).has_value());
+  // One of them may be agreed on.
+  EXPECT_TRUE(
+      VolumeTrouble(kMost + 1, {{kChaCha20Poly1305Sha256, kAes128GcmSha256}})
+          .has_value());
+  EXPECT_TRUE(VolumeTrouble(kMost + 1, std::nullopt).has_value());
+  EXPECT_FALSE(
+      VolumeTrouble(UINT64_MAX, {{kChaCha20Poly1305Sha256}}).has_value());
+}
+
 }  // namespace
 }  // namespace ktlsd::agent

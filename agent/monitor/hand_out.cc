@@ -29,10 +29,10 @@ uint32_t Wire(milliseconds time) { return static_cast<uint32_t>(time.count()); }
 
 Status SendTerms(Resources& resources, JobId job, const Plan& plan,
                  WorkerId worker) {
-  if (plan.credential != 0) {
+  if (plan.shows_certificate()) {
     SigningTerms terms;
     terms.job = job;
-    terms.credential = plan.credential;
+    terms.credentials = plan.credentials;
     terms.worker = worker;
     terms.signer = plan.side;
     Link* keeper = resources.keeper();
@@ -46,6 +46,9 @@ Status SendTerms(Resources& resources, JobId job, const Plan& plan,
     terms.trust = plan.trust;
     terms.worker = worker;
     terms.peer = Opposite(plan.side);
+    terms.wanted = plan.watched                ? ChainWanted::kAll
+                   : plan.peer_key.has_value() ? ChainWanted::kEndEntity
+                                               : ChainWanted::kNothing;
     terms.server_name = Text<kNameSize>::Of(plan.server_name);
     Link* verifier = resources.verifier();
     if (verifier == nullptr || !verifier->Send(terms).ok()) {
@@ -60,7 +63,7 @@ Status SendJob(Link& worker, const Ticket& ticket, const Plan& plan,
   const Patience patience = PatienceOf(plan.side);
   Job message;
   message.job = ticket.job;
-  message.credential = plan.credential;
+  message.credentials = plan.credentials;
   message.total_ms = Wire(total);
   message.first_byte_ms = Wire(std::min(total, patience.first_byte));
   message.progress_ms = Wire(std::min(total, patience.progress));
@@ -69,7 +72,8 @@ Status SendJob(Link& worker, const Ticket& ticket, const Plan& plan,
       (plan.trust != 0 ? kVerifyPeer : 0) |
       (plan.request_client_certificate ? kRequestClientCertificate : 0) |
       (plan.offer_sunrpc ? kOfferSunrpc : 0) |
-      (plan.require_sunrpc ? kRequireSunrpc : 0) | (plan.psk ? kUsePsk : 0));
+      (plan.require_sunrpc ? kRequireSunrpc : 0) | (plan.psk ? kUsePsk : 0) |
+      (plan.record_size_limit ? kRecordSizeLimit : 0));
   message.tcp_nodelay = ticket.facts.nodelay ? 1 : 0;
   for (std::size_t i = 0; i < std::min(plan.suites.size(), kMaxSuites); ++i) {
     message.suites[i] = static_cast<uint16_t>(plan.suites[i]);
@@ -96,7 +100,7 @@ void EndTerms(Resources& resources, JobId job, const Plan& plan) {
   EndJob end;
   end.job = job;
   if (Link* keeper = resources.keeper();
-      keeper != nullptr && plan.credential != 0) {
+      keeper != nullptr && plan.shows_certificate()) {
     static_cast<void>(keeper->Send(end));
   }
   if (Link* verifier = resources.verifier();

@@ -46,6 +46,17 @@ void AddPsk(LogEvent& event, const Account& account) {
   }
 }
 
+void AddPeerKey(LogEvent& event, const Account& account) {
+  if (account.peer_key != 0) {
+    event.Add("peer_key", account.peer_key);
+  }
+  if (const auto& error = account.peer_key_error) {
+    event.Add("peer_key_problem",
+              std::string(error->what) + ": " +
+                  std::generic_category().message(error->os_error));
+  }
+}
+
 // The server signs always; its client where it showed a certificate.
 void AddParameters(LogEvent& event, Side side, const JobReport& report) {
   if (report.suite != 0) {
@@ -134,6 +145,7 @@ LogEvent DescribeHandshake(const Ticket& ticket, std::optional<Code> code,
       event.Add("tags", account.verdict->tags.view());
     }
   }
+  AddPeerKey(event, account);
   event.Add("status", code.has_value() ? ticket.upcall.os_error(*code) : 0);
   if (code.has_value()) {
     AddFailure(event, *code, account);

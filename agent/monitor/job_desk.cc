@@ -1,6 +1,5 @@
 #include "agent/monitor/job_desk.h"
 
-#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include <utility>
 
 #include "agent/monitor/hand_out.h"
+#include "agent/netlink/counted_accept.h"
 #include "base/session_keys.h"
 #include "ktls/verify.h"
 
@@ -41,7 +41,6 @@ JobDesk::JobDesk(Surroundings around, std::size_t capacity)
     : around_(std::move(around)),
       capacity_(capacity),
       psks_(around_.keyrings),
-      keyring_uses_(around_.keyrings),
       answers_(around_.log, around_.clock) {
   AddKernel(around_.kernel, "");
 }
@@ -58,6 +57,9 @@ void JobDesk::AddKernel(HandshakeKernel& kernel, std::string netns) {
 }
 
 void JobDesk::RemoveKernel(const HandshakeKernel& kernel) {
+  if (const SocketDiag* const diag = kernel.diag()) {
+    around_.live.Forget(*diag);
+  }
   std::erase_if(sources_, [&kernel](const Source& source) {
     return &source.kernel == &kernel;
   });
@@ -100,7 +102,8 @@ void JobDesk::TakeFrom(Source& source, Age age) {
     age = Age::kOld;
   }
   while (!full()) {
-    Result<std::optional<Request>> accepted = source.kernel.Accept();
+    Result<std::optional<Request>> accepted =
+        AcceptCounted(source.kernel, around_.keyring_uses);
     if (!accepted.ok()) {
       source.pace.Failed(accepted.error());
       break;
@@ -126,10 +129,8 @@ void JobDesk::Admit(Source& source, Request request, Age age) {
   if (age == Age::kOld) {
     within /= 2;
   }
-  KeyringUses::Use keyring = keyring_uses_.Begin(upcall.request().keyring);
-  queue_.push_back(
-      Queued{Ticket{++last_job_, std::move(upcall), facts, taken,
-                    taken + within, std::move(keyring), source.netns}});
+  queue_.push_back(Queued{Ticket{++last_job_, std::move(upcall), facts, taken,
+                                 taken + within, source.netns}});
 }
 
 // --- To the roles ---
@@ -158,7 +159,7 @@ JobDesk::Next JobDesk::Consider(Queued& queued, Pools& busy) {
                                                     ticket.facts, ticket.netns);
   Planning planning =
       MakePlan(ticket.upcall.request(), ticket.upcall.consumer(), ticket.facts,
-               profile, around_.suites);
+               ticket.netns, profile, around_.suites);
   if (const Refused* refused = std::get_if<Refused>(&planning)) {
     answers_.Fail(std::move(ticket), refused->code,
                   Because(refused->reason, profile.name));
@@ -173,6 +174,7 @@ JobDesk::Next JobDesk::Consider(Queued& queued, Pools& busy) {
   if (plan == nullptr) {
     return Next::kWait;
   }
+  plan->watched = around_.live.enabled() && plan->trust != 0;
   Roster::Worker* worker = around_.roster.Pick(pool, profile.netns_group);
   if (worker == nullptr) {
     busy.emplace(pool, ticket.netns);
@@ -190,6 +192,7 @@ milliseconds JobDesk::TimeLeft(const Ticket& ticket) const {
 
 void JobDesk::HandOut(Ticket ticket, Plan plan, Roster::Worker& worker) {
   const JobId job = ticket.job;
+  plan.record_size_limit = around_.record_size_limit;
   Status sent = AddKeys(ticket, plan);
   if (sent.ok()) {
     sent = SendTerms(around_.resources, job, plan, worker.id);
@@ -197,7 +200,7 @@ void JobDesk::HandOut(Ticket ticket, Plan plan, Roster::Worker& worker) {
   if (sent.ok()) {
     sent = SendJob(worker.link, ticket, plan, TimeLeft(ticket));
   }
-  around_.resources.Hold(plan.credential);
+  around_.resources.Hold(plan.credentials);
   around_.resources.Hold(plan.trust);
   Running running{std::move(ticket), std::move(plan), Evidence(), worker.id,
                   around_.clock.Now()};
@@ -221,7 +224,7 @@ Status JobDesk::AddKeys(const Ticket& ticket, Plan& plan) {
   }
   ASSIGN_OR_RETURN(const Keyrings::Pair keys,
                    around_.keyrings.Read(*plan.own_keys));
-  ASSIGN_OR_RETURN(plan.credential, around_.resources.LoadForJob(keys));
+  ASSIGN_OR_RETURN(plan.credentials[0], around_.resources.LoadForJob(keys));
   return Ok{};
 }
 
@@ -230,6 +233,13 @@ Status JobDesk::AddKeys(const Ticket& ticket, Plan& plan) {
 void JobDesk::OnSigned(JobId job) {
   if (const auto running = running_.find(job); running != running_.end()) {
     running->second.evidence.signed_once = true;
+  }
+}
+
+void JobDesk::OnPeerChain(JobId job, std::vector<Bytes> chain) {
+  const auto running = running_.find(job);
+  if (running != running_.end() && running->second.evidence.chain.empty()) {
+    running->second.evidence.chain = std::move(chain);
   }
 }
 
@@ -249,6 +259,7 @@ Status JobDesk::OnReport(WorkerId from, const JobReport& report) {
   }
   switch (Roster::TakeReport(*worker, report.job)) {
     case Roster::Claim::kNotIts:
+    case Roster::Claim::kTooOften:
       return Error{Code::kWorkerMisbehaved, "a report of another's job"};
     case Roster::Claim::kEnded:
       return Ok{};
@@ -314,25 +325,69 @@ void JobDesk::Conclude(Running job, const JobReport& report, Status& verdict) {
     return Fail(std::move(job), error.code, std::move(account));
   }
   Release(job);
-  answers_.Succeed(std::move(job.ticket), std::move(offloaded).value(), *remote,
+  const RemoteAuth told = AddPeerKey(job, *remote, account);
+  WatchSession(job);
+  answers_.Succeed(std::move(job.ticket), std::move(offloaded).value(), told,
                    account);
 }
 
-// What the kernel says of the socket, seen on our own descriptor. That the
-// peer broke the connection meanwhile is no doubt about the keys.
+// Before the answer, which closes our descriptor.
+void JobDesk::WatchSession(const Running& job) {
+  const Ticket& ticket = job.ticket;
+  SocketDiag* const diag = ticket.upcall.kernel().diag();
+  // One whose namespace is served no more would outlive its SocketDiag.
+  const bool served =
+      std::ranges::any_of(sources_, [&ticket](const Source& source) {
+        return &source.kernel == &ticket.upcall.kernel();
+      });
+  if (!job.plan.watched || job.evidence.chain.empty() ||
+      !job.evidence.verdict.has_value() || diag == nullptr || !served) {
+    return;
+  }
+  const auto name = NameOfConnection(ticket.upcall.socket());
+  if (name.has_value()) {
+    around_.live.Add({*name, diag, job.plan.settings, job.plan.side,
+                      job.plan.server_name, ticket.facts.peer, ticket.netns,
+                      std::string(job.evidence.verdict->subject.view()),
+                      job.evidence.chain});
+  }
+}
+
+// The peer is verified whether or not it becomes a key: who asks for the key
+// gets -1 then, and never 0, which says that nobody was verified.
+RemoteAuth JobDesk::AddPeerKey(const Running& job, RemoteAuth remote,
+                               Account& account) {
+  if (!job.plan.peer_key.has_value() || job.evidence.chain.empty()) {
+    return remote;
+  }
+  const Result<KeySerial> key = around_.keyrings.AddPeerCertificate(
+      job.evidence.chain.front(), *job.plan.peer_key);
+  if (!key.ok()) {
+    account.peer_key_error = key.error();
+    return remote;
+  }
+  account.peer_key = *key;
+  return RemoteAuth::CertificateKey(*key);
+}
+
+// What the kernel says of the socket, seen on our own descriptor.
 Result<ktls::Offloaded> JobDesk::Confirm(const Running& job,
                                          const JobReport& report) {
   const BorrowedFd socket = job.ticket.upcall.socket();
-  ASSIGN_OR_RETURN(const short events, around_.socket_ops.Poll(socket, 0));
-  if ((events & (POLLERR | POLLHUP)) != 0) {
-    return Error{Code::kPeerReset, "the connection broke after the handshake"};
-  }
   const auto suite = static_cast<CipherSuite>(report.suite);
   if (std::ranges::find(job.plan.suites, suite) == job.plan.suites.end()) {
     return Error{Code::kWorkerMisbehaved, "success with a suite not allowed"};
   }
+  std::optional<uint16_t> limit;
+  if (report.payload_limit != 0) {
+    if (!job.plan.record_size_limit) {
+      return Error{Code::kWorkerMisbehaved,
+                   "success with a record_size_limit not to be negotiated"};
+    }
+    limit = report.payload_limit;
+  }
   const std::array<CipherSuite, 1> reported = {suite};
-  return ktls::Verify(around_.socket_ops, socket, {reported});
+  return ktls::Verify(around_.socket_ops, socket, {reported, limit});
 }
 
 // --- Ends ---
@@ -382,7 +437,7 @@ void JobDesk::FailEarly(JobId job, Code code, const std::string& reason) {
 void JobDesk::Release(const Running& job) {
   psks_.End(job.ticket.job);
   EndTerms(around_.resources, job.ticket.job, job.plan);
-  around_.resources.Release(job.plan.credential);
+  around_.resources.Release(job.plan.credentials);
   around_.resources.Release(job.plan.trust);
 }
 

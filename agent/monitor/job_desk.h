@@ -20,17 +20,18 @@
 
 #include "agent/ipc/link.h"
 #include "agent/ipc/messages.h"
-#include "agent/keyring/keyring_uses.h"
 #include "agent/keyring/keyrings.h"
 #include "agent/log/log_event.h"
 #include "agent/monitor/accept_pace.h"
 #include "agent/monitor/answers.h"
 #include "agent/monitor/judge.h"
+#include "agent/monitor/live_sessions.h"
 #include "agent/monitor/plan.h"
 #include "agent/monitor/psk_desk.h"
 #include "agent/monitor/resources.h"
 #include "agent/monitor/roster.h"
 #include "agent/netlink/handshake_kernel.h"
+#include "agent/netlink/keyring_uses.h"
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/session_keys.h"
@@ -43,13 +44,18 @@ namespace ktlsd::agent {
 struct Surroundings {
   HandshakeKernel& kernel;  // of the daemon's own network namespace
   Keyrings& keyrings;
+  KeyringUses& keyring_uses;
   ktls::SocketOps& socket_ops;
   const Clock& clock;
   LogSink& log;
   Resources& resources;
   Roster& roster;
+  // Sessions that are up and watched.
+  LiveSessions& live;
   // What a job may agree on, best first: of our choice, what this kernel takes.
   std::vector<CipherSuite> suites;
+  // Whether this kernel keeps to a peer's record_size_limit.
+  bool record_size_limit = false;
 };
 
 class JobDesk {
@@ -76,6 +82,7 @@ class JobDesk {
   void Dispatch();
 
   void OnSigned(JobId job);
+  void OnPeerChain(JobId job, std::vector<Bytes> chain);
   void OnVerdict(const Verdict& verdict);
   // Errors: kWorkerMisbehaved: the worker is not to be trusted any more.
   Status OnReport(WorkerId from, const JobReport& report);
@@ -92,8 +99,12 @@ class JobDesk {
   // it failed and the pause is over.
   void EndOverdue();
   std::optional<MonotonicTime> NextWake() const;
-  // Answers everything now, and takes nothing more: the daemon is about to end,
-  // and what still comes is its successor's.
+  // Takes nothing more: the daemon is about to end, and what still comes is its
+  // successor's. What was taken goes on.
+  void TakeNoMore() { closed_ = true; }
+  // Nothing goes on; answers that wait for their time need no waiting for.
+  bool idle() const { return queue_.empty() && running_.empty(); }
+  // Answers everything now, and takes nothing more.
   void Close();
 
   MonotonicTime now() const { return around_.clock.Now(); }
@@ -104,6 +115,7 @@ class JobDesk {
   std::size_t capacity() const { return capacity_; }
   // What workers may have of the PSKs of their jobs.
   PskDesk& psks() { return psks_; }
+  LiveSessions& live() { return around_.live; }
 
  private:
   struct Running {
@@ -142,6 +154,9 @@ class JobDesk {
   void ConcludeFailure(Running job, const JobReport& report);
   void Conclude(Running job, const JobReport& report, Status& verdict);
   Result<ktls::Offloaded> Confirm(const Running& job, const JobReport& report);
+  void WatchSession(const Running& job);
+  RemoteAuth AddPeerKey(const Running& job, RemoteAuth remote,
+                        Account& account);
   std::optional<Running> Take(JobId job);
   static Account AccountOf(const Running& job);
   // Ends a job that its worker has not reported.
@@ -153,7 +168,6 @@ class JobDesk {
   Surroundings around_;
   std::size_t capacity_;
   PskDesk psks_;
-  KeyringUses keyring_uses_;
   Answers answers_;
   std::list<Source> sources_;  // the own one first
   std::list<Queued> queue_;

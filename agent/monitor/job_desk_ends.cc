@@ -12,7 +12,7 @@ namespace ktlsd::agent {
 void JobDesk::FailUnsigned() {
   std::set<JobId> jobs;
   for (const auto& [id, job] : running_) {
-    if (job.plan.credential != 0 && !job.evidence.signed_once) {
+    if (job.plan.shows_certificate() && !job.evidence.signed_once) {
       jobs.insert(id);
     }
   }

@@ -23,8 +23,8 @@ TEST_F(JobDeskTest, ServesNfsd) {
   const Job job = TakeJob(kServerWorker);
   EXPECT_EQ(descriptors_, 1U);
   EXPECT_EQ(job.side, Side::kServer);
-  EXPECT_EQ(job.flags, kCertificateJobFlags);
-  EXPECT_NE(job.credential, 0U);
+  EXPECT_EQ(job.flags, kCertificateJobFlags | kRecordSizeLimit);
+  EXPECT_NE(job.credentials[0], 0U);
   EXPECT_EQ(job.total_ms, 3500U);
   EXPECT_TRUE(job.server_name.empty());
 
@@ -32,7 +32,7 @@ TEST_F(JobDeskTest, ServesNfsd) {
   ASSERT_TRUE(signing.has_value());
   EXPECT_EQ(signing->job, job.job);
   EXPECT_EQ(signing->worker, kServerWorker);
-  EXPECT_EQ(signing->credential, job.credential);
+  EXPECT_EQ(signing->credentials, job.credentials);
   EXPECT_EQ(signing->signer, Side::kServer);
   const auto verdict = Next<VerdictTerms, ToVerifier>(*verifier_);
   ASSERT_TRUE(verdict.has_value());
@@ -49,6 +49,25 @@ TEST_F(JobDeskTest, ServesNfsd) {
                        "settings=authenticate.server"),
             1)
       << log_.All();
+}
+
+TEST_F(JobDeskTest, OffersBothCertificates) {
+  StartServices();
+  Config config = GoodConfig();
+  config.server.pq_certificate = File("pq_certificate");
+  config.server.pq_private_key = File("pq_key");
+  resources_.Reload(config);
+  LoadAll();
+  StartWorkers();
+  Ask(Nfsd());
+  const Job job = TakeJob(kServerWorker);
+  const SideSettings& server = resources_.side(Side::kServer);
+  EXPECT_EQ(job.credentials,
+            (JobCredentials{std::get<Loaded>(server.pq_credential).id,
+                            std::get<Loaded>(server.credential).id}));
+  const auto signing = Next<SigningTerms, ToKeeper>(*keeper_);
+  ASSERT_TRUE(signing.has_value());
+  EXPECT_EQ(signing->credentials, job.credentials);
 }
 
 // One section's trouble is its own, and is never healed by wider settings.
@@ -86,11 +105,121 @@ TEST_F(JobDeskTest, TellsNfsdNothingAboutAClientWithoutCertificate) {
   EXPECT_FALSE(kernel_.answers()[0].remote_auth.has_value());
 }
 
+TEST_F(JobDeskTest, TellsTheKernelTheTagsOfAVerifiedPeer) {
+  Start();
+  Ask(Nfsd());
+  const Job job = TakeJob(kServerWorker);
+  SendSigned(job.job);
+  Verdict verdict;
+  verdict.job = job.job;
+  verdict.transcript_hash.size = 32;
+  verdict.outcome = Outcome::Success();
+  verdict.tags = Text<kTagListSize>::Of("ours,storage");
+  ASSERT_TRUE(verifier_->Send(verdict).ok());
+  EXPECT_TRUE(SendReport(kServerWorker, Report(job.job)).ok());
+  ExpectAnswers({0});
+  EXPECT_EQ(kernel_.answers()[0].tags, "ours,storage");
+}
+
+// --- the server's certificate as a key ---
+
+class PeerKeyTest : public World {
+ protected:
+  void StartWithPeerKeys() {
+    StartServices();
+    Config config = GoodConfig();
+    config.client.peer_key = std::chrono::seconds(60);
+    resources_.Reload(config);
+    LoadAll();
+    StartWorkers();
+  }
+  VerdictTerms TakeTerms() {
+    return Next<VerdictTerms, ToVerifier>(*verifier_).value_or(VerdictTerms());
+  }
+  // A job that succeeds, whose peer showed `certificate`.
+  void Serve(Request request, const Bytes& certificate) {
+    Ask(std::move(request));
+    const Job job = TakeJob(kClientWorker);
+    if (job.credentials[0] != 0) {
+      SendSigned(job.job);
+    }
+    SendChain(job.job, {certificate});
+    SendVerdict(job.job);
+    EXPECT_TRUE(SendReport(kClientWorker, Report(job.job)).ok());
+  }
+};
+
+TEST_F(PeerKeyTest, IsToldToTheKernelByItsSerial) {
+  StartWithPeerKeys();
+  Serve(NfsMtls(), {0x30, 0x01});
+  EXPECT_EQ(TakeTerms().wanted, ChainWanted::kEndEntity);
+  ASSERT_EQ(keyrings_.peer_keys.size(), 1U);
+  EXPECT_EQ(keyrings_.peer_keys[0].first, (Bytes{0x30, 0x01}));
+  EXPECT_EQ(keyrings_.peer_keys[0].second, std::chrono::seconds(60));
+  ExpectAnswers({0});
+  EXPECT_EQ(kernel_.answers()[0].remote_auth, 1001);
+  EXPECT_EQ(log_.Count("outcome=ok", "peer_key=1001"), 1) << log_.All();
+}
+
+TEST_F(PeerKeyTest, IsOfTheEndEntityWhereAllOfTheChainIsWanted) {
+  live_.Enable(true);
+  StartWithPeerKeys();
+  Ask(NfsMtls());
+  const Job job = TakeJob(kClientWorker);
+  EXPECT_EQ(TakeTerms().wanted, ChainWanted::kAll);
+  SendSigned(job.job);
+  SendChain(job.job, {{0x30, 0x02}, {0x30, 0x03}});
+  SendVerdict(job.job);
+  EXPECT_TRUE(SendReport(kClientWorker, Report(job.job)).ok());
+  ASSERT_EQ(keyrings_.peer_keys.size(), 1U);
+  EXPECT_EQ(keyrings_.peer_keys[0].first, (Bytes{0x30, 0x02}));
+}
+
+// 0 would say that nobody was verified.
+TEST_F(PeerKeyTest, IsNoReasonToDoubtThePeerWhenItCannotBeMade) {
+  StartWithPeerKeys();
+  keyrings_.peer_key_error = Error{Code::kKeyUnavailable, "no key", ENODEV};
+  Serve(NfsMtls(), {0x30, 0x01});
+  ExpectAnswers({0});
+  EXPECT_EQ(kernel_.answers()[0].remote_auth, -1);
+  EXPECT_EQ(log_.Count("outcome=ok", "peer_key_problem=\"no key: No such dev"),
+            1)
+      << log_.All();
+}
+
+TEST_F(PeerKeyTest, IsMadeOnlyWhereItIsConfigured) {
+  Start();
+  Serve(NfsMtls(), {0x30, 0x01});
+  EXPECT_EQ(TakeTerms().wanted, ChainWanted::kNothing);
+  EXPECT_TRUE(keyrings_.peer_keys.empty());
+  EXPECT_EQ(kernel_.answers()[0].remote_auth, -1);
+}
+
+TEST_F(PeerKeyTest, IsNotMadeForAClientThatStaysAnonymous) {
+  StartWithPeerKeys();
+  Serve(NfsTls(), {0x30, 0x01});
+  EXPECT_EQ(TakeTerms().wanted, ChainWanted::kNothing);
+  EXPECT_TRUE(keyrings_.peer_keys.empty());
+  EXPECT_FALSE(kernel_.answers()[0].remote_auth.has_value());
+}
+
+TEST_F(PeerKeyTest, IsNotMadeOfAPeerWhoseHandshakeFailed) {
+  StartWithPeerKeys();
+  Ask(NfsMtls());
+  const Job job = TakeJob(kClientWorker);
+  SendChain(job.job, {{0x30}});
+  SendVerdict(job.job);
+  EXPECT_TRUE(SendReport(kClientWorker,
+                         Report(job.job, Outcome::Failure(Code::kPeerReset)))
+                  .ok());
+  EXPECT_TRUE(keyrings_.peer_keys.empty());
+}
+
 TEST_F(JobDeskTest, ServesAnAnonymousNfsClient) {
   Start();
   Ask(NfsTls());
   const Job job = TakeJob(kClientWorker);
-  EXPECT_EQ(job.credential, 0U);
+  EXPECT_EQ(job.credentials[0], 0U);
   EXPECT_EQ(job.server_name.view(), "server");
   EXPECT_EQ(job.total_ms, 8500U);
   const auto verdict = Next<VerdictTerms, ToVerifier>(*verifier_);
@@ -125,7 +254,7 @@ TEST_F(JobDeskTest, HandsTheKeysOfARequestToTheKeeper) {
   EXPECT_EQ(load->certificate_size, 2U);
   EXPECT_TRUE(SameBytes(payload_, Bytes{'C', 'C', 'K'}));
   const Job job = TakeJob(kClientWorker);
-  EXPECT_EQ(job.credential, load->id);
+  EXPECT_EQ(job.credentials[0], load->id);
   SendSigned(job.job);
   SendVerdict(job.job);
   EXPECT_TRUE(SendReport(kClientWorker, Report(job.job)).ok());
@@ -214,6 +343,20 @@ TEST_F(JobDeskTest, RefusesAServerThatDidNotAskForOurCertificate) {
   ExpectAnswers({EACCES});
 }
 
+// tlshd names the authorities of its trust store: a client whose certificate
+// is of another one shows none. Its worker was killed for that.
+TEST_F(JobDeskTest, BlamesNoWorkerForAServerThatWantsAnotherCertificate) {
+  Start();
+  Ask(NfsMtls());
+  const Job job = TakeJob(kClientWorker);
+  SendVerdict(job.job);
+  JobReport report = Report(job.job);
+  report.certificate_asked = 1;
+  EXPECT_TRUE(SendReport(kClientWorker, report).ok());
+  ExpectAnswers({EACCES});
+  EXPECT_EQ(log_.Count("code=certificate_required", "reason="), 1);
+}
+
 TEST_F(JobDeskTest, BelievesNoSuccessWithoutKeysInTheKernel) {
   Start();
   for (const uint8_t cipher : {uint8_t{0}, uint8_t{51}, uint8_t{54}}) {
@@ -225,6 +368,51 @@ TEST_F(JobDeskTest, BelievesNoSuccessWithoutKeysInTheKernel) {
   }
   ExpectAnswers({EACCES, EACCES, EACCES});
   EXPECT_EQ(log_.Count("code=offload_not_confirmed", "reason="), 3);
+}
+
+// A worker reports the limit that was negotiated; the kernel says what it is.
+TEST_F(JobDeskTest, ReadsTheLimitOfRecordsBack) {
+  constexpr int kMaxPayload = 5;  // TLS_TX_MAX_PAYLOAD_LEN
+  Start();
+  for (const uint8_t found : {uint8_t{200}, uint8_t{201}}) {
+    socket_ops_.ReadBackAs(282, kMaxPayload, {found, 0});
+    Ask(Nfsd());
+    const Job job = TakeJob(kServerWorker);
+    EXPECT_NE(job.flags & kRecordSizeLimit, 0);
+    SendSigned(job.job);
+    JobReport report = Report(job.job);
+    report.payload_limit = 200;
+    EXPECT_TRUE(SendReport(kServerWorker, report).ok());
+  }
+  ExpectAnswers({0, EACCES});
+  EXPECT_EQ(log_.Count("code=offload_not_confirmed", "the peer's limit"), 1)
+      << log_.All();
+}
+
+TEST_F(JobDeskTest, NegotiatesNoLimitThatTheKernelDoesNotKeep) {
+  Start();
+  JobDesk desk({kernel_,
+                keyrings_,
+                keyring_uses_,
+                socket_ops_,
+                clock_,
+                log_,
+                resources_,
+                roster_,
+                live_,
+                {CipherSuite::kAes256GcmSha384}},
+               1);
+  Switchboard board(desk, resources_, roster_);
+  kernel_.Queue(Nfsd());
+  desk.TakeRequests(JobDesk::Age::kFresh);
+  const Job job = TakeJob(kServerWorker);
+  EXPECT_EQ(job.flags & kRecordSizeLimit, 0);
+  SendSigned(job.job);
+  JobReport report = Report(job.job);
+  report.payload_limit = 200;
+  EXPECT_TRUE(workers_[kServerWorker]->Send(report).ok());
+  EXPECT_EQ(board.ReadWorker(kServerWorker).error().code,
+            Code::kWorkerMisbehaved);
 }
 
 TEST_F(JobDeskTest, TakesABrokenConnectionForThePeers) {
@@ -308,6 +496,55 @@ TEST_F(JobDeskTest, KeepsAnNfsClientFromTryingAgainAtOnce) {
   EXPECT_FALSE(desk_.NextWake().has_value());
 }
 
+// --- The end ---
+
+TEST_F(JobDeskTest, FinishesWhatItHasAndTakesNoMore) {
+  Start();
+  Ask(Nfsd());
+  const Job job = TakeJob(kServerWorker);
+  kernel_.Queue(Nfsd());
+  desk_.TakeNoMore();
+  desk_.TakeRequests(JobDesk::Age::kOld);
+  EXPECT_EQ(kernel_.accepted(), 1U);
+  EXPECT_FALSE(desk_.idle());
+  SendSigned(job.job);
+  SendVerdict(job.job);
+  EXPECT_TRUE(SendReport(kServerWorker, Report(job.job)).ok());
+  ExpectAnswers({0});
+  EXPECT_TRUE(desk_.idle());
+  EXPECT_EQ(kernel_.accepted(), 1U);
+}
+
+TEST_F(JobDeskTest, FinishesWhatWaitsForAWorker) {
+  StartServices();
+  resources_.Reload(GoodConfig());
+  LoadAll();
+  Ask(Nfsd());
+  desk_.TakeNoMore();
+  EXPECT_FALSE(desk_.idle());
+  StartWorkers();
+  desk_.Dispatch();
+  const Job job = TakeJob(kServerWorker);
+  SendSigned(job.job);
+  SendVerdict(job.job);
+  EXPECT_TRUE(SendReport(kServerWorker, Report(job.job)).ok());
+  ExpectAnswers({0});
+  EXPECT_TRUE(desk_.idle());
+}
+
+TEST_F(JobDeskTest, IsIdleWhileAnswersWaitForTheirTime) {
+  Start();
+  Ask(NfsTls());
+  const Job job = TakeJob(kClientWorker);
+  EXPECT_TRUE(SendReport(kClientWorker,
+                         Report(job.job, Outcome::Failure(Code::kPeerClosed)))
+                  .ok());
+  ExpectAnswers({});
+  EXPECT_TRUE(desk_.idle());
+  desk_.Close();
+  ExpectAnswers({ETIMEDOUT});
+}
+
 // --- Hostile workers ---
 
 TEST_F(JobDeskTest, TakesNoReportOfAnUnknownJob) {
@@ -340,7 +577,7 @@ TEST_F(JobDeskTest, TakesNoSecondReport) {
 TEST_F(JobDeskTest, TakesNothingButReports) {
   Start();
   SignRequest request;
-  request.job = 1;
+  request.job = request.credential = 1;
   request.transcript_hash.size = 32;
   ASSERT_TRUE(workers_[kServerWorker]->Send(request).ok());
   const Status read = switchboard_.ReadWorker(kServerWorker);

@@ -28,10 +28,13 @@ Result<RemoteAuth> JudgeSuccess(const Plan& plan, const Evidence& evidence,
     return JudgePsk(evidence.psk, report);
   }
   const bool client = plan.side == Side::kClient;
-  if (plan.credential != 0 && !evidence.signed_once) {
-    if (client && report.certificate_asked == 0) {
+  if (plan.shows_certificate() && !evidence.signed_once) {
+    if (client) {
+      // The peer's doing, not the worker's, which must not die of it.
       return Error{Code::kCertificateRequired,
-                   "the server did not ask for our certificate"};
+                   report.certificate_asked == 0
+                       ? "the server did not ask for our certificate"
+                       : "our certificate is none that the server asks for"};
     }
     return Lie("success without a signature of ours");
   }
@@ -45,8 +48,9 @@ Result<RemoteAuth> JudgeSuccess(const Plan& plan, const Evidence& evidence,
     return RemoteAuth::None();
   }
   // A client that was asked to stay anonymous itself has nobody to tell.
-  return client && plan.credential == 0 ? RemoteAuth::None()
-                                        : RemoteAuth::VerifiedCertificate();
+  return client && !plan.shows_certificate()
+             ? RemoteAuth::None()
+             : RemoteAuth::VerifiedCertificate();
 }
 
 Code JudgeFailure(const Evidence& evidence, const JobReport& report) {

@@ -8,11 +8,13 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "agent/ipc/messages.h"
 #include "agent/monitor/plan.h"
 #include "agent/monitor/psk_desk.h"
 #include "agent/upcall/upcall.h"
+#include "base/bytes.h"
 #include "base/result.h"
 
 namespace ktlsd::agent {
@@ -21,12 +23,15 @@ namespace ktlsd::agent {
 struct Evidence {
   bool signed_once = false;  // the keeper signed for it
   std::optional<Verdict> verdict;
+  // Of a verified peer, as far as it was wanted; not looked into.
+  std::vector<Bytes> chain;
   PskEvidence psk;
 };
 
 // Returns what the kernel may be told about the peer.
 // Errors: kCertificateRequired a server that did not ask its client's
-//                              certificate, which the job was to show
+//                              certificate, which the job was to show, or asked
+//                              for one of an authority or kind that ours is not
 //         kWorkerMisbehaved    the report cannot be true
 Result<RemoteAuth> JudgeSuccess(const Plan& plan, const Evidence& evidence,
                                 const JobReport& report);

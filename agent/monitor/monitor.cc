@@ -1,6 +1,7 @@
 #include "agent/monitor/monitor.h"
 
 #include <sys/resource.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,6 +24,7 @@
 #include "agent/keyring/keyrings.h"
 #include "agent/monitor/file_watch.h"
 #include "agent/monitor/job_desk.h"
+#include "agent/monitor/live_sessions.h"
 #include "agent/monitor/monitor_loop.h"
 #include "agent/monitor/netns_service.h"
 #include "agent/monitor/resources.h"
@@ -32,6 +34,7 @@
 #include "agent/monitor/supervisor.h"
 #include "agent/monitor/switchboard.h"
 #include "agent/netlink/eager_kernel.h"
+#include "agent/netlink/keyring_uses.h"
 #include "agent/netlink/listeners.h"
 #include "agent/netlink/netlink_kernel.h"
 #include "agent/netlink/policy.h"
@@ -51,6 +54,10 @@ using std::chrono::milliseconds;
 // READY is a hint that may be lost; nothing waits longer than this.
 constexpr milliseconds kLookForRequestsEvery{1000};
 constexpr milliseconds kLongestEnd{5000};
+// Handshakes under way may take so long when the daemon is to end. A request
+// that waits for the next one meanwhile is given half of the usual time there:
+// with nfsd 2 of the kernel's 5 seconds, so that one is left for the start.
+constexpr milliseconds kLongestFinish{2000};
 constexpr std::size_t kMostRequests = 4096;
 constexpr std::size_t kSpareDescriptors = 256 + EagerKernel::kMostTaken;
 constexpr unsigned kMostWorkers = 16;  // of one pool
@@ -97,24 +104,40 @@ struct Withdrawal {
   std::optional<NetnsIdentity> netns;
 };
 
+// What the daemon uses of what this kernel can do.
+struct Offload {
+  std::vector<CipherSuite> suites;
+  bool record_size_limit = false;
+};
+
+// Both threads take requests that link some.
+struct LinkedKeyrings {
+  KernelKeyrings kernel;
+  KeyringUses uses{[this](KeySerial keyring) { kernel.Unlink(keyring); }};
+};
+
 class Monitor {
  public:
   using Why = ServiceDuties::Why;
 
   Monitor(std::string config_path, Config config, RecordingSink& log,
-          ktls::SocketOps& socket_ops, std::unique_ptr<EagerKernel> kernel,
-          MonitorLoop loop, std::vector<CipherSuite> suites,
-          Withdrawal withdrawal, ServiceDuties duties)
+          ktls::SocketOps& socket_ops, LinkedKeyrings& keyrings,
+          std::unique_ptr<EagerKernel> kernel, MonitorLoop loop,
+          Offload offload, Withdrawal withdrawal, ServiceDuties duties,
+          Status ends_sessions)
       : config_path_(std::move(config_path)),
         config_(std::move(config)),
         log_(log),
         socket_ops_(socket_ops),
+        keyrings_(keyrings),
         kernel_(std::move(kernel)),
         loop_(std::move(loop)),
-        suites_(std::move(suites)),
+        offload_(std::move(offload)),
         cell_(std::move(withdrawal.cell)),
         netns_(loop_, log_, desk_, withdrawal.netns),
-        duties_(std::move(duties)) {}
+        duties_(std::move(duties)) {
+    live_.SetAbility(ends_sessions);
+  }
 
   Status Run() {
     RETURN_IF_ERROR(WatchSignals());
@@ -181,6 +204,7 @@ class Monitor {
     netns_.OnTime();
     duties_.OnTime(desk_.counts());
     control_.OnTime();
+    live_.OnTime();
     if (clock_.Now() >= look_at_) {
       look_at_ = clock_.Now() + kLookForRequestsEvery;
       // Its READY was lost; it may have waited since the last look.
@@ -198,8 +222,9 @@ class Monitor {
   std::chrono::microseconds UntilNextWake() const {
     MonotonicTime first = look_at_;
     for (const auto& wake :
-         {desk_.NextWake(), supervisor_.NextWake(), files_.NextWake(),
-          duties_.NextWake(), control_.NextWake()}) {
+         {desk_.NextWake(), switchboard_.NextWake(), supervisor_.NextWake(),
+          files_.NextWake(), duties_.NextWake(), control_.NextWake(),
+          live_.NextWake()}) {
       first = std::min(first, wake.value_or(first));
     }
     // Rounded up: a wake too early would find nothing to do.
@@ -223,9 +248,10 @@ class Monitor {
   std::string AnswerQuestion(ControlQuestion question) {
     StatusReport report =
         StatusOf(desk_, supervisor_, roster_, resources_, clock_);
+    report.live = live_.List();
     report.uptime = std::chrono::duration_cast<std::chrono::seconds>(
         clock_.Now() - started_);
-    for (const CipherSuite suite : suites_) {
+    for (const CipherSuite suite : offload_.suites) {
       report.suites.emplace_back(CipherSuiteName(suite));
     }
     return AnswerControl(question, log_.records(), report);
@@ -245,7 +271,7 @@ class Monitor {
   }
 
   void UseConfig() {
-    for (const std::string& name : keyrings_.Link(config_.keyrings)) {
+    for (const std::string& name : keyrings_.kernel.Link(config_.keyrings)) {
       LogEvent event{EventKind::kConfigProblem, LogLevel::kWarning, {}};
       log_.Write(event.Add("keyring", name)
                      .Add("reason", "no such keyring, ignoring"));
@@ -257,6 +283,7 @@ class Monitor {
                      .Add("reason", "a key without a meaning here, ignoring"));
     }
     desk_.psks().SetDefaultHash(config_.psk_hash);
+    live_.Enable(config_.recheck_sessions);
     UseFiles();
     netns_.Use(config_.netns);
     supervisor_.StartGroups(netns_.groups());
@@ -267,16 +294,39 @@ class Monitor {
   // Loads what the settings name: it may have changed though they did not.
   void UseFiles() {
     // Watched before they are opened: no change in between goes unseen.
-    std::vector<std::string> files = Resources::FilesOf(config_);
+    std::vector<std::string> files = resources_.PlacesOf(config_);
     files.push_back(config_path_);
     files_.Set(std::move(files));
     resources_.Reload(config_);
   }
 
+  // Until no handshake is under way any more. Who asks a second time does not
+  // want to wait.
+  Status Finish() {
+    const MonotonicTime end = clock_.Now() + kLongestFinish;
+    while (!desk_.idle() && !stopping_.has_value() && clock_.Now() < end) {
+      look_at_ = end;  // for the loop to wake up
+      RETURN_IF_ERROR(loop_.RunOnce(UntilNextWake()));
+      switchboard_.OnTime();
+      supervisor_.OnTime();
+      duties_.OnTime(desk_.counts());
+      control_.OnTime();
+    }
+    return Ok{};
+  }
+
   Status Stop() {
-    duties_.Stopping(stopping_.value_or(Why::kStop));
+    if (const auto why = std::exchange(stopping_, std::nullopt)) {
+      duties_.Stopping(*why);
+    }
+    netns_.Leave();
     kernel_->StopTaking();
     desk_.TakeRequests(JobDesk::Age::kOld);
+    desk_.TakeNoMore();
+    RETURN_IF_ERROR(Finish());
+    if (stopping_.has_value()) {
+      duties_.Stopping(*stopping_);
+    }
     desk_.Close();
     supervisor_.Close();
     const MonotonicTime end = clock_.Now() + kLongestEnd;
@@ -300,18 +350,20 @@ class Monitor {
   RecordingSink& log_;
   ktls::SocketOps& socket_ops_;
   const SystemClock clock_;
-  KernelKeyrings keyrings_;
+  LinkedKeyrings& keyrings_;
   const std::unique_ptr<EagerKernel> kernel_;
   MonitorLoop loop_;
-  const std::vector<CipherSuite> suites_;
+  const Offload offload_;
   const Cell cell_;
   NetnsService netns_;
   ServiceDuties duties_;
   Resources resources_{log_, KeyOwner(cell_.user)};
   Roster roster_;
-  JobDesk desk_{{*kernel_, keyrings_, socket_ops_, clock_, log_, resources_,
-                 roster_, suites_},
-                MakeRoom()};
+  LiveSessions live_{log_, clock_, resources_};
+  JobDesk desk_{
+      {*kernel_, keyrings_.kernel, keyrings_.uses, socket_ops_, clock_, log_,
+       resources_, roster_, live_, offload_.suites, offload_.record_size_limit},
+      MakeRoom()};
   Switchboard switchboard_{desk_, resources_, roster_};
   Supervisor supervisor_{loop_, switchboard_, log_, clock_, cell_};
   FileWatch files_{loop_, clock_};
@@ -342,9 +394,8 @@ std::vector<CipherSuite> AllowedSuites(const ktls::Capabilities& kernel) {
   return allowed;
 }
 
-std::vector<CipherSuite> UseWhatIsThere(LogSink& log,
-                                        const Result<ktls::Capabilities>& found,
-                                        const KernelPolicy& policy) {
+Offload UseWhatIsThere(LogSink& log, const Result<ktls::Capabilities>& found,
+                       const KernelPolicy& policy) {
   std::vector<CipherSuite> all(kPreferredSuites.begin(),
                                kPreferredSuites.end());
   LogEvent event{EventKind::kStarted, LogLevel::kNotice, {}};
@@ -354,7 +405,7 @@ std::vector<CipherSuite> UseWhatIsThere(LogSink& log,
   if (!found.ok()) {
     event.level = LogLevel::kWarning;
     log.Write(event.Add("reason", found.error().what));
-    return all;
+    return {all};
   }
   std::string suites;
   for (const CipherSuite suite : found->suites) {
@@ -364,7 +415,7 @@ std::vector<CipherSuite> UseWhatIsThere(LogSink& log,
                 .Add("suites", suites)
                 .Add("record_size_limit", found->payload_limit ? "yes" : "no"));
   const std::vector<CipherSuite> allowed = AllowedSuites(*found);
-  return allowed.empty() ? all : allowed;
+  return {allowed.empty() ? all : allowed, found->payload_limit};
 }
 
 // Also needs the network namespace of the start.
@@ -437,18 +488,22 @@ int RunMonitor(const std::string& config_path, LogSink& sink,
   if (const Problem* problem = std::get_if<Problem>(&config)) {
     LogEvent event{EventKind::kConfigProblem, LogLevel::kError, {}};
     log.Write(event.Add("file", problem->file).Add("reason", problem->reason));
-    return EXIT_FAILURE;
+    return EX_CONFIG;  // the unit starts nothing again for it
   }
   PrepareThisProcess(log);
   // Before anything is taken. Also loads the kernel's modules, which a worker
   // may not.
   const Result<ktls::Capabilities> found = ktls::Probe(socket_ops);
   Result<NetlinkKernel> kernel = OpenKernel(duties);
-  std::vector<CipherSuite> suites = UseWhatIsThere(
+  Offload offload = UseWhatIsThere(
       log, found, kernel.ok() ? kernel->policy() : KernelPolicy());
   if (!kernel.ok()) {
     return Complain(log, EventKind::kKernelTrouble, kernel.error());
   }
+  Status ends_sessions =
+      kernel->diag() != nullptr
+          ? TryToAbort(*kernel->diag())
+          : Status(Error{Code::kNetlinkFailed, "sock_diag cannot be opened"});
   Result<MonitorLoop> loop = MonitorLoop::Create();
   if (!loop.ok()) {
     return Complain(log, EventKind::kKernelTrouble, loop.error());
@@ -458,9 +513,11 @@ int RunMonitor(const std::string& config_path, LogSink& sink,
   if (!withdrawal.ok()) {
     return Complain(log, EventKind::kKernelTrouble, withdrawal.error());
   }
+  LinkedKeyrings keyrings;
   // Its thread begins with what is left of the privileges.
   Result<std::unique_ptr<EagerKernel>> eager = EagerKernel::Start(
-      std::make_unique<NetlinkKernel>(std::move(kernel).value()));
+      std::make_unique<NetlinkKernel>(std::move(kernel).value()),
+      keyrings.uses);
   if (!eager.ok()) {
     return Complain(log, EventKind::kKernelTrouble, eager.error());
   }
@@ -468,9 +525,10 @@ int RunMonitor(const std::string& config_path, LogSink& sink,
   Status run = Ok{};
   try {
     Monitor monitor(config_path, std::move(std::get<Config>(config)), log,
-                    socket_ops, std::move(eager).value(),
-                    std::move(loop).value(), std::move(suites),
-                    std::move(withdrawal).value(), std::move(duties));
+                    socket_ops, keyrings, std::move(eager).value(),
+                    std::move(loop).value(), std::move(offload),
+                    std::move(withdrawal).value(), std::move(duties),
+                    ends_sessions);
     run = monitor.Run();
   } catch (const std::exception&) {
     run = Error{Code::kNoMemory, "the monitor ran out of memory"};

@@ -23,15 +23,23 @@ class NetnsJobsTest : public World {
   ~NetnsJobsTest() override { desk_.Close(); }
 
   // The host has settings for both sides, blue for clients only.
-  void StartWithBlue() {
+  Config ConfigWithBlue() {
     Config config = GoodConfig();
     SideConfig client;
     client.truststore = File("blue-trust");
     config.netns = {{"netns.blues", {"blu*"}, client, std::nullopt}};
+    return config;
+  }
+  void StartWithBlue() {
     StartServices();
-    resources_.Reload(config);
+    resources_.Reload(ConfigWithBlue());
     LoadAll();
     StartWorkers();
+  }
+  Config ConfigWithBothSidesOfBlue() {
+    Config config = ConfigWithBlue();
+    config.netns[0].server = config.netns[0].client;
+    return config;
   }
   void StartBlueWorkers() {
     switchboard_.AddWorker(kBlueWorker, Pool::kClient,
@@ -104,6 +112,19 @@ TEST_F(NetnsJobsTest, AreRefusedOnASideWithoutSettings) {
   EXPECT_EQ(log_.Count("netns=blue", "settings=netns.blues.server"), 1);
 }
 
+// Also with keys that the request itself names.
+TEST_F(NetnsJobsTest, AreRefusedWithAPskOnASideWithoutSettings) {
+  StartWithBlue();
+  StartBlueWorkers();
+  AskInBlue(NvmeTarget(77));
+  ASSERT_EQ(blue_.answers().size(), 1U);
+  EXPECT_NE(blue_.answers().front().status, 0U);
+  EXPECT_EQ((Next<Job, ToWorker>(*workers_[kBluePskWorker])), std::nullopt);
+  EXPECT_EQ(log_.Count("settings=netns.blues.server", "no settings for this"),
+            1);
+  EXPECT_EQ(log_.Count("event=config_problem"), 0);  // it was meant so
+}
+
 TEST_F(NetnsJobsTest, AreRefusedWhereNothingNamesTheNamespace) {
   Start();
   AskInBlue(NfsTls());
@@ -113,7 +134,10 @@ TEST_F(NetnsJobsTest, AreRefusedWhereNothingNamesTheNamespace) {
 }
 
 TEST_F(NetnsJobsTest, LookForNoPskAmongTheHosts) {
-  StartWithBlue();
+  StartServices();
+  resources_.Reload(ConfigWithBothSidesOfBlue());
+  LoadAll();
+  StartWorkers();
   StartBlueWorkers();
   AskInBlue(NvmeTarget());
   ASSERT_EQ(blue_.answers().size(), 1U);
@@ -122,6 +146,46 @@ TEST_F(NetnsJobsTest, LookForNoPskAmongTheHosts) {
   // A keyring that the request itself names is its own.
   AskInBlue(NvmeTarget(77));
   EXPECT_NE(TakeJob(kBluePskWorker).job, 0U);
+}
+
+// --- Before their settings are loaded, and when these are gone ---
+
+TEST_F(NetnsJobsTest, LookForNoPskAmongTheHostsBeforeTheyAreLoaded) {
+  StartServices();
+  StartWorkers();
+  StartBlueWorkers();
+  resources_.Reload(ConfigWithBothSidesOfBlue());
+  AskInBlue(NvmeTarget());
+  EXPECT_EQ((Next<Job, ToWorker>(*workers_[kPskWorker])), std::nullopt);
+  EXPECT_EQ(log_.Count("netns=blue", "only keys that the request names"), 1);
+  AskInBlue(NvmeTarget(77));
+  EXPECT_NE(TakeJob(kBluePskWorker).job, 0U);
+}
+
+TEST_F(NetnsJobsTest, WaitWhileTheirGroupIsAdded) {
+  Start();
+  StartBlueWorkers();
+  resources_.Reload(ConfigWithBothSidesOfBlue());
+  AskInBlue(NfsTls());
+  AskInBlue(NvmeTarget());
+  Advance(std::chrono::seconds(2));
+  EXPECT_EQ(BlueStatuses().size(), 1U) << log_.All();
+  EXPECT_EQ(log_.Count("netns=blue", "only keys that the request names"), 1);
+  LoadAll();
+  EXPECT_NE(TakeJob(kBlueWorker).job, 0U);
+}
+
+TEST_F(NetnsJobsTest, AreNotTheHostsOnceTheirGroupIsGone) {
+  StartServices();
+  resources_.Reload(ConfigWithBothSidesOfBlue());
+  LoadAll();
+  StartWorkers();
+  AskInBlue(NvmeTarget(77));  // waits for a worker of its own
+  resources_.Reload(GoodConfig());
+  LoadAll();
+  EXPECT_EQ((Next<Job, ToWorker>(*workers_[kPskWorker])), std::nullopt);
+  EXPECT_EQ(BlueStatuses().size(), 1U);
+  EXPECT_EQ(log_.Count("netns=blue", "no settings are for this"), 1);
 }
 
 TEST_F(NetnsJobsTest, FailAloneWhenTheirKernelDoes) {

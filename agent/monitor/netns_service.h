@@ -34,6 +34,7 @@ class NetnsService {
   // See ServedNamespaces.
   void OnTime() { served_.OnTime(); }
   void Look() { served_.Look(); }
+  void Leave() { served_.Leave(); }
 
  private:
   ServedNamespaces::Calls MakeCalls(JobDesk& desk);

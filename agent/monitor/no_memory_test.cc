@@ -25,10 +25,9 @@ class KernelApart final : public HandshakeKernel {
     const Uncounted kernels;
     return kernel_.Accept();
   }
-  Status Done(BorrowedFd socket, uint32_t status,
-              std::optional<KeySerial> remote_auth) override {
+  Status Done(BorrowedFd socket, const DoneAnswer& answer) override {
     const Uncounted kernels;
-    return kernel_.Done(socket, status, remote_auth);
+    return kernel_.Done(socket, answer);
   }
 
  private:
@@ -82,11 +81,13 @@ class Life final : public World {
   void Work() {
     JobDesk desk({apart_,
                   keyrings_,
+                  keyring_uses_,
                   socket_ops_,
                   clock_,
                   log_,
                   resources_,
                   roster_,
+                  live_,
                   {CipherSuite::kAes256GcmSha384}},
                  kRequests);
     Switchboard board(desk, resources_, roster_);

@@ -101,6 +101,21 @@ TEST_F(OverloadTest, AnswersAThousandWithoutAnyWorkerInTime) {
   EXPECT_EQ(log_.Count("code=too_busy"), 1000);
 }
 
+// Who says much at once, or all the time, keeps nobody from others.
+TEST_F(OverloadTest, ReadsAWorkerInTurns) {
+  Arrive(200);
+  for (int i = 0; i < 200; ++i) {
+    JobReport report =
+        Report(TakeJob(kServerWorker).job, Outcome::Failure(Code::kNotTls));
+    ASSERT_TRUE(workers_[kServerWorker]->Send(report).ok());
+  }
+  EXPECT_TRUE(switchboard_.ReadWorker(kServerWorker).ok());
+  EXPECT_EQ(kernel_.answers().size(), 64U);
+  EXPECT_TRUE(
+      switchboard_.ReadWorker(kServerWorker, Switchboard::Extent::kAll).ok());
+  EXPECT_EQ(kernel_.answers().size(), 200U);
+}
+
 TEST_F(OverloadTest, ServesFirstWhoCameFirst) {
   switchboard_.LoseWorker(kServerWorker, Code::kWorkerDied, "signal 9");
   Arrive(40);

@@ -49,6 +49,24 @@ const Refused kNoTrust = {Code::kTrustStoreUnusable, "there is no trust store"};
 const Refused kNoCertificate = {Code::kNoCertificateConfigured,
                                 "no certificate is configured"};
 
+// The post-quantum one comes first: who cannot verify it is shown the other.
+// One that cannot be used is not left out, which would be weaker than what is
+// configured.
+std::optional<Planning> UseCertificates(const SideSettings& settings,
+                                        JobCredentials& credentials) {
+  std::size_t count = 0;
+  for (const Slot* slot : {&settings.pq_credential, &settings.credential}) {
+    if (std::holds_alternative<Absent>(*slot)) {
+      continue;
+    }
+    if (auto failed = Use(*slot, credentials.at(count), kNoCertificate)) {
+      return failed;
+    }
+    ++count;
+  }
+  return count == 0 ? std::optional<Planning>(kNoCertificate) : std::nullopt;
+}
+
 std::optional<Refused> RefuseAtOnce(const Request& request,
                                     const SocketFacts& facts) {
   if (!request.well_formed) {
@@ -103,11 +121,12 @@ Planning PlanClient(const Request& request, const SideSettings& settings,
   if (request.auth_mode == AuthMode::kUnauth) {
     return plan;
   }
+  plan.peer_key = settings.peer_key;
   if (request.certificate.has_value()) {
     plan.own_keys = request.certificate;
     return plan;
   }
-  if (auto failed = Use(settings.credential, plan.credential, kNoCertificate)) {
+  if (auto failed = UseCertificates(settings, plan.credentials)) {
     return *std::move(failed);
   }
   return plan;
@@ -118,8 +137,7 @@ Planning PlanServer(const Request& request, const SideSettings& settings,
   plan.side = Side::kServer;
   if (request.certificate.has_value()) {
     plan.own_keys = request.certificate;
-  } else if (auto failed =
-                 Use(settings.credential, plan.credential, kNoCertificate)) {
+  } else if (auto failed = UseCertificates(settings, plan.credentials)) {
     return *std::move(failed);
   }
   if (request.auth_mode == AuthMode::kX509) {
@@ -134,10 +152,22 @@ Planning PlanServer(const Request& request, const SideSettings& settings,
 }  // namespace
 
 Planning MakePlan(const Request& request, Consumer consumer,
-                  const SocketFacts& facts, const Profile& profile,
+                  const SocketFacts& facts, const std::string& netns,
+                  const Profile& profile,
                   const std::vector<CipherSuite>& suites) {
   if (std::optional<Refused> refused = RefuseAtOnce(request, facts)) {
     return *std::move(refused);
+  }
+  if (!profile.Serves(netns)) {
+    return Refused{Code::kConfigUnusable,
+                   "no settings are for this network namespace"};
+  }
+  if (profile.standing == Standing::kUnread) {
+    return NotYet();
+  }
+  if (profile.standing == Standing::kNone) {
+    return Refused{Code::kConfigUnusable,
+                   "the group has no settings for this side"};
   }
   if (profile.settings.problem.has_value()) {
     return Refuse(*profile.settings.problem);
@@ -151,7 +181,7 @@ Planning MakePlan(const Request& request, Consumer consumer,
                    "this kernel takes none of the configured ciphers"};
   }
   if (request.auth_mode == AuthMode::kPsk) {
-    return PlanPsk(request, !profile.netns.empty(), std::move(plan));
+    return PlanPsk(request, !netns.empty(), std::move(plan));
   }
   plan.offer_sunrpc =
       consumer == Consumer::kNfsClient || consumer == Consumer::kNfsd;

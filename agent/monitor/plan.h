@@ -6,6 +6,7 @@
 // Threads:   pure functions.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <variant>
@@ -25,13 +26,17 @@ namespace ktlsd::agent {
 
 struct Plan {
   Side side{};
-  std::string settings;         // the name of those that it was made of
-  CredentialId credential = 0;  // 0: none is shown
-  TrustId trust = 0;            // 0: the peer is not looked at
-  std::string server_name;      // of a client
+  std::string settings;          // the name of those that it was made of
+  JobCredentials credentials{};  // none: none is shown
+  TrustId trust = 0;             // 0: the peer is not looked at
+  std::string server_name;       // of a client
   bool request_client_certificate = false;
   bool offer_sunrpc = false;
   bool require_sunrpc = false;
+  bool record_size_limit = false;  // as the kernel has it: not of MakePlan
+  bool watched = false;  // what becomes of the peer's certificate later counts
+  // Of a client that shows a certificate: how long its server's is a key.
+  std::optional<std::chrono::seconds> peer_key;
   std::vector<CipherSuite> suites;            // allowed, best first
   std::vector<handshake::NamedGroup> groups;  // the same; none: all there are
   // Read the credential of the request's own keys first.
@@ -39,6 +44,8 @@ struct Plan {
   // With a PSK only: no credential, no trust.
   bool psk = false;
   std::vector<NamedPsk> psks;  // that a client offers, best first
+
+  bool shows_certificate() const { return credentials[0] != 0; }
 };
 
 struct NotYet {};  // something that the request needs is being loaded
@@ -48,10 +55,13 @@ struct Refused {
 };
 using Planning = std::variant<Plan, NotYet, Refused>;
 
-// `profile` is the one that was chosen for the request; `suites` are what the
-// kernel takes, as we prefer them.
+// `netns` is the network namespace of the request, "" for the daemon's own; it
+// alone says whose settings and keys may serve. `profile` is the one that was
+// chosen for the request; `suites` are what the kernel takes, as we prefer
+// them.
 Planning MakePlan(const Request& request, Consumer consumer,
-                  const SocketFacts& facts, const Profile& profile,
+                  const SocketFacts& facts, const std::string& netns,
+                  const Profile& profile,
                   const std::vector<CipherSuite>& suites);
 
 }  // namespace ktlsd::agent

@@ -19,13 +19,15 @@ class PlanTest : public ::testing::Test {
     request.certificate = own_keys_;
     request.peer_identities = psks_;
     const bool server = kind == kServerHello;
-    const Profile profile{"name",
-                          server ? Side::kServer : Side::kClient,
-                          {},
-                          {},
-                          server ? server_ : client_};
+    Profile profile{"name",
+                    server ? Side::kServer : Side::kClient,
+                    {},
+                    {},
+                    server ? server_ : client_};
+    profile.standing = standing_;
+    profile.netns = served_netns_;
     return MakePlan(
-        request, InferConsumer(request), facts_, profile,
+        request, InferConsumer(request), facts_, netns_, profile,
         {CipherSuite::kAes256GcmSha384, CipherSuite::kChaCha20Poly1305Sha256});
   }
   void ExpectRefused(const Planning& planning, Code code) {
@@ -40,10 +42,14 @@ class PlanTest : public ::testing::Test {
     SideSettings settings;
     settings.trust = Loaded{trust};
     settings.credential = Loaded{credential};
+    settings.pq_credential = Absent();
     return settings;
   }
   SideSettings client_ = Settings(1, 2);
   SideSettings server_ = Settings(3, 4);
+  std::string netns_;  // of the request
+  std::vector<std::string> served_netns_;
+  Standing standing_ = Standing::kRead;
   bool well_formed_ = true;
   std::optional<CertificateSerials> own_keys_;
   std::vector<KeySerial> psks_;
@@ -62,7 +68,7 @@ TEST_F(PlanTest, NeedsNoCertificateForAPsk) {
     EXPECT_TRUE(plan->psk);
     EXPECT_EQ(plan->side, kind == kClientHello ? Side::kClient : Side::kServer);
     EXPECT_EQ(plan->trust, 0U);
-    EXPECT_EQ(plan->credential, 0U);
+    EXPECT_EQ(plan->credentials[0], 0U);
     EXPECT_FALSE(plan->offer_sunrpc);
     EXPECT_FALSE(plan->request_client_certificate);
   }
@@ -104,7 +110,7 @@ TEST_F(PlanTest, LooksAtEveryServer) {
     ASSERT_NE(plan, nullptr);
     EXPECT_EQ(plan->trust, 1U);
     EXPECT_EQ(plan->server_name, "a");
-    EXPECT_EQ(plan->credential, mode == kX509 ? 2U : 0U);
+    EXPECT_EQ(plan->credentials[0], mode == kX509 ? 2U : 0U);
   }
 }
 
@@ -125,11 +131,73 @@ TEST_F(PlanTest, NeedsACertificateWhereOneIsShown) {
   EXPECT_TRUE(std::holds_alternative<Plan>(Make(kClientHello, kUnauth, "a")));
 }
 
+// Who cannot verify the first is shown the second.
+TEST_F(PlanTest, ShowsThePostQuantumCertificateFirst) {
+  const auto shown = [](const Planning& planning) {
+    const Plan* plan = std::get_if<Plan>(&planning);
+    return plan == nullptr ? JobCredentials{99} : plan->credentials;
+  };
+  client_.pq_credential = server_.pq_credential = Loaded{7};
+  EXPECT_EQ(shown(Make(kClientHello, kX509, "a")), (JobCredentials{7, 2}));
+  EXPECT_EQ(shown(Make(kServerHello, kX509)), (JobCredentials{7, 4}));
+  EXPECT_EQ(shown(Make(kClientHello, kUnauth, "a")), JobCredentials{});
+  server_.credential = Absent();
+  EXPECT_EQ(shown(Make(kServerHello, kX509)), JobCredentials{7});
+}
+
+// Not with the other one alone: that would be weaker than what is configured.
+TEST_F(PlanTest, RefusesWithAPostQuantumCertificateThatIsUnusable) {
+  client_.pq_credential = server_.pq_credential =
+      Problem{Code::kPrivateKeyUnusable, "/pq", "no ML-DSA"};
+  ExpectRefused(Make(kClientHello, kX509, "a"), Code::kPrivateKeyUnusable);
+  ExpectRefused(Make(kServerHello, kX509), Code::kPrivateKeyUnusable);
+  server_.pq_credential = Loading();
+  EXPECT_TRUE(std::holds_alternative<NotYet>(Make(kServerHello, kX509)));
+}
+
 TEST_F(PlanTest, WaitsForWhatIsBeingLoaded) {
   client_.trust = Loading{1, ""};
   server_.credential = Loading{1, ""};
   EXPECT_TRUE(std::holds_alternative<NotYet>(Make(kClientHello, kUnauth, "a")));
   EXPECT_TRUE(std::holds_alternative<NotYet>(Make(kServerHello, kX509)));
+}
+
+TEST_F(PlanTest, RefusesOnASideThatHasNoSettings) {
+  standing_ = Standing::kNone;
+  psks_ = {7};
+  for (const AuthMode mode : {kX509, kPsk}) {
+    ExpectRefused(Make(kClientHello, mode, "a"), Code::kConfigUnusable);
+    ExpectRefused(Make(kServerHello, mode), Code::kConfigUnusable);
+  }
+}
+
+// Whoever chose them.
+TEST_F(PlanTest, RefusesWithSettingsOfAnotherNetworkNamespace) {
+  psks_ = {7};
+  const auto expect_refused = [this] {
+    for (const AuthMode mode : {kX509, kPsk}) {
+      ExpectRefused(Make(kClientHello, mode, "a"), Code::kConfigUnusable);
+      ExpectRefused(Make(kServerHello, mode), Code::kConfigUnusable);
+    }
+  };
+  netns_ = "blue";
+  expect_refused();
+  served_netns_ = {"red"};
+  expect_refused();
+  netns_ = "";
+  expect_refused();
+  netns_ = "red";
+  EXPECT_TRUE(std::holds_alternative<Plan>(Make(kServerHello, kPsk)));
+}
+
+// Nobody knows which ciphers and groups it may have, with a PSK or without.
+TEST_F(PlanTest, WaitsForSettingsThatWereNotRead) {
+  standing_ = Standing::kUnread;
+  psks_ = {7};
+  for (const AuthMode mode : {kX509, kPsk}) {
+    EXPECT_TRUE(std::holds_alternative<NotYet>(Make(kClientHello, mode, "a")));
+    EXPECT_TRUE(std::holds_alternative<NotYet>(Make(kServerHello, mode)));
+  }
 }
 
 TEST_F(PlanTest, PrefersTheKeysOfTheRequest) {
@@ -139,7 +207,7 @@ TEST_F(PlanTest, PrefersTheKeysOfTheRequest) {
   const Plan* plan = std::get_if<Plan>(&planning);
   ASSERT_NE(plan, nullptr);
   EXPECT_EQ(plan->own_keys->certificate, 5);
-  EXPECT_EQ(plan->credential, 0U);
+  EXPECT_EQ(plan->credentials[0], 0U);
 }
 
 // In the order that is configured, and only what the kernel takes.

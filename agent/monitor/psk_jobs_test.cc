@@ -119,8 +119,8 @@ TEST_F(PskJobsTest, ServeAnNvmeHost) {
   Ask(NvmeHost({kKey, kKey256}));
   const Job job = TakeJob(kPskWorker);
   EXPECT_EQ(job.side, Side::kClient);
-  EXPECT_EQ(job.flags, kUsePsk);
-  EXPECT_EQ(job.credential, 0U);
+  EXPECT_EQ(job.flags, kUsePsk | kRecordSizeLimit);
+  EXPECT_EQ(job.credentials[0], 0U);
   EXPECT_EQ(job.suites,
             (std::array<uint16_t, kMaxSuites>{0x1302, 0x1301, 0, 0}));
   ASSERT_EQ(job.psks(), 2U);  // in the request's order
@@ -208,6 +208,25 @@ TEST_F(PskJobsTest, TakeAKeyThatIsRevokedMeanwhileForTheLocalOne) {
   EXPECT_EQ(log_.Count("reason=\"revoked"), 1) << log_.All();
 }
 
+TEST_F(PskJobsTest, EndNoReconnectingForWantOfMemory) {
+  keyrings_.FailDescribing(1);
+  Ask(NvmeHost({kKey}));
+  ExpectAnswers({EIO});
+  Ask(NvmeHost({kKey}));
+  EXPECT_NE(TakeJob(kPskWorker).job, 0U);
+}
+
+// Its question may have been under way when the monitor ended the job.
+TEST_F(PskJobsTest, AskOnceAboutAJobThatWasEnded) {
+  Ask(NvmeHost({kKey}));
+  const Job job = TakeJob(kPskWorker);
+  Advance(std::chrono::seconds(20));
+  EXPECT_EQ(log_.Count("the worker is late"), 1);
+  EXPECT_TRUE(Send(Binder(job.job)).ok());
+  ExpectMisbehaved(Send(Binder(job.job)));
+  ExpectMisbehaved(Send(Secret(job.job), kEcdhe));
+}
+
 // Anybody can send an alert.
 TEST_F(PskJobsTest, EndNoReconnectingForWhatThePeerSays) {
   for (const Code code : {Code::kAlertReceived, Code::kNoCommonPsk,
@@ -235,7 +254,7 @@ TEST_F(PskJobsTest, ServeAnNvmeTarget) {
   Ask(NvmeTarget());
   const Job job = TakeJob(kPskWorker);
   EXPECT_EQ(job.side, Side::kServer);
-  EXPECT_EQ(job.flags, kUsePsk);
+  EXPECT_EQ(job.flags, kUsePsk | kRecordSizeLimit);
   EXPECT_EQ(job.psks(), 0U);
   const ChoiceReply chosen = Choose(Offer(job.job, {"unknown", kName}));
   EXPECT_EQ(chosen.chosen, 1);

@@ -3,26 +3,19 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <iterator>
 #include <set>
 #include <span>
 #include <utility>
 
+#include "agent/config/crypto_policy.h"
 #include "agent/ipc/identities.h"
 #include "agent/keeper/token_url.h"
-#include "agent/monitor/choices.h"
 #include "agent/monitor/token_urls.h"
 #include "base/bytes.h"
 
 namespace ktlsd::agent {
 namespace {
-
-constexpr char kClientGroup[] = "authenticate.client";
-constexpr char kServerGroup[] = "authenticate.server";
-
-// What a link's error means to what was to be loaded over it.
-Problem Unloadable(Code code, const std::string& file) {
-  return {code, file, "the process that loads it does not answer"};
-}
 
 static_assert(kMaxAllowedPeers <= kMaxAllowed &&
               kMaxAllowedPeersBytes <= kMaxAllowedBytes);
@@ -50,16 +43,10 @@ bool Awaits(const Slot& slot, uint64_t id) {
   return loading != nullptr && loading->id == id;
 }
 
-// Of a network namespace whose settings went while its request waited.
+// Of a network namespace whose settings went while its request waited. It
+// serves none.
 const Profile& Nobodys() {
-  static const Profile kNobodys = [] {
-    Profile profile;
-    profile.name = "none";
-    profile.settings.trust = profile.settings.credential =
-        Problem{Code::kConfigUnusable, "",
-                "no settings are for this network namespace"};
-    return profile;
-  }();
+  static const Profile kNobodys{"none", {}, {}, {}, {}};
   return kNobodys;
 }
 
@@ -67,13 +54,19 @@ Problem FromLoader(Outcome outcome, std::string_view text) {
   return {outcome.code(), "", std::string(text)};
 }
 
+std::vector<std::string> OnceEach(std::vector<std::string> names) {
+  std::ranges::sort(names);
+  const auto repeated = std::ranges::unique(names);
+  names.erase(repeated.begin(), repeated.end());
+  return names;
+}
+
 }  // namespace
 
 // What of a SideConfig each kind is made of, and what became of it.
 struct Resources::Shared {
   std::vector<std::pair<SideConfig, Slot>> trusts;
-  std::vector<std::pair<SideConfig, Slot>> credentials;
-  std::variant<CryptoPolicy, Problem> policy;  // for all of them
+  std::vector<std::pair<OwnCertificate, Slot>> credentials;
 
   static SideConfig TrustPart(const SideConfig& config) {
     SideConfig part;
@@ -83,18 +76,7 @@ struct Resources::Shared {
     part.rpc_certificates = config.rpc_certificates;
     return part;
   }
-  static SideConfig CredentialPart(const SideConfig& config) {
-    SideConfig part;
-    part.certificate = config.certificate;
-    part.private_key = config.private_key;
-    return part;
-  }
 };
-
-std::vector<Profile> Resources::GeneralProfiles() {
-  return {{kClientGroup, Side::kClient, std::nullopt, {}, {}},
-          {kServerGroup, Side::kServer, std::nullopt, {}, {}}};
-}
 
 // An address that cannot be read is that of a peer that has gone.
 const Profile& Resources::Choose(const Request& request, Consumer consumer,
@@ -103,11 +85,24 @@ const Profile& Resources::Choose(const Request& request, Consumer consumer,
   const Side side = request.kind == HandshakeKind::kServerHello ? Side::kServer
                                                                 : Side::kClient;
   const bool by_name = side == Side::kClient && !request.peer_name.empty();
-  const Profile* const chosen = ChooseProfile(
-      current_,
-      {netns, side, consumer,
-       by_name ? NamedPeer(request.peer_name) : PeerAtAddress(facts.peer)});
-  return chosen != nullptr ? *chosen : Nobodys();
+  const Occasion occasion = {
+      netns, side, consumer,
+      by_name ? NamedPeer(request.peer_name) : PeerAtAddress(facts.peer)};
+  // A namespace may be named by what is being loaded only.
+  for (const auto* profiles : {&current_, &outline_.profiles}) {
+    if (const Profile* chosen = ChooseProfile(*profiles, occasion)) {
+      return *chosen;
+    }
+  }
+  return Nobodys();
+}
+
+TrustId Resources::TrustOf(std::string_view settings) const {
+  const auto profile = std::ranges::find(current_, settings, &Profile::name);
+  const Loaded* const loaded =
+      profile == current_.end() ? nullptr
+                                : std::get_if<Loaded>(&profile->settings.trust);
+  return loaded == nullptr ? 0 : loaded->id;
 }
 
 const SideSettings& Resources::side(Side side) const {
@@ -145,36 +140,40 @@ void Resources::OpenTokens() {
 }
 
 void Resources::SetKeeper(Link link) {
+  keeper_loads_.Clear();
   keeper_ = std::move(link);
   OpenTokens();
-  if (config_.has_value() && verifier_.has_value()) {
-    Reload(*config_);
-  }
+  BeginIfReady();
 }
 
 void Resources::SetVerifier(Link link) {
+  verifier_loads_.Clear();
   verifier_ = std::move(link);
-  if (config_.has_value() && keeper_.has_value()) {
-    Reload(*config_);
-  }
+  BeginIfReady();
 }
 
 void Resources::LoseKeeper() {
   keeper_.reset();
-  Lose(Kind::kCredential, &SideSettings::credential);
+  keeper_loads_.Clear();
+  Lose(Kind::kCredential,
+       {&SideSettings::credential, &SideSettings::pq_credential});
 }
 
 void Resources::LoseVerifier() {
   verifier_.reset();
-  Lose(Kind::kTrust, &SideSettings::trust);
+  verifier_loads_.Clear();
+  Lose(Kind::kTrust, {&SideSettings::trust});
 }
 
-void Resources::Lose(Kind kind, Slot SideSettings::* slot) {
+void Resources::Lose(Kind kind,
+                     std::initializer_list<Slot SideSettings::*> slots) {
   DropUses(kind);
   DropNext();
   for (Profile& profile : current_) {
-    if (std::holds_alternative<Loaded>(profile.settings.*slot)) {
-      profile.settings.*slot = Loading();
+    for (Slot SideSettings::* const slot : slots) {
+      if (std::holds_alternative<Loaded>(profile.settings.*slot)) {
+        profile.settings.*slot = Loading();
+      }
     }
   }
 }
@@ -197,9 +196,11 @@ void Resources::DropUses(Kind kind) {
 
 void Resources::Reload(const Config& config) {
   config_ = config;
-  if (keeper_.has_value() && verifier_.has_value() && !keeper_outdated()) {
-    Begin(config);
+  outline_ = ReadOutline(config, log_);
+  if (!settled_) {
+    current_ = outline_.profiles;
   }
+  BeginIfReady();
 }
 
 // A verifier without tags need not be told that there are none.
@@ -207,77 +208,53 @@ void Resources::LoadTags() {
   std::vector<std::string> files = TagFilesIn(tags_directory_);
   if (verifier_.has_value() && (!files.empty() || !tag_files_.empty())) {
     tag_files_ = std::move(files);
-    SendTags(tag_files_, *verifier_, log_);
+    NoteTags(SendTags(tag_files_, *verifier_, verifier_loads_));
   }
+}
+
+void Resources::NoteTags(std::optional<Problem> problem) {
+  if (problem.has_value()) {
+    LogProblem(*problem, log_);
+  }
+  tags_problem_ = std::move(problem);
 }
 
 void Resources::Handle(const TagsLoaded& loaded) {
-  LogTags(tag_files_, loaded, log_);
+  NoteTags(ProblemOf(tag_files_, loaded));
 }
 
-void Resources::Begin(const Config& config) {
+bool Resources::SendMore() {
+  if (keeper_.has_value()) {
+    keeper_loads_.SendMore(*keeper_);
+  }
+  if (verifier_.has_value()) {
+    verifier_loads_.SendMore(*verifier_);
+  }
+  return !keeper_loads_.empty() || !verifier_loads_.empty();
+}
+
+void Resources::BeginIfReady() {
+  if (!config_.has_value() || !keeper_.has_value() || !verifier_.has_value() ||
+      keeper_outdated()) {
+    return;
+  }
   LoadTags();
   DropNext();
   Shared shared;
-  shared.policy = ReadPolicy(config);
-  std::vector<Profile> next = GeneralProfiles();
-  Fill(shared, config.client, next[0]);
-  Fill(shared, config.server, next[1]);
-  for (const Section& section : config.sections) {
-    next.push_back(MakeProfile(shared, section));
-  }
-  for (const NetnsConfig& netns : config.netns) {
-    next.push_back(MakeProfile(shared, netns, Side::kClient));
-    next.push_back(MakeProfile(shared, netns, Side::kServer));
+  std::vector<Profile> next = outline_.profiles;
+  for (std::size_t i = 0; i < next.size(); ++i) {
+    const std::optional<SideConfig>& files = outline_.files[i];
+    if (files.has_value()) {
+      Load(shared, *files, next[i].settings);
+    }
   }
   next_ = std::move(next);
   SwapWhenSettled();
 }
 
-std::variant<CryptoPolicy, Problem> Resources::ReadPolicy(
-    const Config& config) {
-  if (!config.system_crypto_policy) {
-    return CryptoPolicy();
-  }
-  const std::string path = CryptoPolicyPath();
-  std::variant<CryptoPolicy, Problem> policy = LoadCryptoPolicy(path);
-  if (const CryptoPolicy* read = std::get_if<CryptoPolicy>(&policy)) {
-    for (const std::string& name : read->ignored) {
-      LogEvent event{EventKind::kConfigProblem, LogLevel::kNotice, {}};
-      log_.Write(
-          event.Add("file", path)
-              .Add("key", name)
-              .Add("reason",
-                   "no part of the crypto policy has it here, ignoring"));
-    }
-  }
-  return policy;
-}
-
-void Resources::Choose(const SideConfig& config, Profile& profile,
-                       const std::variant<CryptoPolicy, Problem>& policy) {
-  SideSettings& settings = profile.settings;
-  settings.require_alpn = config.alpn_required.value_or(false);
-  if (const Problem* problem = std::get_if<Problem>(&policy)) {
-    settings.problem = *problem;
-    return;
-  }
-  Choices choices = MakeChoices(config, std::get<CryptoPolicy>(policy));
-  settings.suites = std::move(choices.suites);
-  settings.groups = std::move(choices.groups);
-  settings.problem = std::move(choices.problem);
-  for (const std::string& group : choices.lacking) {
-    LogEvent event{EventKind::kConfigProblem, LogLevel::kNotice, {}};
-    log_.Write(
-        event.Add("settings", profile.name)
-            .Add("key", group)
-            .Add("reason", "this libcrypto has no such group, ignoring"));
-  }
-}
-
 void Resources::Load(Shared& shared, const SideConfig& config,
                      SideSettings& settings) {
-  const auto once = [](auto& all, const SideConfig& part, auto load) {
+  const auto once = [](auto& all, const auto& part, auto load) {
     auto known = std::ranges::find(
         all, part, [](const auto& p) -> auto& { return p.first; });
     if (known == all.end()) {
@@ -288,46 +265,17 @@ void Resources::Load(Shared& shared, const SideConfig& config,
   settings.trust =
       once(shared.trusts, Shared::TrustPart(config),
            [this](const SideConfig& part) { return LoadTrust(part); });
+  const auto load = [this](const OwnCertificate& part) {
+    return LoadCredential(part);
+  };
   settings.credential =
-      once(shared.credentials, Shared::CredentialPart(config),
-           [this](const SideConfig& part) { return LoadCredential(part); });
+      once(shared.credentials, OwnCertificate::Classic(config), load);
+  settings.pq_credential =
+      once(shared.credentials, OwnCertificate::PostQuantum(config), load);
 }
 
-void Resources::Fill(Shared& shared, const SideConfig& config,
-                     Profile& profile) {
-  Load(shared, config, profile.settings);
-  Choose(config, profile, shared.policy);
-}
-
-Profile Resources::MakeProfile(Shared& shared, const Section& section) {
-  const Side side = IsClient(section.consumer) ? Side::kClient : Side::kServer;
-  Profile profile{section.name, side, section.consumer, section.match, {}};
-  if (UsesPsks(section.consumer)) {
-    profile.settings.trust = Absent();
-    profile.settings.credential = Absent();
-    Choose(section.config, profile, shared.policy);
-  } else {
-    Fill(shared, section.config, profile);
-  }
-  return profile;
-}
-
-Profile Resources::MakeProfile(Shared& shared, const NetnsConfig& netns,
-                               Side side) {
-  const auto& config = side == Side::kClient ? netns.client : netns.server;
-  Profile profile;
-  profile.name = netns.name + (side == Side::kClient ? ".client" : ".server");
-  profile.side = side;
-  if (config.has_value()) {
-    Fill(shared, *config, profile);
-  } else {
-    // Without settings of its own it has nothing, and refuses.
-    profile.settings.trust = Absent();
-    profile.settings.credential = Absent();
-  }
-  profile.netns = netns.match;
-  profile.netns_group = netns.name;
-  return profile;
+Problem Resources::Unloadable(Code code, const std::string& file) {
+  return {code, file, "the process that loads it does not answer"};
 }
 
 uint64_t Resources::NewId(Kind kind) {
@@ -343,7 +291,6 @@ Slot Resources::LoadTrust(const SideConfig& config) {
                    "none is named, and the system has none"};
   }
   std::vector<OwnedFd> files;
-  std::vector<BorrowedFd> borrowed;
   const std::array<std::pair<std::optional<std::string>, Code>, 2> wanted = {
       std::pair{store, Code::kTrustStoreUnusable},
       std::pair{config.crl, Code::kCrlUnusable}};
@@ -356,7 +303,6 @@ Slot Resources::LoadTrust(const SideConfig& config) {
       return std::move(*problem);
     }
     files.push_back(std::move(std::get<OwnedFd>(opened)));
-    borrowed.push_back(files.back().borrow());
   }
   agent::LoadTrust load;
   load.id = NewId(Kind::kTrust);
@@ -365,72 +311,12 @@ Slot Resources::LoadTrust(const SideConfig& config) {
       config.allowed.value_or(std::vector<AllowedPeer>());
   load.allowed = static_cast<uint16_t>(allowed.size());
   if (!verifier_.has_value() ||
-      !verifier_->Send(load, Entries(allowed), borrowed).ok()) {
+      !verifier_loads_
+           .Send(*verifier_, load, Entries(allowed), std::move(files))
+           .ok()) {
     return Unloadable(Code::kVerifierUnavailable, *store);
   }
   return Loading{load.id, *store};
-}
-
-Slot Resources::LoadCredential(const SideConfig& config) {
-  if (!config.certificate.has_value() && !config.private_key.has_value()) {
-    return Absent();
-  }
-  if (!config.certificate.has_value() || !config.private_key.has_value()) {
-    return Problem{Code::kConfigUnusable, "",
-                   "x509.certificate and x509.private_key go together"};
-  }
-  std::variant<OwnedFd, Problem> chain =
-      OpenFile(*config.certificate, Code::kCertificateUnusable);
-  if (Problem* problem = std::get_if<Problem>(&chain)) {
-    return std::move(*problem);
-  }
-  if (IsTokenUrl(*config.private_key)) {
-    return LoadTokenCredential(config, std::get<OwnedFd>(chain).borrow());
-  }
-  std::variant<OwnedFd, Problem> key =
-      OpenPrivateKey(*config.private_key, key_owner_);
-  if (Problem* problem = std::get_if<Problem>(&key)) {
-    return std::move(*problem);
-  }
-  const std::array<BorrowedFd, 2> files = {std::get<OwnedFd>(chain).borrow(),
-                                           std::get<OwnedFd>(key).borrow()};
-  agent::LoadCredential load;
-  load.id = NewId(Kind::kCredential);
-  if (!keeper_.has_value() || !keeper_->Send(load, {}, files).ok()) {
-    return Unloadable(Code::kKeeperUnavailable, *config.certificate);
-  }
-  return Loading{load.id, *config.certificate};
-}
-
-Slot Resources::LoadTokenCredential(const SideConfig& config,
-                                    BorrowedFd chain) {
-  const std::string url = config.private_key.value_or("");
-  agent::LoadCredential load;
-  load.id = NewId(Kind::kCredential);
-  if (!keeper_.has_value() ||
-      !keeper_
-           ->Send(load,
-                  {reinterpret_cast<const uint8_t*>(url.data()), url.size()},
-                  std::span(&chain, 1))
-           .ok()) {
-    return Unloadable(Code::kKeeperUnavailable, LoggableUrl(url));
-  }
-  return Loading{load.id, LoggableUrl(url)};
-}
-
-Result<CredentialId> Resources::LoadForJob(const Keyrings::Pair& keys) {
-  if (!keeper_.has_value()) {
-    return Error{Code::kKeeperUnavailable, "the keeper is gone"};
-  }
-  agent::LoadCredential load;
-  load.id = NewId(Kind::kCredential);
-  load.certificate_size = static_cast<uint32_t>(keys.certificate_size);
-  uses_[load.id].retired = true;  // its only job holds it
-  if (!keeper_->Send(load, keys.bytes.view()).ok()) {
-    uses_.erase(load.id);
-    return Error{Code::kKeeperUnavailable, "the keeper does not answer"};
-  }
-  return load.id;
 }
 
 void Resources::Handle(const CredentialLoaded& loaded) {
@@ -452,8 +338,8 @@ void Resources::Settle(uint64_t id, const Slot& slot) {
     return;
   }
   for (Profile& profile : *next_) {
-    for (Slot* waiting :
-         {&profile.settings.trust, &profile.settings.credential}) {
+    for (Slot* waiting : {&profile.settings.trust, &profile.settings.credential,
+                          &profile.settings.pq_credential}) {
       if (Awaits(*waiting, id)) {
         const std::string file = std::get<Loading>(*waiting).file;
         *waiting = slot;
@@ -486,6 +372,7 @@ void Resources::SwapWhenSettled() {
   }
   if (auto next = std::exchange(next_, std::nullopt)) {
     current_ = *std::move(next);
+    settled_ = true;
   }
   RetireUnused();
 }
@@ -495,6 +382,7 @@ void Resources::LogProblems(const Profile& profile, bool kept) {
   for (const Problem* problem :
        {std::get_if<Problem>(&settings.trust),
         std::get_if<Problem>(&settings.credential),
+        std::get_if<Problem>(&settings.pq_credential),
         settings.problem.has_value() ? &*settings.problem : nullptr}) {
     if (problem == nullptr) {
       continue;
@@ -511,8 +399,8 @@ void Resources::LogProblems(const Profile& profile, bool kept) {
   }
 }
 
-std::vector<std::string> Resources::FilesOf(const Config& config) {
-  std::vector<std::string> files;
+std::vector<std::string> Resources::FilesOf(const Config& config) const {
+  std::vector<std::string> files = TagFilesIn(tags_directory_);
   if (config.system_crypto_policy) {
     files.push_back(CryptoPolicyPath());
   }
@@ -520,19 +408,27 @@ std::vector<std::string> Resources::FilesOf(const Config& config) {
     const std::optional<std::string> store =
         side->truststore.has_value() ? side->truststore : SystemTrustStore();
     for (const auto& file :
-         {store, side->crl, side->certificate, side->private_key}) {
+         {store, side->crl, side->certificate, side->private_key,
+          side->pq_certificate, side->pq_private_key}) {
       if (file.has_value() && !file->empty() && !IsTokenUrl(*file)) {
         files.push_back(*file);
       }
     }
   }
-  for (const std::string& file : TagFilesIn(kTagsDirectory)) {
-    files.push_back(file);
+  return OnceEach(std::move(files));
+}
+
+std::vector<std::string> Resources::PlacesOf(const Config& config) const {
+  std::vector<std::string> places = FilesOf(config);
+  for (const auto& [name, side] : GroupSides(config)) {
+    if (!side->truststore.has_value()) {
+      std::ranges::copy(SystemTrustStorePlaces(), std::back_inserter(places));
+    }
   }
-  std::ranges::sort(files);
-  const auto repeated = std::ranges::unique(files);
-  files.erase(repeated.begin(), repeated.end());
-  return files;
+  // Once as an entry of the directory above it, once for its own entries.
+  places.push_back(tags_directory_);
+  places.push_back(tags_directory_ + '/');
+  return OnceEach(std::move(places));
 }
 
 void Resources::Hold(uint64_t id) {
@@ -556,6 +452,7 @@ void Resources::RetireUnused() {
     for (const Profile& profile : *profiles) {
       wanted.insert(IdOf(profile.settings.trust));
       wanted.insert(IdOf(profile.settings.credential));
+      wanted.insert(IdOf(profile.settings.pq_credential));
     }
   }
   std::vector<uint64_t> retired;
@@ -578,9 +475,12 @@ void Resources::ForgetIfUnused(uint64_t id) {
   uses_.erase(id);
   Forget forget;
   forget.id = id;
+  // Not before what it may have been told to load.
   std::optional<Link>& link = use.kind == Kind::kTrust ? verifier_ : keeper_;
   if (link.has_value()) {
-    static_cast<void>(link->Send(forget));
+    LoadQueue& loads =
+        use.kind == Kind::kTrust ? verifier_loads_ : keeper_loads_;
+    static_cast<void>(loads.Send(*link, forget));
   }
   if (use.kind == Kind::kCredential) {
     forgotten_.push_back(id);

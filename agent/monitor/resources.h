@@ -3,10 +3,14 @@
 //
 // Scope:     opens the files that the configuration names, has the keeper and
 //            the verifier load them, and swaps all settings at once when all of
-//            it is there. Settings of a group that were sound stay as they are
-//            when their successors are not; a group without sound settings
-//            refuses what it is for, and no wider one takes its place. Files
-//            are loaded anew under a new id, so nothing in flight sees a mix.
+//            it is there. What a group lets handshakes agree on takes no
+//            loading: the first settings, and those of network namespaces that
+//            had none, stand from the moment they are read, and only what
+//            needs a file waits. Settings of a group that were sound stay as
+//            they are when their successors are not; a group without sound
+//            settings refuses what it is for, and no wider one takes its place.
+//            Files are loaded anew under a new id, so nothing in flight sees a
+//            mix.
 // Layer:     agent/monitor.
 // Threads:   one thread.
 // Privilege: opens private keys' files; reads none.
@@ -14,25 +18,30 @@
 
 #include <sys/types.h>
 
+#include <initializer_list>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "agent/config/config.h"
-#include "agent/config/crypto_policy.h"
 #include "agent/config/files.h"
 #include "agent/ipc/link.h"
 #include "agent/keyring/keyrings.h"
 #include "agent/log/log_event.h"
+#include "agent/monitor/load_queue.h"
+#include "agent/monitor/outline.h"
 #include "agent/monitor/settings.h"
 #include "agent/monitor/socket_facts.h"
 #include "agent/monitor/tag_files.h"
 #include "agent/netlink/request.h"
 #include "agent/sandbox/process_role.h"
 #include "agent/upcall/consumer.h"
+#include "base/bytes.h"
 #include "base/owned_fd.h"
 
 namespace ktlsd::agent {
@@ -64,6 +73,12 @@ class Resources {
   void Handle(const CredentialLoaded& loaded);
   void Handle(const TrustLoaded& loaded);
   void Handle(const TagsLoaded& loaded);
+  // Why the session tags were not taken, if they were not.
+  const std::optional<Problem>& tags_problem() const { return tags_problem_; }
+  const std::vector<std::string>& tag_files() const { return tag_files_; }
+
+  // Sends what is to be loaded and had no room. Whether there is more still.
+  bool SendMore();
   // Of session tags; read anew with each Reload.
   void set_tags_directory(std::string path) {
     tags_directory_ = std::move(path);
@@ -74,11 +89,15 @@ class Resources {
   const Profile& Choose(const Request& request, Consumer consumer,
                         const SocketFacts& facts,
                         const std::string& netns = "") const;
+  // The trust of the group `settings` that serves now; 0: there is none.
+  TrustId TrustOf(std::string_view settings) const;
   // The settings for all that no other group is for.
   const SideSettings& side(Side side) const;
   const std::vector<Profile>& profiles() const { return current_; }
-  // The files that Reload would open, to be watched.
-  static std::vector<std::string> FilesOf(const Config& config);
+  // The files that Reload would open.
+  std::vector<std::string> FilesOf(const Config& config) const;
+  // What is to be watched: those, and where others may appear.
+  std::vector<std::string> PlacesOf(const Config& config) const;
 
   // A credential for one job, of keys that only the request names.
   Result<CredentialId> LoadForJob(const Keyrings::Pair& keys);
@@ -86,6 +105,8 @@ class Resources {
   // An id that a job uses is not forgotten before its last job ended.
   void Hold(uint64_t id);
   void Release(uint64_t id);
+  void Hold(const JobCredentials& credentials);
+  void Release(const JobCredentials& credentials);
   // Ids that were forgotten since the last call: workers drop them too.
   std::vector<CredentialId> TakeForgotten();
 
@@ -97,28 +118,40 @@ class Resources {
     bool retired = false;
   };
 
-  static std::vector<Profile> GeneralProfiles();
+  // A certificate of ours and its private key, or the key's URL.
+  struct OwnCertificate {
+    std::optional<std::string> certificate;
+    std::optional<std::string> private_key;
+    bool post_quantum = false;  // it has to be
+
+    bool operator==(const OwnCertificate&) const = default;
+    static OwnCertificate Classic(const SideConfig& config) {
+      return {config.certificate, config.private_key, false};
+    }
+    static OwnCertificate PostQuantum(const SideConfig& config) {
+      return {config.pq_certificate, config.pq_private_key, true};
+    }
+  };
+
   // Groups that name the same files share what is loaded of them.
   struct Shared;
 
+  // What a link's error means to what was to be loaded over it.
+  static Problem Unloadable(Code code, const std::string& file);
   uint64_t NewId(Kind kind);
   Slot LoadTrust(const SideConfig& config);
-  Slot LoadCredential(const SideConfig& config);
-  Slot LoadTokenCredential(const SideConfig& config, BorrowedFd chain);
+  Slot LoadCredential(const OwnCertificate& own);
+  Slot SendCredential(const OwnCertificate& own, Bytes url,
+                      std::vector<OwnedFd> files);
   std::vector<std::string> TokenUrls() const;
   void OpenTokens();
   void LoadTags();
-  void Begin(const Config& config);
-  std::variant<CryptoPolicy, Problem> ReadPolicy(const Config& config);
-  void Choose(const SideConfig& config, Profile& profile,
-              const std::variant<CryptoPolicy, Problem>& policy);
+  void BeginIfReady();
+  void NoteTags(std::optional<Problem> problem);
   void Load(Shared& shared, const SideConfig& config, SideSettings& settings);
-  void Fill(Shared& shared, const SideConfig& config, Profile& profile);
-  Profile MakeProfile(Shared& shared, const Section& section);
-  Profile MakeProfile(Shared& shared, const NetnsConfig& netns, Side side);
   void DropUses(Kind kind);
   void DropNext();
-  void Lose(Kind kind, Slot SideSettings::* slot);
+  void Lose(Kind kind, std::initializer_list<Slot SideSettings::*> slots);
   void Settle(uint64_t id, const Slot& slot);
   void SwapWhenSettled();
   void LogProblems(const Profile& profile, bool kept);
@@ -131,13 +164,18 @@ class Resources {
   std::vector<std::string> opened_;  // by the keeper
   std::optional<Link> verifier_;
   std::optional<Config> config_;
+  Outline outline_;  // of config_
   std::vector<Profile> current_ = GeneralProfiles();
+  bool settled_ = false;  // current_ has been once
   std::optional<std::vector<Profile>> next_;
   std::map<uint64_t, Use> uses_;
   std::vector<CredentialId> forgotten_;
   uint64_t last_id_ = 0;
   std::string tags_directory_ = kTagsDirectory;
   std::vector<std::string> tag_files_;  // that the verifier was sent last
+  std::optional<Problem> tags_problem_;
+  LoadQueue keeper_loads_;
+  LoadQueue verifier_loads_;
 };
 
 }  // namespace ktlsd::agent

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -48,7 +49,9 @@ class ResourcesTest : public World {
 
 TEST_F(ResourcesTest, IsLoadingAtFirst) {
   EXPECT_TRUE(std::holds_alternative<Loading>(client().trust));
+  EXPECT_EQ(ChosenFor(NfsTls()).standing, Standing::kUnread);
   resources_.Reload(GoodConfig());
+  EXPECT_EQ(ChosenFor(NfsTls()).standing, Standing::kRead);
   EXPECT_TRUE(std::holds_alternative<Loading>(client().trust));
   LoadAll();
   EXPECT_TRUE(client().sound());
@@ -77,7 +80,200 @@ TEST_F(ResourcesTest, RefusesHalfACredential) {
   ExpectProblem(client().credential, Code::kConfigUnusable);
 }
 
+// --- a post-quantum certificate beside the classic one ---
+
+TEST_F(ResourcesTest, LoadsAPostQuantumCertificateAsSuch) {
+  Config config = GoodConfig();
+  config.client.pq_certificate = File("pq_certificate");
+  config.client.pq_private_key = File("pq_key");
+  resources_.Reload(config);
+  std::vector<int> post_quantum;
+  while (auto load = Next<LoadCredential, ToKeeper>(*keeper_)) {
+    post_quantum.push_back(load->post_quantum);
+  }
+  // One classic, which both sides share, and the client's.
+  std::ranges::sort(post_quantum);
+  EXPECT_EQ(post_quantum, (std::vector<int>{0, 1}));
+}
+
+TEST_F(ResourcesTest, IsNotSoundWithoutItsPostQuantumCertificate) {
+  Config config = GoodConfig();
+  config.client.pq_certificate = "/no/such/file";
+  config.client.pq_private_key = File("pq_key");
+  config.server.pq_certificate = File("pq_certificate");
+  resources_.Reload(config);
+  LoadAll();
+  ExpectProblem(client().pq_credential, Code::kCertificateUnusable);
+  EXPECT_FALSE(client().sound());
+  ExpectProblem(resources_.side(Side::kServer).pq_credential,
+                Code::kConfigUnusable);
+  EXPECT_EQ(log_.Count("side=client", "file=/no/such/file", "No such file",
+                       "handshakes that need it are refused"),
+            1)
+      << log_.All();
+  EXPECT_EQ(log_.Count("side=server", "x509.pq.private_key go together"), 1)
+      << log_.All();
+}
+
+TEST_F(ResourcesTest, NamesTheFileOfAPostQuantumCertificateThatFails) {
+  Config config = GoodConfig();
+  config.client.pq_certificate = File("pq_certificate");
+  config.client.pq_private_key = File("pq_key");
+  resources_.Reload(config);
+  LoadAll(Outcome::Failure(Code::kPrivateKeyUnusable));
+  EXPECT_EQ(log_.Count("code=private_key_unusable", "reason=words",
+                       "/pq_certificate"),
+            1)
+      << log_.All();
+}
+
+TEST_F(ResourcesTest, HoldsAndForgetsBothCertificates) {
+  Config config = GoodConfig();
+  config.client.pq_certificate = File("pq_certificate");
+  config.client.pq_private_key = File("pq_key");
+  resources_.Reload(config);
+  LoadAll();
+  const JobCredentials held = {std::get<Loaded>(client().pq_credential).id,
+                               std::get<Loaded>(client().credential).id};
+  resources_.Hold(held);
+  resources_.Reload(config);
+  LoadAll();
+  EXPECT_TRUE(resources_.TakeForgotten().empty());
+  resources_.Release(held);
+  EXPECT_EQ(resources_.TakeForgotten(),
+            std::vector<CredentialId>(held.begin(), held.end()));
+}
+
+TEST_F(ResourcesTest, WatchesTheFilesOfBothCertificates) {
+  Config config;
+  config.server.certificate = "/c";
+  config.server.pq_certificate = "/pq/c";
+  config.server.pq_private_key = "/pq/k";
+  const auto files = resources_.FilesOf(config);
+  for (const char* file : {"/c", "/pq/c", "/pq/k"}) {
+    EXPECT_EQ(std::ranges::count(files, file), 1) << file;
+  }
+}
+
+TEST_F(ResourcesTest, UsesNoPostQuantumKeyOfAKeeperThatDied) {
+  Config config = GoodConfig();
+  config.client.pq_certificate = File("pq_certificate");
+  config.client.pq_private_key = File("pq_key");
+  resources_.Reload(config);
+  LoadAll();
+  resources_.LoseKeeper();
+  EXPECT_TRUE(std::holds_alternative<Loading>(client().pq_credential));
+}
+
+TEST_F(ResourcesTest, OpensTheTokensOfBothCertificates) {
+  Config config = GoodConfig();
+  config.client.pq_certificate = File("pq_certificate");
+  config.client.pq_private_key = "pkcs11:object=pq";
+  resources_.Reload(config);
+  EXPECT_EQ(resources_.keeper_role(), ProcessRole::kTokenKeeper);
+}
+
+// --- expected volume ---
+
+TEST_F(ResourcesTest, WarnsOfMoreThanAKeyIsGoodFor) {
+  Config config = WithSections();
+  config.client.expected_volume = 500'000'000'000;
+  config.server.expected_volume = 500'000'000'000;
+  config.server.suites = {CipherSuite::kChaCha20Poly1305Sha256};
+  resources_.Reload(config);
+  LoadAll();
+  EXPECT_EQ(log_.Count("expected.volume"), 1) << log_.All();
+  EXPECT_EQ(log_.Count("event=config_problem", "settings=authenticate.client",
+                       "TLS_AES_256_GCM_SHA384 for 388G"),
+            1)
+      << log_.All();
+  EXPECT_TRUE(client().sound());
+}
+
 // --- session tags ---
+
+// All of them are seen by FileStamps; what appears in a directory by its name
+// with a slash.
+TEST_F(ResourcesTest, WatchesWhereFilesMayAppear) {
+  const std::string directory = ::testing::TempDir() + "/new-tags.d";
+  std::filesystem::remove_all(directory);
+  resources_.set_tags_directory(directory);
+  const auto changes = [this](const auto& change) {
+    const FileStamps stamps(resources_.PlacesOf(GoodConfig()));
+    change();
+    return stamps.Changed();
+  };
+  EXPECT_FALSE(changes([] {}));
+  EXPECT_TRUE(changes([&] { std::filesystem::create_directory(directory); }));
+  // An empty one too is watched, not only as an entry of the one above it.
+  const FileStamps stamps(resources_.PlacesOf(GoodConfig()));
+  EXPECT_EQ(std::ranges::count(stamps.Directories(), directory), 1);
+  EXPECT_TRUE(changes([&] { std::ofstream(directory + "/a.yml") << "a"; }));
+  EXPECT_TRUE(changes([&] { std::ofstream(directory + "/a.yml") << "ab"; }));
+
+  // Which of its places the system's store will be at is not known.
+  const std::vector<std::string> files = resources_.PlacesOf(Config());
+  for (const char* place : SystemTrustStorePlaces()) {
+    EXPECT_EQ(std::ranges::count(files, place), 1) << place;
+  }
+}
+
+// More than a link holds: 64 lists of 40 KiB and 64 files of 64 KiB.
+TEST_F(ResourcesTest, LoadsAConfigurationAtAllItsLimits) {
+  const std::string directory = ::testing::TempDir() + "/large-tags.d";
+  std::filesystem::remove_all(directory);
+  std::filesystem::create_directory(directory);
+  resources_.set_tags_directory(directory);
+  for (std::size_t i = 0; i < kMaxTagFiles; ++i) {
+    std::ofstream(directory + "/" + std::to_string(i) + ".yml")
+        << std::string(LoadTags::kCarries.payload, 'a');
+  }
+  Config config = GoodConfig();
+  for (std::size_t i = 0; i < kMaxSections; ++i) {
+    Section section = WithSections().sections[0];
+    section.name = "peer." + std::to_string(i);
+    section.config.allowed.emplace();
+    for (std::size_t n = 0; n < 150; ++n) {
+      section.config.allowed->push_back(
+          {AllowedBy::kDns, std::string(250, 'a') + std::to_string(i)});
+    }
+    config.sections.push_back(section);
+  }
+  resources_.Reload(config);
+  std::size_t tags = 0;
+  std::size_t trusts = 0;
+  switchboard_.OnTime();
+  // Soon again: nothing tells when there is room.
+  ASSERT_LE(switchboard_.NextWake(),
+            clock_.Now() + std::chrono::milliseconds(10));
+  for (int i = 0; i < 100 && trusts <= kMaxSections; ++i) {
+    switchboard_.OnTime();
+    for (;;) {
+      auto received = verifier_->Receive<ToVerifier>(Descriptors::kTake);
+      ASSERT_TRUE(received.ok());
+      if (!received->has_value()) {
+        break;
+      }
+      tags += std::holds_alternative<LoadTags>((*received)->message) ? 1 : 0;
+      if (const auto* load = std::get_if<LoadTrust>(&(*received)->message)) {
+        ++trusts;
+        TrustLoaded loaded;
+        loaded.id = load->id;
+        loaded.outcome = Outcome::Success();
+        EXPECT_TRUE(verifier_->Send(loaded).ok());
+        EXPECT_TRUE(switchboard_.ReadVerifier().ok());
+      }
+    }
+    LoadAll();
+  }
+  EXPECT_EQ(tags, kMaxTagFiles);
+  EXPECT_EQ(trusts, kMaxSections + 1);
+  EXPECT_EQ(resources_.tags_problem(), std::nullopt);
+  ASSERT_EQ(resources_.profiles().size(), kMaxSections + 2);
+  for (const Profile& profile : resources_.profiles()) {
+    EXPECT_TRUE(profile.settings.sound()) << profile.name;
+  }
+}
 
 TEST_F(ResourcesTest, SendsTheFilesOfTags) {
   const std::string directory = ::testing::TempDir() + "/tags.d";
@@ -311,7 +507,7 @@ TEST_F(ResourcesTest, LoadsWhatSectionsName) {
     trusts.push_back(load->id);
   }
   EXPECT_EQ(trusts.size(), 2U);  // the general ones, and peer.named's
-  const std::vector<std::string> files = Resources::FilesOf(config);
+  const std::vector<std::string> files = resources_.FilesOf(config);
   EXPECT_EQ(std::ranges::count(files, *config.sections[0].config.truststore),
             1);
 }
@@ -380,7 +576,7 @@ TEST_F(ResourcesTest, RefusesWithoutTheCryptoPolicyThatItWasToRead) {
   LoadAll();
   EXPECT_FALSE(client().suites.has_value());
   config.system_crypto_policy = true;
-  EXPECT_EQ(std::ranges::count(Resources::FilesOf(config), path), 1);
+  EXPECT_EQ(std::ranges::count(resources_.FilesOf(config), path), 1);
   resources_.Reload(config);
   LoadAll();
   EXPECT_EQ(client().suites, std::vector{CipherSuite::kAes256GcmSha384});
@@ -397,9 +593,30 @@ TEST_F(ResourcesTest, RefusesWithoutTheCryptoPolicyThatItWasToRead) {
   ::unsetenv("OPENSSL_CONF");
 }
 
+// That takes no keeper and no verifier: pre-shared keys have no use for them.
+TEST_F(ResourcesTest, AgreesOnWhatIsConfiguredBeforeAnythingIsLoaded) {
+  resources_.LoseKeeper();
+  Config config = WithSections();
+  config.client.suites = {CipherSuite::kAes128GcmSha256};
+  Section host{"consumer.nvme-host", Consumer::kNvmeHost, {}, config.client};
+  host.config.groups = {handshake::NamedGroup::kX25519};
+  config.sections.push_back(host);
+  resources_.Reload(config);
+  const Profile& chosen = ChosenFor(NvmeHost({7}));
+  EXPECT_EQ(chosen.name, "consumer.nvme-host");
+  EXPECT_EQ(chosen.settings.suites, config.client.suites);
+  EXPECT_EQ(chosen.settings.groups, *host.config.groups);
+  EXPECT_EQ(ChosenFor(NfsTls()).name, "peer.named");
+  EXPECT_TRUE(
+      std::holds_alternative<Loading>(ChosenFor(NfsTls()).settings.trust));
+  // And those of the next one, while nothing of the first served.
+  config.client.suites = {CipherSuite::kChaCha20Poly1305Sha256};
+  resources_.Reload(config);
+  EXPECT_EQ(client().suites, config.client.suites);
+}
+
 TEST_F(ResourcesTest, SwapsAllSettingsAtOnce) {
   resources_.Reload(WithSections());
-  EXPECT_EQ(ChosenFor(NfsTls()).name, "authenticate.client");
   LoadAll();
   const Slot before = ChosenFor(NfsTls()).settings.trust;
   resources_.Reload(GoodConfig());

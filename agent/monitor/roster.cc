@@ -1,14 +1,9 @@
 #include "agent/monitor/roster.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace ktlsd::agent {
-namespace {
-
-constexpr std::size_t kMaxEnded = 1024;
-
-}  // namespace
-
 void Roster::Add(WorkerId id, Pool pool, Link link, std::string group) {
   workers_.emplace(id,
                    Worker{id, pool, std::move(group), std::move(link), {}, {}});
@@ -65,10 +60,10 @@ void Roster::Begin(Worker& worker, JobId job) {
 
 void Roster::EndEarly(Worker& worker, JobId job) {
   if (worker.running.erase(job) > 0) {
-    worker.ended.push_back(job);
+    worker.ended.emplace(job, Worker::Ended());
   }
-  if (worker.ended.size() > kMaxEnded) {
-    worker.ended.pop_front();
+  if (worker.ended.size() > kMostEnded) {
+    worker.ended.erase(worker.ended.begin());
   }
 }
 
@@ -78,13 +73,16 @@ void Roster::NoteLate(Worker& worker, std::size_t jobs, MonotonicTime now) {
   worker.pulse.Late(now, worker.link.unread());
 }
 
-Roster::Claim Roster::ClaimOf(const Worker& worker, JobId job) {
+Roster::Claim Roster::TakeQuestion(Worker& worker, JobId job) {
   if (worker.running.contains(job)) {
     return Claim::kRunning;
   }
-  return std::ranges::find(worker.ended, job) == worker.ended.end()
-             ? Claim::kNotIts
-             : Claim::kEnded;
+  const auto ended = worker.ended.find(job);
+  if (ended == worker.ended.end()) {
+    return Claim::kNotIts;
+  }
+  return std::exchange(ended->second.asked, true) ? Claim::kTooOften
+                                                  : Claim::kEnded;
 }
 
 Roster::Claim Roster::TakeReport(Worker& worker, JobId job) {
@@ -92,12 +90,7 @@ Roster::Claim Roster::TakeReport(Worker& worker, JobId job) {
     worker.allowance = std::min(worker.allowance + 1, kMaxJobsPerWorker);
     return Claim::kRunning;
   }
-  const auto ended = std::find(worker.ended.begin(), worker.ended.end(), job);
-  if (ended == worker.ended.end()) {
-    return Claim::kNotIts;
-  }
-  worker.ended.erase(ended);
-  return Claim::kEnded;
+  return worker.ended.erase(job) > 0 ? Claim::kEnded : Claim::kNotIts;
 }
 
 }  // namespace ktlsd::agent

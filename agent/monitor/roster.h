@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -33,6 +32,9 @@ class Roster {
  public:
   // What one worker may hold at once.
   static constexpr std::size_t kMaxJobsPerWorker = 2048;
+  // Of those that the monitor ended it remembers so many: all that it held may
+  // be ended at once, and as many again before it hears of the first.
+  static constexpr std::size_t kMostEnded = 2 * kMaxJobsPerWorker;
   // A worker of which a job was late may hold half as many as it had, not less
   // than this, and one more for each that it ends: so many at once that none
   // gets done in time help nobody.
@@ -48,13 +50,18 @@ class Roster {
     std::string group;
     Link link;
     std::set<JobId> running;
-    // Ended by the monitor; a report may still be under way. The newest ones.
-    std::deque<JobId> ended;
+    // Ended by the monitor. Of each a report may still be under way, and one
+    // question, as a worker waits for each answer. The newest ones.
+    struct Ended {
+      bool asked = false;
+    };
+    std::map<JobId, Ended> ended;
     std::size_t taken = 0;
     bool aged = false;  // it was started long ago
     std::size_t allowance = kMaxJobsPerWorker;
     Pulse pulse{};
-    bool given_up = false;             // it is about to be ended
+    bool given_up = false;  // it is about to be ended
+    bool leaving = false;   // its group is gone: it takes no more jobs
     std::optional<LoopChosen> loop{};  // once it has said so
 
     // One without any job yet holds nothing of anybody.
@@ -62,8 +69,8 @@ class Roster {
       return taken >= kJobsPerLife || (aged && taken > 0);
     }
     bool has_room() const {
-      return !given_up && !pulse.behind() && running.size() < allowance &&
-             taken < 2 * kJobsPerLife;
+      return !given_up && !leaving && !pulse.behind() &&
+             running.size() < allowance && taken < 2 * kJobsPerLife;
     }
   };
 
@@ -83,9 +90,9 @@ class Roster {
   static void EndEarly(Worker& worker, JobId job);
   // The monitor has just ended `jobs` of its jobs that were late.
   static void NoteLate(Worker& worker, std::size_t jobs, MonotonicTime now);
-  // Whether `worker` may report `job` now, and that it has.
-  enum class Claim : uint8_t { kRunning, kEnded, kNotIts };
-  static Claim ClaimOf(const Worker& worker, JobId job);
+  // Whether `worker` may ask about `job` or report it now, and that it has.
+  enum class Claim : uint8_t { kRunning, kEnded, kNotIts, kTooOften };
+  static Claim TakeQuestion(Worker& worker, JobId job);
   static Claim TakeReport(Worker& worker, JobId job);
 
  private:

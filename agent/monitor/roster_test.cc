@@ -72,5 +72,34 @@ TEST_F(RosterTest, TakesOneReportForAJob) {
   EXPECT_EQ(Roster::TakeReport(worker, 8), Roster::Claim::kNotIts);
 }
 
+// The keeper may die with all of them unsigned, and their reports be under way.
+TEST_F(RosterTest, RemembersAllThatWereEndedAtOnce) {
+  Roster::Worker& worker = Add(1, Pool::kServer);
+  for (JobId job = 1; job <= Roster::kMaxJobsPerWorker; ++job) {
+    Roster::Begin(worker, job);
+    Roster::EndEarly(worker, job);
+  }
+  for (JobId job = 1; job <= Roster::kMaxJobsPerWorker; ++job) {
+    ASSERT_EQ(Roster::TakeReport(worker, job), Roster::Claim::kEnded) << job;
+  }
+  for (JobId job = 1; job <= 2 * Roster::kMostEnded; ++job) {
+    Roster::Begin(worker, job);
+    Roster::EndEarly(worker, job);
+  }
+  EXPECT_EQ(worker.ended.size(), Roster::kMostEnded);
+}
+
+TEST_F(RosterTest, TakesOneQuestionAboutAJobThatWasEnded) {
+  Roster::Worker& worker = Add(1, Pool::kPsk);
+  Roster::Begin(worker, 7);
+  EXPECT_EQ(Roster::TakeQuestion(worker, 7), Roster::Claim::kRunning);
+  EXPECT_EQ(Roster::TakeQuestion(worker, 7), Roster::Claim::kRunning);
+  EXPECT_EQ(Roster::TakeQuestion(worker, 8), Roster::Claim::kNotIts);
+  Roster::EndEarly(worker, 7);
+  EXPECT_EQ(Roster::TakeQuestion(worker, 7), Roster::Claim::kEnded);
+  EXPECT_EQ(Roster::TakeQuestion(worker, 7), Roster::Claim::kTooOften);
+  EXPECT_EQ(Roster::TakeReport(worker, 7), Roster::Claim::kEnded);
+}
+
 }  // namespace
 }  // namespace ktlsd::agent

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "agent/netlink/ready_socket.h"
+
 namespace ktlsd::agent {
 
 ServedNamespaces::ServedNamespaces(MonitorLoop& loop, LogSink& log,
@@ -30,6 +32,12 @@ void ServedNamespaces::OnTime() {
   });
   if (std::exchange(changed_, false)) {
     Look();
+  }
+}
+
+void ServedNamespaces::Leave() {
+  for (const ServedNamespace& one : served_) {
+    LeaveGroups(one.kernel->ready_socket());
   }
 }
 

@@ -67,6 +67,10 @@ class ServedNamespaces {
   // Looks whether or not the directory told of a change.
   void Look();
 
+  // The kernel refuses what is asked in them from now on. What was asked before
+  // can still be taken and answered.
+  void Leave();
+
   const std::list<ServedNamespace>& served() const { return served_; }
 
  private:

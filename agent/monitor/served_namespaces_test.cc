@@ -13,12 +13,15 @@
 #include <vector>
 
 #include "agent/monitor/testing/world.h"
+#include "agent/netlink/ready_socket.h"
 #include "agent/netns/testing/other_netns.h"
 
 namespace ktlsd::agent {
 namespace {
 
 using std::chrono::milliseconds;
+
+constexpr uint32_t kControllersGroup = 0x10;
 
 // An upcall whose READY is a byte in a pipe.
 class PipeKernel final : public ReadyKernel {
@@ -29,14 +32,16 @@ class PipeKernel final : public ReadyKernel {
     ready_ = OwnedFd(ends[0]);
     bell_ = OwnedFd(ends[1]);
   }
+  // In place of the pipe: a member of a group that every kernel has.
+  void Join() {
+    ready_ = std::move(TakeReadySocket(OwnedFd(), kControllersGroup)->fd);
+  }
   void Ring() const { EXPECT_EQ(::write(bell_.raw(), "x", 1), 1); }
 
   Result<std::optional<Request>> Accept() override {
     return std::optional<Request>();
   }
-  Status Done(BorrowedFd, uint32_t, std::optional<KeySerial>) override {
-    return Ok{};
-  }
+  Status Done(BorrowedFd, const DoneAnswer&) override { return Ok{}; }
   BorrowedFd ready_socket() const override { return ready_.borrow(); }
   unsigned DrainReady() override {
     char byte = 0;
@@ -70,6 +75,9 @@ class ServedNamespacesTest : public ::testing::Test {
     }
     ++opened_;
     auto kernel = std::make_unique<PipeKernel>();
+    if (joins_) {
+      kernel->Join();
+    }
     last_kernel_ = kernel.get();
     return std::unique_ptr<ReadyKernel>(std::move(kernel));
   }
@@ -98,6 +106,7 @@ class ServedNamespacesTest : public ::testing::Test {
   RecordingLog log_;
   int open_error_ = 0;
   int opened_ = 0;
+  bool joins_ = false;
   bool in_use_ = false;
   PipeKernel* last_kernel_ = nullptr;
   std::vector<std::string> told_;  // who is served, who not any more
@@ -144,6 +153,18 @@ TEST_F(ServedNamespacesTest, TellsWhereARequestMayWait) {
   last_kernel_->Ring();
   ASSERT_TRUE(loop_.RunOnce(milliseconds(1000)).ok());
   EXPECT_EQ(rung_, Names{"green"});
+}
+
+TEST_F(ServedNamespacesTest, LeavesTheGroupsOfThoseItServes) {
+  joins_ = true;
+  names_.Name("blue", blue_.path());
+  served_.Set({"*"});
+  ASSERT_EQ(Served(), Names{"blue"});
+  const BorrowedFd ready = last_kernel_->ready_socket();
+  EXPECT_TRUE(IsReadySocket(ready, kControllersGroup));
+  served_.Leave();
+  EXPECT_FALSE(IsReadySocket(ready, kControllersGroup));
+  EXPECT_EQ(Served(), Names{"blue"});
 }
 
 TEST_F(ServedNamespacesTest, OpensThoseThatAppear) {

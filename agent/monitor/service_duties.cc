@@ -85,6 +85,7 @@ void ServiceDuties::Reloaded() { notifier_.Ready(kServing); }
 void ServiceDuties::Stopping(Why why) {
   if (why == Why::kStop) {
     notifier_.Forget(kReadySocketName);
+    LeaveGroups(ready_);
   }
   notifier_.Stopping();
 }

@@ -51,6 +51,7 @@ class ServiceDuties {
     kStop,     // consumers must not wait for an agent that does not come back
     kRestart,  // the next run goes on with the READY socket
   };
+  // On a stop the kernel refuses what is asked from now on.
   void Stopping(Why why);
 
   std::optional<MonotonicTime> NextWake() const;

@@ -28,6 +28,7 @@ using Texts = std::vector<std::string>;
 using Origin = ReadySocket::Origin;
 
 constexpr uint32_t kGroup = 1;
+constexpr uint32_t kControllersGroup = 0x10;  // every kernel has it
 
 OwnedFd SomeFile() {
   return OwnedFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
@@ -128,6 +129,17 @@ TEST_F(ServiceDutiesTest, LeaveTheStoreAtARestart) {
   ServiceDuties duties = Make();
   duties.Stopping(ServiceDuties::Why::kRestart);
   EXPECT_EQ(manager_.Texts(), Texts{"STOPPING=1"});
+}
+
+// Who asks between the two runs of a restart is served by the second.
+TEST_F(ServiceDutiesTest, LeaveTheGroupAtAStopOnly) {
+  ready_ = std::move(TakeReadySocket(OwnedFd(), kControllersGroup)->fd);
+  ServiceDuties duties = Make();
+  Join(duties);
+  duties.Stopping(ServiceDuties::Why::kRestart);
+  EXPECT_TRUE(IsReadySocket(ready_.borrow(), kControllersGroup));
+  duties.Stopping(ServiceDuties::Why::kStop);
+  EXPECT_FALSE(IsReadySocket(ready_.borrow(), kControllersGroup));
 }
 
 TEST_F(ServiceDutiesTest, SayWhenTheyReload) {

@@ -8,15 +8,6 @@
 namespace ktlsd::agent {
 namespace {
 
-bool IsOfNetns(const Profile& profile, const std::string& netns) {
-  if (netns.empty()) {
-    return profile.netns.empty();
-  }
-  return std::ranges::any_of(profile.netns, [&](const std::string& pattern) {
-    return ::fnmatch(pattern.c_str(), netns.c_str(), 0) == 0;
-  });
-}
-
 // 0: it is not for this handshake.
 std::size_t FitOf(const Profile& profile, const Occasion& occasion) {
   constexpr std::size_t kGeneral = 1;
@@ -25,7 +16,7 @@ std::size_t FitOf(const Profile& profile, const Occasion& occasion) {
   if (profile.side != occasion.side ||
       (profile.consumer.has_value() &&
        *profile.consumer != occasion.consumer) ||
-      !IsOfNetns(profile, occasion.netns)) {
+      !profile.Serves(occasion.netns)) {
     return 0;
   }
   if (profile.match.empty()) {
@@ -41,6 +32,15 @@ std::size_t FitOf(const Profile& profile, const Occasion& occasion) {
 }
 
 }  // namespace
+
+bool Profile::Serves(const std::string& netns_name) const {
+  if (netns_name.empty()) {
+    return netns.empty();
+  }
+  return std::ranges::any_of(netns, [&](const std::string& pattern) {
+    return ::fnmatch(pattern.c_str(), netns_name.c_str(), 0) == 0;
+  });
+}
 
 const Profile* ChooseProfile(const std::vector<Profile>& profiles,
                              const Occasion& occasion) {

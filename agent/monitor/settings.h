@@ -4,6 +4,7 @@
 // Layer:     agent/monitor.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -32,20 +33,31 @@ using Slot = std::variant<Absent, Loading, Loaded, Problem>;
 struct SideSettings {
   Slot trust = Loading();
   Slot credential = Loading();
-  std::optional<Problem> problem;                  // with something else
+  Slot pq_credential = Loading();  // shown to peers that can verify it
+  std::optional<Problem> problem;  // with something else
   std::optional<std::vector<CipherSuite>> suites;  // none: all, as we prefer
   std::vector<handshake::NamedGroup> groups;       // the same
   bool require_alpn = false;
+  std::optional<std::chrono::seconds> peer_key;  // see SideConfig
 
   bool settled() const {
     return !std::holds_alternative<Loading>(trust) &&
-           !std::holds_alternative<Loading>(credential);
+           !std::holds_alternative<Loading>(credential) &&
+           !std::holds_alternative<Loading>(pq_credential);
   }
   bool sound() const {
     return settled() && !problem.has_value() &&
            !std::holds_alternative<Problem>(trust) &&
-           !std::holds_alternative<Problem>(credential);
+           !std::holds_alternative<Problem>(credential) &&
+           !std::holds_alternative<Problem>(pq_credential);
   }
+};
+
+// Whether a group of the configuration says anything.
+enum class Standing : uint8_t {
+  kUnread,  // it was not read yet: whatever it would serve waits
+  kRead,
+  kNone,  // it says nothing on purpose, and refuses
 };
 
 // The settings of one group of the configuration, and whom they are for.
@@ -58,7 +70,11 @@ struct Profile {
   // Names of other network namespaces that it is for; none: the daemon's own.
   std::vector<std::string> netns = {};
   std::string netns_group = "";  // of the configuration, which has these names
+  Standing standing = Standing::kUnread;
 
+  // Whether it is for handshakes in this network namespace; "" is the daemon's
+  // own.
+  bool Serves(const std::string& netns_name) const;
   // Whether the other is for the same handshakes.
   bool SameScope(const Profile& other) const {
     return name == other.name && side == other.side &&

@@ -91,6 +91,10 @@ StatusReport StatusOf(const JobDesk& desk, const Supervisor& supervisor,
         Describe(profile, "trust", profile.settings.trust));
     report.settings.push_back(
         Describe(profile, "credential", profile.settings.credential));
+    if (!std::holds_alternative<Absent>(profile.settings.pq_credential)) {
+      report.settings.push_back(
+          Describe(profile, "pq_credential", profile.settings.pq_credential));
+    }
   }
   return report;
 }

@@ -58,22 +58,20 @@ void Supervisor::AddWorkers(const std::string& group) {
 
 void Supervisor::StartGroups(const std::vector<std::string>& groups) {
   for (const auto& seat : seats_) {
-    seat->wanted = seat->group.empty() ||
-                   std::ranges::find(groups, seat->group) != groups.end();
-    if (!seat->wanted) {
-      seat->retired = true;
-      Lose(*seat, Code::kWorkerDied,
-           "the settings of its network namespace are gone");
+    if (!seat->group.empty() &&
+        std::ranges::find(groups, seat->group) == groups.end()) {
+      seat->wanted = false;
+      switchboard_.Retire(seat->worker);
     }
   }
   for (const std::string& group : groups) {
-    const bool there = std::ranges::any_of(
-        seats_, [&group](const auto& seat) { return seat->group == group; });
+    const bool there = std::ranges::any_of(seats_, [&group](const auto& seat) {
+      return seat->wanted && seat->group == group;
+    });
     if (!there) {
       AddWorkers(group);
     }
   }
-  finished_.clear();
 }
 
 void Supervisor::Fill(Seat& seat) {
@@ -127,7 +125,7 @@ void Supervisor::Connect(Seat& seat, Link link) {
   }
 }
 
-Status Supervisor::Read(const Seat& seat) {
+Status Supervisor::Read(const Seat& seat, Switchboard::Extent extent) {
   switch (seat.role) {
     case ProcessRole::kKeeper:
     case ProcessRole::kTokenKeeper:
@@ -135,13 +133,13 @@ Status Supervisor::Read(const Seat& seat) {
     case ProcessRole::kVerifier:
       return switchboard_.ReadVerifier();
     case ProcessRole::kWorker:
-      return switchboard_.ReadWorker(seat.worker);
+      return switchboard_.ReadWorker(seat.worker, extent);
   }
   return Ok{};
 }
 
 void Supervisor::OnReadable(Seat& seat) {
-  const Status read = Read(seat);
+  const Status read = Read(seat, Switchboard::Extent::kTurn);
   if (read.ok()) {
     return;
   }
@@ -160,7 +158,7 @@ void Supervisor::OnReadable(Seat& seat) {
 
 void Supervisor::OnEnd(Seat& seat, const std::string& how) {
   // Reports that it still sent count.
-  static_cast<void>(Read(seat));
+  static_cast<void>(Read(seat, Switchboard::Extent::kAll));
   Lose(seat, Code::kWorkerDied, "the worker ended: " + how);
   if (!closed_ && !seat.retired) {
     LogEnd(seat, how);
@@ -257,6 +255,7 @@ void Supervisor::OnTime() {
     }
   }
   ReplaceOutdatedKeeper();
+  ReplaceWhoHangs();
   for (const auto& seat : seats_) {
     if (seat->role == ProcessRole::kWorker && !seat->lost &&
         clock_.Now() - seat->started >= kLongestLife) {
@@ -281,6 +280,18 @@ void Supervisor::ReplaceOutdatedKeeper() {
       LogDismissal(*seat, EventKind::kProcessReplaced, LogLevel::kInfo,
                    kReason);
       Dismiss(*seat, Code::kWorkerDied, kReason);
+    }
+  }
+}
+
+// A keeper or a verifier; the switchboard dismisses workers.
+void Supervisor::ReplaceWhoHangs() {
+  for (const auto& seat : seats_) {
+    const auto fault = switchboard_.FaultOf(seat->role);
+    if (fault.has_value() && !seat->lost) {
+      LogDismissal(*seat, EventKind::kProcessMisbehaved, LogLevel::kError,
+                   *fault);
+      Dismiss(*seat, Code::kWorkerDied, std::string(*fault));
     }
   }
 }

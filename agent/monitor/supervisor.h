@@ -45,7 +45,8 @@ class Supervisor {
   // A keeper, a verifier and so many workers for each pool.
   void Start(unsigned workers_per_pool);
   // And one worker for each pool of each of these groups of network namespaces.
-  // Those of other groups end; what they still did is answered with an error.
+  // Those of other groups get no more jobs, and end once they have none: each
+  // has its deadline. A group that comes back gets new ones.
   // Not to be called from an event's callback.
   void StartGroups(const std::vector<std::string>& groups);
   // Ends whom the switchboard dismissed; starts what is due. Not to be called
@@ -72,7 +73,7 @@ class Supervisor {
     ProcessRole role;
     Pool pool{};
     std::string group;   // of network namespaces; "": our own
-    bool wanted = true;  // to be filled again
+    bool wanted = true;  // to be filled again; once false, it stays so
     pid_t pid = 0;       // 0: empty
     WorkerId worker = 0;
     // Nothing depends on it, or all of that is answered: it only has to end.
@@ -92,11 +93,12 @@ class Supervisor {
   void Connect(Seat& seat, Link link);
   void OnReadable(Seat& seat);
   void OnEnd(Seat& seat, const std::string& how);
-  Status Read(const Seat& seat);
+  Status Read(const Seat& seat, Switchboard::Extent extent);
   // Answers for what depended on the process.
   void Lose(Seat& seat, Code code, const std::string& reason);
   void Dismiss(Seat& seat, Code code, const std::string& reason);
   void ReplaceOutdatedKeeper();
+  void ReplaceWhoHangs();
   void LogLoop(const LoopChosen& loop);
   void LogEnd(const Seat& seat, const std::string& how);
   void LogFailedStart(const Seat& seat, const Error& error);

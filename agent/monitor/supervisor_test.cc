@@ -163,6 +163,36 @@ TEST_F(SupervisorTest, ReplacesAWorkerThatIsOldButNotOneThatHadNothingToDo) {
   EXPECT_EQ(log_.Count("event=process_replaced"), 1);
 }
 
+// What it does it still may end: its jobs have their deadlines.
+TEST_F(SupervisorTest, EndsTheWorkersOfAGroupThatIsGoneOnceTheyAreIdle) {
+  supervisor_.StartGroups({"netns.blue"});
+  const std::vector<WorkerId> ids = roster_.Ids();
+  ASSERT_EQ(ids.size(), 3U);
+  Roster::Worker& busy = *roster_.Find(ids[0]);
+  Roster::Begin(busy, 7);
+  const auto turn = [this] {
+    switchboard_.OnTime();
+    supervisor_.OnTime();
+  };
+  supervisor_.StartGroups({});
+  EXPECT_FALSE(busy.has_room());
+  turn();
+  EXPECT_EQ(roster_.Ids(), std::vector<WorkerId>{ids[0]});
+  EXPECT_EQ(busy.running.size(), 1U);
+  // Those of a group of the same name do not wait for it.
+  supervisor_.StartGroups({"netns.blue"});
+  EXPECT_EQ(roster_.Ids().size(), 4U);
+  EXPECT_EQ(supervisor_.Processes().size(), 6U);
+  Roster::TakeReport(busy, 7);
+  turn();
+  EXPECT_EQ(roster_.Find(ids[0]), nullptr);
+  EXPECT_EQ(roster_.Ids().size(), 3U);
+  EXPECT_EQ(log_.Count("event=process_replaced", "role=worker",
+                       "the settings of its network namespace are gone"),
+            3)
+      << log_.All();
+}
+
 TEST_F(SupervisorTest, IsToldOfInTheStatus) {
   supervisor_.Start(1);
   Ask(NfsTls());  // waits: nothing is loaded yet
@@ -181,7 +211,7 @@ TEST_F(SupervisorTest, IsToldOfInTheStatus) {
   EXPECT_EQ(report.processes[2].pool, "server");
   EXPECT_EQ(report.processes[2].jobs_taken, 9U);
   EXPECT_EQ(report.processes[4].pool, "psk");
-  ASSERT_EQ(report.settings.size(), 4U);
+  ASSERT_EQ(report.settings.size(), 6U);
   EXPECT_EQ(report.settings[0].state, StatusReport::State::kLoading);
 }
 
@@ -228,6 +258,24 @@ TEST_F(SupervisorTest, ReplacesAKeeperThatOpenedOtherTokens) {
   EXPECT_FALSE(resources_.keeper_outdated());
 }
 
+// The role "keeper" of main() reads nothing.
+TEST_F(SupervisorTest, ReplacesAKeeperThatHangs) {
+  supervisor_.Start(1);
+  switchboard_.OnTime();
+  clock_.Advance(ServicePulse::kStartsWithin);
+  switchboard_.OnTime();
+  supervisor_.OnTime();
+  EXPECT_EQ(log_.Count("event=process_misbehaved", "role=keeper",
+                       "it does not answer"),
+            1)
+      << log_.All();
+  EXPECT_EQ(resources_.keeper(), nullptr);
+  RunUntil([&] {
+    clock_.Advance(milliseconds(100));
+    return resources_.keeper() != nullptr;
+  });
+}
+
 std::string Target(int descriptor) {
   const std::string path = "/proc/self/fd/" + std::to_string(descriptor);
   std::array<char, 256> target{};
@@ -259,7 +307,7 @@ int PlayRole(std::string_view role) {
     chosen.os_error = EPERM;
     static_cast<void>(link.Send(chosen));
     SignRequest request;
-    request.job = 1;
+    request.job = request.credential = 1;
     static_cast<void>(link.Send(request));
   }
   if (role == "--role=keeper") {

@@ -1,12 +1,33 @@
 #include "agent/monitor/switchboard.h"
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <utility>
 #include <variant>
 
+#include "agent/ipc/chain.h"
 #include "agent/sandbox/lock_step.h"
 
 namespace ktlsd::agent {
+namespace {
+
+// Nothing tells that a link has room again, and it takes long to read.
+constexpr std::chrono::milliseconds kSendMoreEvery{10};
+
+// What one worker sends at once, before the others and the deadlines get their
+// turn.
+constexpr unsigned kMessagesInATurn = 64;
+
+std::string WhyItRetires(const Roster::Worker& worker) {
+  if (worker.leaving) {
+    return "the settings of its network namespace are gone";
+  }
+  return worker.taken >= Roster::kJobsPerLife ? "it has had its share of jobs"
+                                              : "it has served long enough";
+}
+
+}  // namespace
 
 void Switchboard::AddWorker(WorkerId id, Pool pool, Link link,
                             std::string group) {
@@ -19,6 +40,7 @@ void Switchboard::AddWorker(WorkerId id, Pool pool, Link link,
 
 void Switchboard::AddKeeper(Link link) {
   keeper_ = Ok{};
+  keeper_pulse_ = ServicePulse();
   resources_.SetKeeper(std::move(link));
   for (const WorkerId id : roster_.Ids()) {
     Connect(*roster_.Find(id), LinkTo::kKeeper);
@@ -27,6 +49,7 @@ void Switchboard::AddKeeper(Link link) {
 
 void Switchboard::AddVerifier(Link link) {
   verifier_ = Ok{};
+  verifier_pulse_ = ServicePulse();
   resources_.SetVerifier(std::move(link));
   for (const WorkerId id : roster_.Ids()) {
     Connect(*roster_.Find(id), LinkTo::kVerifier);
@@ -56,8 +79,10 @@ void Switchboard::Connect(Roster::Worker& worker, LinkTo to) {
   }
 }
 
-Status Switchboard::ReadWorker(WorkerId id) {
-  for (;;) {
+Status Switchboard::ReadWorker(WorkerId id, Extent extent) {
+  const unsigned most =
+      extent == Extent::kAll ? Link::kMostQueued : kMessagesInATurn;
+  for (unsigned read = 0; read < most; ++read) {
     Roster::Worker* worker = roster_.Find(id);
     if (worker == nullptr) {
       return Ok{};
@@ -76,17 +101,21 @@ Status Switchboard::ReadWorker(WorkerId id) {
         },
         received->message));
   }
+  return Ok{};
 }
 
-// Of a job that the monitor has just ended it may still ask; it was told of the
-// end already, and waits for nothing.
+// Of a job that the monitor has just ended it may still ask, once; it was told
+// of the end already, and waits for nothing.
 template <typename PskRequest>
 Status Switchboard::Take(WorkerId id, const PskRequest& request,
                          ByteView payload) {
   Roster::Worker* worker = roster_.Find(id);
-  switch (Roster::ClaimOf(*worker, request.job)) {
+  switch (Roster::TakeQuestion(*worker, request.job)) {
     case Roster::Claim::kNotIts:
       return Error{Code::kWorkerMisbehaved, "it asks about another's job"};
+    case Roster::Claim::kTooOften:
+      return Error{Code::kWorkerMisbehaved,
+                   "it asks on about a job that was ended"};
     case Roster::Claim::kEnded:
       return Ok{};
     case Roster::Claim::kRunning:
@@ -118,12 +147,16 @@ Status Switchboard::Take(WorkerId id, const LoopChosen& chosen, ByteView) {
 }
 
 Status Switchboard::ReadKeeper() {
-  Link* keeper = nullptr;
-  while (keeper_.ok() && (keeper = resources_.keeper()) != nullptr) {
+  for (unsigned read = 0; read < Link::kMostQueued && keeper_.ok(); ++read) {
+    Link* const keeper = resources_.keeper();
+    if (keeper == nullptr) {
+      break;
+    }
     ASSIGN_OR_RETURN(auto received, keeper->Receive<FromKeeper>());
     if (!received.has_value()) {
       break;
     }
+    keeper_pulse_.Heard();
     keeper_ = std::visit(
         [this](const auto& message) { return this->Handle(message); },
         received->message);
@@ -132,14 +165,18 @@ Status Switchboard::ReadKeeper() {
 }
 
 Status Switchboard::ReadVerifier() {
-  Link* verifier = nullptr;
-  while (verifier_.ok() && (verifier = resources_.verifier()) != nullptr) {
+  for (unsigned read = 0; read < Link::kMostQueued && verifier_.ok(); ++read) {
+    Link* const verifier = resources_.verifier();
+    if (verifier == nullptr) {
+      break;
+    }
     ASSIGN_OR_RETURN(auto received, verifier->Receive<FromVerifier>());
     if (!received.has_value()) {
       break;
     }
+    verifier_pulse_.Heard();
     verifier_ = std::visit(
-        [this](const auto& message) { return this->Handle(message); },
+        [&](const auto& message) { return Take(message, received->payload); },
         received->message);
   }
   return verifier_;
@@ -164,6 +201,18 @@ Status Switchboard::Handle(const TagsLoaded& loaded) {
 
 Status Switchboard::Handle(const Signed& notice) {
   desk_.OnSigned(notice.job);
+  return Ok{};
+}
+
+Status Switchboard::Take(const PeerChain& shown, ByteView payload) {
+  ASSIGN_OR_RETURN(std::vector<Bytes> chain,
+                   ParseChain(payload, shown.certificates));
+  desk_.OnPeerChain(shown.job, std::move(chain));
+  return Ok{};
+}
+
+Status Switchboard::Handle(const Rechecked& answer) {
+  desk_.live().Handle(answer);
   return Ok{};
 }
 
@@ -210,21 +259,19 @@ void Switchboard::LoseVerifier() {
 void Switchboard::OnTime() {
   // A report that lies in the queue was in time.
   for (const WorkerId id : desk_.Overdue()) {
-    if (const Status read = ReadWorker(id); !read.ok()) {
+    if (const Status read = ReadWorker(id, Extent::kAll); !read.ok()) {
       dismissed_.push_back({id, std::string(read.error().what)});
     }
   }
   desk_.EndOverdue();
   LookAfterTheLate();
+  unsent_loads_ = resources_.SendMore();
+  LookAfterServices();
   // Here, as its last job may have been ended without a report.
   for (const WorkerId id : roster_.Ids()) {
     const Roster::Worker& worker = *roster_.Find(id);
-    if (worker.retiring() && worker.running.empty()) {
-      dismissed_.push_back({id,
-                            worker.taken >= Roster::kJobsPerLife
-                                ? "it has had its share of jobs"
-                                : "it has served long enough",
-                            Why::kRetired});
+    if ((worker.leaving || worker.retiring()) && worker.running.empty()) {
+      dismissed_.push_back({id, WhyItRetires(worker), Why::kRetired});
     }
   }
   for (const CredentialId credential : resources_.TakeForgotten()) {
@@ -239,6 +286,12 @@ void Switchboard::OnTime() {
 void Switchboard::Age(WorkerId id) {
   if (Roster::Worker* worker = roster_.Find(id)) {
     worker->aged = true;
+  }
+}
+
+void Switchboard::Retire(WorkerId id) {
+  if (Roster::Worker* worker = roster_.Find(id)) {
+    worker->leaving = true;
   }
 }
 
@@ -257,6 +310,38 @@ void Switchboard::LookAfterTheLate() {
   if (std::exchange(more_room_, false)) {
     desk_.Dispatch();
   }
+}
+
+// Nothing is unread of one that is gone.
+void Switchboard::LookAfterServices() {
+  const auto look = [this](ServicePulse& pulse, const Link* link) {
+    pulse.Look(desk_.now(), link == nullptr ? 0 : link->unread());
+  };
+  look(keeper_pulse_, resources_.keeper());
+  look(verifier_pulse_, resources_.verifier());
+}
+
+std::optional<MonotonicTime> Switchboard::NextWake() const {
+  if (unsent_loads_) {
+    return desk_.now() + kSendMoreEvery;
+  }
+  const auto keeper = keeper_pulse_.NextLook();
+  const auto verifier = verifier_pulse_.NextLook();
+  return keeper && verifier ? std::min(keeper, verifier)
+                            : std::max(keeper, verifier);
+}
+
+std::optional<std::string_view> Switchboard::FaultOf(ProcessRole role) const {
+  switch (role) {
+    case ProcessRole::kKeeper:
+    case ProcessRole::kTokenKeeper:
+      return keeper_pulse_.Fault(desk_.now());
+    case ProcessRole::kVerifier:
+      return verifier_pulse_.Fault(desk_.now());
+    case ProcessRole::kWorker:
+      break;
+  }
+  return std::nullopt;
 }
 
 std::optional<LoopChosen> Switchboard::TakeLoop() {

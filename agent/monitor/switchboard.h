@@ -9,6 +9,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -17,7 +18,9 @@
 #include "agent/monitor/job_desk.h"
 #include "agent/monitor/resources.h"
 #include "agent/monitor/roster.h"
+#include "agent/monitor/service_pulse.h"
 #include "agent/sandbox/process_role.h"
+#include "base/clock.h"
 #include "base/result.h"
 
 namespace ktlsd::agent {
@@ -33,9 +36,11 @@ class Switchboard {
   void AddKeeper(Link link);
   void AddVerifier(Link link);
 
-  // Reads all there is. Errors: the process is gone or must go: kPeerClosed,
+  // Read what is there; of a worker in turns, unless kAll is said: its link
+  // stays readable then. Errors: the process is gone or must go: kPeerClosed,
   // kWorkerMisbehaved, kApiMisuse, kSystemFailed when it was not locked down.
-  Status ReadWorker(WorkerId id);
+  enum class Extent : uint8_t { kTurn, kAll };
+  Status ReadWorker(WorkerId id, Extent extent = Extent::kTurn);
   Status ReadKeeper();
   Status ReadVerifier();
 
@@ -48,11 +53,18 @@ class Switchboard {
   ProcessRole keeper_role() const { return resources_.keeper_role(); }
   bool keeper_outdated() const { return resources_.keeper_outdated(); }
 
-  // To be called after each event and at the desk's NextWake.
+  // To be called after each event, at the desk's NextWake and at ours.
   void OnTime();
+  std::optional<MonotonicTime> NextWake() const;
+
+  // Why keeper or verifier has to be ended, if it has.
+  std::optional<std::string_view> FaultOf(ProcessRole role) const;
 
   // The worker was started long ago: it is to be replaced once it has no job.
   void Age(WorkerId id);
+  // Nothing of what it serves is configured any more: it gets no more jobs, and
+  // is to be ended once those that it has are answered.
+  void Retire(WorkerId id);
 
   enum class Why : uint8_t { kMisbehaved, kRetired };
   struct Dismissal {
@@ -67,10 +79,17 @@ class Switchboard {
 
  private:
   Status Handle(const CredentialLoaded& loaded);
+  // What the verifier says; only one of these has a payload.
+  Status Take(const PeerChain& shown, ByteView payload);
+  template <typename Message>
+  Status Take(const Message& message, ByteView /*nothing*/) {
+    return Handle(message);
+  }
   Status Handle(const TrustLoaded& loaded);
   Status Handle(const TagsLoaded& loaded);
   Status Handle(const Signed& notice);
   Status Handle(const Verdict& verdict);
+  Status Handle(const Rechecked& answer);
   Status Handle(const Misbehaved& notice);
   static Status Handle(const NotConfined& notice);
   // What a worker sends; these three have no payload.
@@ -83,6 +102,7 @@ class Switchboard {
   Status Take(WorkerId id, const PskRequest& request, ByteView payload);
   void Connect(Roster::Worker& worker, LinkTo to);
   void LookAfterTheLate();
+  void LookAfterServices();
 
   JobDesk& desk_;
   Resources& resources_;
@@ -94,6 +114,9 @@ class Switchboard {
   // What reading found, for whoever asks next.
   Status keeper_ = Ok{};
   Status verifier_ = Ok{};
+  bool unsent_loads_ = false;
+  ServicePulse keeper_pulse_;
+  ServicePulse verifier_pulse_;
 };
 
 }  // namespace ktlsd::agent

@@ -11,18 +11,6 @@
 #include "agent/ipc/messages.h"
 
 namespace ktlsd::agent {
-namespace {
-
-void LogProblem(const std::string& file, std::string_view reason,
-                LogSink& log) {
-  LogEvent event{EventKind::kConfigProblem, LogLevel::kError, {}};
-  log.Write(event.Add("file", file)
-                .Add("reason", reason)
-                .Add("consequence", "the old tags stay in use"));
-}
-
-}  // namespace
-
 std::vector<std::string> TagFilesIn(const std::string& directory) {
   std::vector<std::string> files;
   std::error_code error;
@@ -37,44 +25,58 @@ std::vector<std::string> TagFilesIn(const std::string& directory) {
   return files;
 }
 
-void SendTags(const std::vector<std::string>& files, Link& verifier,
-              LogSink& log) {
+std::optional<Problem> SendTags(const std::vector<std::string>& files,
+                                Link& verifier, LoadQueue& queue) {
+  const auto problem = [](const std::string& file, std::string_view reason) {
+    return Problem{Code::kConfigUnusable, file, std::string(reason)};
+  };
   if (files.size() > kMaxTagFiles) {
-    return LogProblem(files[kMaxTagFiles], "too many files", log);
+    return problem(files[kMaxTagFiles], "too many files");
   }
-  std::vector<std::string> texts;
+  std::vector<Bytes> texts;
   for (const std::string& file : files) {
     auto text = ReadText(file, Code::kConfigUnusable);
-    if (const Problem* const problem = std::get_if<Problem>(&text)) {
-      return LogProblem(file, problem->reason, log);
+    if (Problem* const unreadable = std::get_if<Problem>(&text)) {
+      return std::move(*unreadable);
     }
-    texts.push_back(std::move(std::get<std::string>(text)));
+    const std::string& found = std::get<std::string>(text);
+    texts.emplace_back(found.begin(), found.end());
     if (texts.back().size() > LoadTags::kCarries.payload) {
-      return LogProblem(file, "too large", log);
+      return problem(file, "too large");
     }
   }
   LoadTags load;
   load.files = static_cast<uint32_t>(texts.size());
   // A link that fails has nobody at its other end, who will be replaced.
   if (texts.empty()) {
-    return static_cast<void>(verifier.Send(load));
+    static_cast<void>(queue.Send(verifier, load));
+    return std::nullopt;
   }
-  for (const std::string& text : texts) {
-    const Status sent = verifier.Send(
-        load, {reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+  for (Bytes& text : texts) {
+    const Status sent = queue.Send(verifier, load, std::move(text));
     if (!sent.ok()) {
-      return LogProblem(files[load.file], sent.error().what, log);
+      return problem(files[load.file], sent.error().what);
     }
     ++load.file;
   }
+  return std::nullopt;
 }
 
-void LogTags(const std::vector<std::string>& files, const TagsLoaded& loaded,
-             LogSink& log) {
-  if (!loaded.outcome.ok()) {
-    LogProblem(loaded.file < files.size() ? files[loaded.file] : "",
-               loaded.text.view(), log);
+std::optional<Problem> ProblemOf(const std::vector<std::string>& files,
+                                 const TagsLoaded& loaded) {
+  if (loaded.outcome.ok()) {
+    return std::nullopt;
   }
+  return Problem{Code::kConfigUnusable,
+                 loaded.file < files.size() ? files[loaded.file] : "",
+                 std::string(loaded.text.view())};
+}
+
+void LogProblem(const Problem& problem, LogSink& log) {
+  LogEvent event{EventKind::kConfigProblem, LogLevel::kError, {}};
+  log.Write(event.Add("file", problem.file)
+                .Add("reason", problem.reason)
+                .Add("consequence", "the old tags stay in use"));
 }
 
 }  // namespace ktlsd::agent

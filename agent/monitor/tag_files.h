@@ -6,11 +6,14 @@
 // Design:    docs/session-tags.md
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "agent/config/problem.h"
 #include "agent/ipc/link.h"
 #include "agent/log/log_event.h"
+#include "agent/monitor/load_queue.h"
 
 namespace ktlsd::agent {
 
@@ -20,13 +23,15 @@ inline constexpr char kTagsDirectory[] = "/etc/tlshd/tags.d";
 // directory.
 std::vector<std::string> TagFilesIn(const std::string& directory);
 
-// Sends the texts of `files`, all or none. One that cannot be read is logged,
-// and the rules stay as they are.
-void SendTags(const std::vector<std::string>& files, Link& verifier,
-              LogSink& log);
+// Sends the texts of `files`, all or none. Returns why they were not: then the
+// rules stay as they are.
+std::optional<Problem> SendTags(const std::vector<std::string>& files,
+                                Link& verifier, LoadQueue& queue);
 
-// Says what came of it.
-void LogTags(const std::vector<std::string>& files, const TagsLoaded& loaded,
-             LogSink& log);
+// What the verifier found wrong.
+std::optional<Problem> ProblemOf(const std::vector<std::string>& files,
+                                 const TagsLoaded& loaded);
+
+void LogProblem(const Problem& problem, LogSink& log);
 
 }  // namespace ktlsd::agent

@@ -9,9 +9,11 @@ namespace ktlsd::agent {
 std::vector<std::string> TokenUrlsOf(const Config& config) {
   std::set<std::string> urls;
   for (const auto& [name, side] : GroupSides(config)) {
-    if (side->private_key.has_value() && IsTokenUrl(*side->private_key) &&
-        side->private_key->find('\n') == std::string::npos) {
-      urls.insert(*side->private_key);
+    for (const auto& key : {side->private_key, side->pq_private_key}) {
+      if (key.has_value() && IsTokenUrl(*key) &&
+          key->find('\n') == std::string::npos) {
+        urls.insert(*key);
+      }
     }
   }
   return {urls.begin(), urls.end()};

@@ -114,6 +114,31 @@ TEST_F(TroubleTest, CountsWhatAWorkerSaidBeforeItDied) {
   ExpectAnswers({0});
 }
 
+TEST_F(TroubleTest, CountsWhatAWorkerSaidThatDiedWithSomethingUnread) {
+  Start();
+  Ask(Nfsd());
+  const Job job = TakeJob(kServerWorker);
+  Ask(Nfsd());  // not read
+  SendSigned(job.job);
+  ASSERT_TRUE(workers_[kServerWorker]->Send(Report(job.job)).ok());
+  *workers_[kServerWorker] = Link(OwnedFd());
+  const Status read = switchboard_.ReadWorker(kServerWorker);
+  ASSERT_FALSE(read.ok());
+  EXPECT_EQ(read.error().code, Code::kPeerClosed);
+  ExpectAnswers({0});
+}
+
+// A worker that it signed for has told the truth.
+TEST_F(TroubleTest, CountsWhatAKeeperSignedThatDiedWithSomethingUnread) {
+  Start();
+  Ask(Nfsd());
+  const Job job = TakeJob(kServerWorker);
+  SendSigned(job.job);
+  *keeper_ = Link(OwnedFd());  // has not read the terms of the job
+  EXPECT_TRUE(SendReport(kServerWorker, Report(job.job)).ok());
+  ExpectAnswers({0});
+}
+
 TEST_F(TroubleTest, QueuesWhileThereIsNoWorker) {
   StartServices();
   resources_.Reload(GoodConfig());
@@ -132,6 +157,21 @@ TEST_F(TroubleTest, QueuesWhileSomethingIsLoading) {
   EXPECT_FALSE((Next<Job, ToWorker>(*workers_[kServerWorker]).has_value()));
   LoadAll();
   EXPECT_EQ(TakeJob(kServerWorker).job, 1U);
+}
+
+// And the keeper, for one, may never come.
+TEST_F(TroubleTest,
+       HandsOutAPskWithTheConfiguredCiphersBeforeAnythingIsLoaded) {
+  StartWorkers();
+  Ask(NvmeTarget());
+  EXPECT_FALSE((Next<Job, ToWorker>(*workers_[kPskWorker]).has_value()));
+  Config config = GoodConfig();
+  config.server.suites = {CipherSuite::kAes128GcmSha256};
+  resources_.Reload(config);
+  desk_.Dispatch();
+  const Job job = TakeJob(kPskWorker);
+  EXPECT_EQ(job.suites[0], 0x1301);
+  EXPECT_EQ(job.suites[1], 0);
 }
 
 TEST_F(TroubleTest, AnswersWhatNobodyCouldServeInTime) {
@@ -159,6 +199,60 @@ TEST_F(TroubleTest, AnswersForAWorkerThatHangs) {
   const auto dismissed = switchboard_.TakeDismissed();
   ASSERT_EQ(dismissed.size(), 1U);
   EXPECT_EQ(dismissed[0].worker, kServerWorker);
+}
+
+TEST_F(TroubleTest, GivesUpAServiceThatReadsNothingAndSaysNothing) {
+  constexpr auto kKeeper = ProcessRole::kKeeper;
+  constexpr auto kVerifier = ProcessRole::kVerifier;
+  Start();  // each was told of the workers
+  switchboard_.OnTime();
+  EXPECT_EQ(switchboard_.NextWake(), clock_.Now() + ServicePulse::kLookEvery);
+  Advance(ServicePulse::kReadsWithin - milliseconds(1));
+  EXPECT_EQ(switchboard_.FaultOf(kKeeper), std::nullopt);
+  EXPECT_EQ(switchboard_.FaultOf(kVerifier), std::nullopt);
+  Advance(milliseconds(1));
+  EXPECT_EQ(switchboard_.FaultOf(kKeeper), "it does not answer");
+  EXPECT_EQ(switchboard_.FaultOf(kVerifier), "it does not answer");
+  EXPECT_EQ(switchboard_.FaultOf(ProcessRole::kWorker), std::nullopt);
+  switchboard_.AddKeeper(PlayedBy(keeper_, ends_));
+  EXPECT_EQ(switchboard_.FaultOf(kKeeper), std::nullopt);
+}
+
+TEST_F(TroubleTest, KeepsAServiceThatReadsOrSaysSomething) {
+  constexpr auto kKeeper = ProcessRole::kKeeper;
+  constexpr auto kVerifier = ProcessRole::kVerifier;
+  Start();
+  for (int i = 0; i < 3; ++i) {
+    Ask(Nfsd());  // both are told something
+    const Job job = TakeJob(kServerWorker);
+    Advance(ServicePulse::kReadsWithin - milliseconds(1));
+    SendSigned(job.job);
+    EXPECT_TRUE(switchboard_.ReadKeeper().ok());
+    Next<EndJob, ToVerifier>(*verifier_);
+    Advance(milliseconds(1));
+    EXPECT_EQ(switchboard_.FaultOf(kKeeper), std::nullopt);
+    EXPECT_EQ(switchboard_.FaultOf(kVerifier), std::nullopt);
+    static_cast<void>(SendReport(kServerWorker, Report(job.job)));
+  }
+  // One that has nothing to read may be silent.
+  Next<Forget, ToKeeper>(*keeper_);
+  Next<Forget, ToVerifier>(*verifier_);
+  switchboard_.OnTime();
+  EXPECT_EQ(switchboard_.NextWake(), std::nullopt);
+  Advance(std::chrono::hours(1));
+  EXPECT_EQ(switchboard_.FaultOf(kKeeper), std::nullopt);
+  EXPECT_EQ(switchboard_.FaultOf(kVerifier), std::nullopt);
+}
+
+// It may have to wait for a token.
+TEST_F(TroubleTest, LeavesAServiceTimeToStart) {
+  StartServices();
+  StartWorkers();
+  switchboard_.OnTime();
+  Advance(ServicePulse::kStartsWithin - milliseconds(1));
+  EXPECT_EQ(switchboard_.FaultOf(ProcessRole::kKeeper), std::nullopt);
+  Advance(milliseconds(1));
+  EXPECT_NE(switchboard_.FaultOf(ProcessRole::kKeeper), std::nullopt);
 }
 
 TEST_F(TroubleTest, TakesAReportThatCameInTimeAndWasReadLate) {
@@ -347,11 +441,13 @@ TEST_F(TroubleTest, AnswersEvenWhenItIsDestroyed) {
   {
     JobDesk desk({kernel_,
                   keyrings_,
+                  keyring_uses_,
                   socket_ops_,
                   clock_,
                   log_,
                   resources_,
                   roster_,
+                  live_,
                   {}},
                  4);
     kernel_.Queue(Nfsd());

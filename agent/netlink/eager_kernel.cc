@@ -12,6 +12,7 @@
 #include <system_error>
 #include <utility>
 
+#include "agent/netlink/counted_accept.h"
 #include "base/clock.h"
 
 namespace ktlsd::agent {
@@ -40,14 +41,14 @@ void BeUrgent() {
 }  // namespace
 
 Result<std::unique_ptr<EagerKernel>> EagerKernel::Start(
-    std::unique_ptr<ReadyKernel> kernel) {
+    std::unique_ptr<ReadyKernel> kernel, KeyringUses& uses) {
   OwnedFd bell(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   OwnedFd poke(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!bell.valid() || !poke.valid()) {
     return Error{Code::kNoDescriptors, "cannot make an eventfd", errno};
   }
-  std::unique_ptr<EagerKernel> eager(
-      new EagerKernel(std::move(kernel), std::move(bell), std::move(poke)));
+  std::unique_ptr<EagerKernel> eager(new EagerKernel(
+      std::move(kernel), uses, std::move(bell), std::move(poke)));
   try {
     eager->thread_ = std::thread([raw = eager.get()] { raw->Run(); });
   } catch (const std::system_error& failed) {
@@ -57,17 +58,17 @@ Result<std::unique_ptr<EagerKernel>> EagerKernel::Start(
   return eager;
 }
 
-EagerKernel::EagerKernel(std::unique_ptr<ReadyKernel> kernel, OwnedFd bell,
-                         OwnedFd poke)
+EagerKernel::EagerKernel(std::unique_ptr<ReadyKernel> kernel, KeyringUses& uses,
+                         OwnedFd bell, OwnedFd poke)
     : kernel_(std::move(kernel)),
+      uses_(uses),
       bell_(std::move(bell)),
       poke_(std::move(poke)) {}
 
 EagerKernel::~EagerKernel() {
   StopTaking();
   for (const Request& request : taken_) {
-    static_cast<void>(
-        kernel_->Done(request.socket.borrow(), ETIMEDOUT, std::nullopt));
+    static_cast<void>(kernel_->Done(request.socket.borrow(), {ETIMEDOUT}));
   }
 }
 
@@ -95,10 +96,9 @@ Result<std::optional<Request>> EagerKernel::Accept() {
   return std::optional<Request>();
 }
 
-Status EagerKernel::Done(BorrowedFd socket, uint32_t status,
-                         std::optional<KeySerial> remote_auth) {
+Status EagerKernel::Done(BorrowedFd socket, const DoneAnswer& answer) {
   const Lock lock(kernel_mutex_);
-  return kernel_->Done(socket, status, remote_auth);
+  return kernel_->Done(socket, answer);
 }
 
 unsigned EagerKernel::DrainReady() {
@@ -125,20 +125,19 @@ void EagerKernel::TakeAll(bool waited) {
         return;
       }
     }
-    Result<std::optional<Request>> taken = TakeOne();
+    Result<std::list<Request>> taken = TakeOne();
     if (!taken.ok()) {
       pause_ = std::clamp(pause_ * 2, kFirstPause, kLongestPause);
       return Tell(taken.error());
     }
     pause_ = milliseconds(0);
-    std::optional<Request> request = std::move(taken).value();
-    if (!request.has_value()) {
+    if (taken->empty()) {
       return;
     }
-    request->taken_at = SystemClock().Now();
-    request->waited = waited;
+    taken->front().taken_at = SystemClock().Now();
+    taken->front().waited = waited;
     const Lock lock(mutex_);
-    taken_.push_back(*std::move(request));
+    taken_.splice(taken_.end(), *taken);
     Ring(bell_.borrow());
   }
 }
@@ -149,10 +148,19 @@ void EagerKernel::Tell(const Error& error) {
   Ring(bell_.borrow());
 }
 
-Result<std::optional<Request>> EagerKernel::TakeOne() {
+// One request or none. Its place is made before: one that is taken and then
+// finds no memory would be lost.
+Result<std::list<Request>> EagerKernel::TakeOne() {
   try {
+    std::list<Request> place(1);
     const Lock lock(kernel_mutex_);
-    return kernel_->Accept();
+    ASSIGN_OR_RETURN(std::optional<Request> request,
+                     AcceptCounted(*kernel_, uses_));
+    if (!request.has_value()) {
+      return std::list<Request>();
+    }
+    place.front() = *std::move(request);
+    return place;
   } catch (const std::exception&) {
     return Error{Code::kNoMemory, "no memory for a request"};
   }

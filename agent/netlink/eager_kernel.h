@@ -15,12 +15,13 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
-#include <deque>
+#include <list>
 #include <memory>
 #include <optional>
 #include <thread>
 
 #include "agent/netlink/inheriting_mutex.h"
+#include "agent/netlink/keyring_uses.h"
 #include "agent/netlink/ready_kernel.h"
 #include "base/owned_fd.h"
 #include "base/result.h"
@@ -36,10 +37,11 @@ class EagerKernel final : public ReadyKernel {
   // After a failure; doubled by each that follows.
   static constexpr std::chrono::milliseconds kFirstPause{50};
 
-  // Begins to take requests. Signals must be blocked: the thread must get none.
+  // Begins to take requests, whose keyrings are counted in `uses`; that must
+  // outlive this. Signals must be blocked: the thread must get none.
   // Errors: kNoDescriptors, kSystemFailed with the errno
   static Result<std::unique_ptr<EagerKernel>> Start(
-      std::unique_ptr<ReadyKernel> kernel);
+      std::unique_ptr<ReadyKernel> kernel, KeyringUses& uses);
   EagerKernel(const EagerKernel&) = delete;
   EagerKernel& operator=(const EagerKernel&) = delete;
   // Answers what was taken and not asked for with ETIMEDOUT.
@@ -48,8 +50,8 @@ class EagerKernel final : public ReadyKernel {
   // The oldest request that was taken, with the time of that; nothing when
   // there is none. Errors: the last one that the thread met, once.
   Result<std::optional<Request>> Accept() override;
-  Status Done(BorrowedFd socket, uint32_t status,
-              std::optional<KeySerial> remote_auth) override;
+  Status Done(BorrowedFd socket, const DoneAnswer& answer) override;
+  SocketDiag* diag() const override { return kernel_->diag(); }
   // Readable when Accept has something, or READY messages were lost.
   BorrowedFd ready_socket() const override { return bell_.borrow(); }
   unsigned DrainReady() override;
@@ -58,24 +60,26 @@ class EagerKernel final : public ReadyKernel {
   void StopTaking();
 
  private:
-  EagerKernel(std::unique_ptr<ReadyKernel> kernel, OwnedFd bell, OwnedFd poke);
+  EagerKernel(std::unique_ptr<ReadyKernel> kernel, KeyringUses& uses,
+              OwnedFd bell, OwnedFd poke);
 
   // The thread's.
   void Run() noexcept;
   void TakeAll(bool waited);
-  Result<std::optional<Request>> TakeOne();
+  Result<std::list<Request>> TakeOne();
   void Tell(const Error& error);
   bool Wait();
   std::chrono::milliseconds NextPause() const;
 
   const std::unique_ptr<ReadyKernel> kernel_;
+  KeyringUses& uses_;
   InheritingMutex kernel_mutex_;
   const OwnedFd bell_;  // for the owner
   const OwnedFd poke_;  // for the thread: there is room, or it has to end
   std::atomic<bool> stopping_ = false;
   std::atomic<unsigned> overruns_ = 0;
   InheritingMutex mutex_;  // of the next three
-  std::deque<Request> taken_;
+  std::list<Request> taken_;
   std::optional<Error> error_;
   bool full_ = false;
   std::chrono::milliseconds pause_{0};  // the thread's

@@ -46,6 +46,10 @@ enum class DoneAttribute : uint16_t {
   kStatus = 1,      // u32, a positive errno or 0
   kSocket = 2,      // s32
   kRemoteAuth = 3,  // u32 key serial
+  // Text, repeated. Of a series of patches (linux-nfs, June 2026,
+  // "tls-session-tags") that no release had by 7.3: sent only to a kernel whose
+  // policy has text under this number.
+  kTag = 4,
 };
 
 inline constexpr std::size_t kMaxPeerIdentities = 5;

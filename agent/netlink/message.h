@@ -23,7 +23,8 @@ class Message {
   // Appends an attribute; one that does not fit any more is left out.
   Message& U16(uint16_t type, uint16_t value);
   Message& U32(uint16_t type, uint32_t value);
-  Message& Text(uint16_t type, std::string_view value);  // ends with a NUL
+  // Ends with a NUL, and is cut to 63 bytes before it.
+  Message& Text(uint16_t type, std::string_view value);
 
   void Stamp(uint32_t sequence, uint32_t port);
   uint16_t family() const;
@@ -32,7 +33,9 @@ class Message {
  private:
   void Append(uint16_t type, const void* value, std::size_t size);
 
-  alignas(uint32_t) std::array<uint8_t, 128> bytes_{};
+  // An answer with as many session tags as a peer can have: 64, of 1023
+  // characters in all, and each with a header and an end.
+  alignas(uint32_t) std::array<uint8_t, 2048> bytes_{};
   std::size_t size_ = 0;
 };
 

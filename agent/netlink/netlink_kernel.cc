@@ -28,6 +28,14 @@ Message MakeMessage(const Family& family, HandshakeCommand command,
   return {family.id, Wire(command), kHandshakeVersion, flags};
 }
 
+void AddTags(Message& message, std::string_view tags) {
+  while (!tags.empty()) {
+    const std::size_t end = tags.find(',');
+    message.Text(Number(DoneAttribute::kTag), tags.substr(0, end));
+    tags = end == std::string_view::npos ? "" : tags.substr(end + 1);
+  }
+}
+
 }  // namespace
 
 NetlinkKernel::NetlinkKernel(Asker requests,
@@ -40,14 +48,20 @@ NetlinkKernel::NetlinkKernel(Asker requests,
       policy_(ReadPolicy(requests_, family)) {}
 
 Result<NetlinkKernel> NetlinkKernel::Open(OwnedFd kept) {
-  ASSIGN_OR_RETURN(std::unique_ptr<NetlinkSocket> socket, OpenNetlinkSocket());
+  ASSIGN_OR_RETURN(std::unique_ptr<NetlinkSocket> socket,
+                   OpenNetlinkSocket(NETLINK_GENERIC));
   Asker requests(std::move(socket));
   ASSIGN_OR_RETURN(const Family family, FindFamily(requests));
   ASSIGN_OR_RETURN(ReadySocket ready,
                    TakeReadySocket(std::move(kept), family.group));
-  return NetlinkKernel(std::move(requests),
+  NetlinkKernel kernel(std::move(requests),
                        UseNetlinkSocket(std::move(ready.fd)), ready.origin,
                        family);
+  // Handshakes do not depend on it.
+  if (auto diag = OpenSocketDiag(); diag.ok()) {
+    kernel.diag_ = std::move(diag).value();
+  }
+  return kernel;
 }
 
 Result<NetlinkKernel> NetlinkKernel::Over(
@@ -76,10 +90,11 @@ Result<std::optional<Request>> NetlinkKernel::Accept() {
   if (gone_) {
     RETURN_IF_ERROR(FindAgain());
   }
-  const OwnedFd spare(::fcntl(requests_.fd().raw(), F_DUPFD_CLOEXEC, 0));
+  OwnedFd spare(::fcntl(requests_.fd().raw(), F_DUPFD_CLOEXEC, 0));
   if (!spare.valid()) {
     return Error{Code::kNoDescriptors, "no descriptor is free", errno};
   }
+  spare.Close();  // it may have been the only one
   Message message = MakeMessage(family_, HandshakeCommand::kAccept, 0);
   message.U32(Number(AcceptAttribute::kHandlerClass), kHandlerClassTlshd);
   const Result<Asker::Answer> answer =
@@ -105,23 +120,25 @@ Result<std::optional<Request>> NetlinkKernel::Accept() {
 // Answers the request whose description was cut off, if it can be named.
 Error NetlinkKernel::GiveUp(ByteView attributes) {
   if (const std::optional<Request> request = ParseRequest(attributes)) {
-    static_cast<void>(Done(request->socket.borrow(), EIO, std::nullopt));
+    static_cast<void>(Done(request->socket.borrow(), {EIO}));
   }
   return {Code::kNetlinkFailed, "the kernel's reply to ACCEPT was cut off",
           EMSGSIZE};
 }
 
-Status NetlinkKernel::Done(BorrowedFd socket, uint32_t status,
-                           std::optional<KeySerial> remote_auth) {
+Status NetlinkKernel::Done(BorrowedFd socket, const DoneAnswer& said) {
   if (gone_) {
     return kGone;
   }
   Message message = MakeMessage(family_, HandshakeCommand::kDone, NLM_F_ACK);
-  message.U32(Number(DoneAttribute::kStatus), status)
+  message.U32(Number(DoneAttribute::kStatus), said.status)
       .U32(Number(DoneAttribute::kSocket), static_cast<uint32_t>(socket.raw()));
-  if (remote_auth.has_value()) {
+  if (said.remote_auth.has_value()) {
     message.U32(Number(DoneAttribute::kRemoteAuth),
-                static_cast<uint32_t>(*remote_auth));
+                static_cast<uint32_t>(*said.remote_auth));
+  }
+  if (policy_.DoneTakesText(DoneAttribute::kTag)) {
+    AddTags(message, said.tags);
   }
   const Result<Asker::Answer> answer =
       requests_.Ask(message, Wire(HandshakeCommand::kDone));

@@ -37,9 +37,9 @@ class NetlinkKernel final : public ReadyKernel {
   // Errors: also kNoDescriptors
   Result<std::optional<Request>> Accept() override;
   // Needs no memory.
-  Status Done(BorrowedFd socket, uint32_t status,
-              std::optional<KeySerial> remote_auth) override;
+  Status Done(BorrowedFd socket, const DoneAnswer& answer) override;
 
+  SocketDiag* diag() const override { return diag_.get(); }
   BorrowedFd ready_socket() const override { return ready_->fd(); }
   unsigned DrainReady() override;
   ReadySocket::Origin ready_origin() const { return origin_; }
@@ -60,7 +60,8 @@ class NetlinkKernel final : public ReadyKernel {
   ReadySocket::Origin origin_;
   Family family_;
   KernelPolicy policy_;
-  bool gone_ = false;  // the family
+  std::unique_ptr<SocketDiag> diag_;  // may be null
+  bool gone_ = false;                 // the family
   std::array<uint8_t, 256> notice_{};
 };
 

@@ -67,8 +67,8 @@ TEST_F(NetlinkKernelTest, TakesWhatWaitsUntilNothingDoes) {
 TEST_F(NetlinkKernelTest, AnswersWithWhatItWasTold) {
   NetlinkKernel kernel = Kernel();
   const OwnedFd socket(Open());
-  EXPECT_TRUE(kernel.Done(socket.borrow(), 0, -1).ok());
-  EXPECT_TRUE(kernel.Done(socket.borrow(), EACCES, std::nullopt).ok());
+  EXPECT_TRUE(kernel.Done(socket.borrow(), {0, -1}).ok());
+  EXPECT_TRUE(kernel.Done(socket.borrow(), {EACCES}).ok());
   ASSERT_EQ(fake_.answers.size(), 2U);
   EXPECT_EQ(fake_.answers[0].socket, socket.borrow().raw());
   EXPECT_EQ(fake_.answers[0].status, 0U);
@@ -81,7 +81,7 @@ TEST_F(NetlinkKernelTest, TellsThatTheKernelRefusedAnAnswer) {
   NetlinkKernel kernel = Kernel();
   fake_.done_error = EBUSY;
   const OwnedFd socket(Open());
-  const Status done = kernel.Done(socket.borrow(), 0, std::nullopt);
+  const Status done = kernel.Done(socket.borrow(), {});
   ASSERT_FALSE(done.ok());
   EXPECT_EQ(done.error().os_error, EBUSY);
 }
@@ -102,6 +102,57 @@ TEST_F(NetlinkKernelTest, ReadsWhichAttributesTheKernelTakes) {
   EXPECT_FALSE(policy.DoneTakes(DoneAttribute{4}));
   EXPECT_FALSE(policy.DoneTakes(DoneAttribute{1000}));
   EXPECT_FALSE(policy.AcceptTakes(AcceptAttribute::kKeyring));
+}
+
+// --- Session tags ---
+
+constexpr std::string_view kTags = "one,storage:client";
+
+TEST_F(NetlinkKernelTest, TellsTagsToAKernelThatTakesThem) {
+  for (const uint32_t text : {NL_ATTR_TYPE_STRING, NL_ATTR_TYPE_NUL_STRING}) {
+    fake_.fourth_of_done = text;
+    NetlinkKernel kernel = Kernel();
+    EXPECT_EQ(kernel.policy().done_attributes(), "1,2,3,4");
+    const OwnedFd socket(Open());
+    EXPECT_TRUE(kernel.Done(socket.borrow(), {0, -1, kTags}).ok());
+    EXPECT_EQ(
+        fake_.answers.back().tags,
+        (std::vector<std::string>{{"one\0", 4}, {"storage:client\0", 15}}));
+    EXPECT_EQ(fake_.answers.back().remote_auth, 0xffffffffU);
+    EXPECT_TRUE(kernel.Done(socket.borrow(), {0, -1, ""}).ok());
+    EXPECT_TRUE(fake_.answers.back().tags.empty());
+  }
+}
+
+// It would refuse the whole answer, and the mount would hang.
+TEST_F(NetlinkKernelTest, TellsNoTagsToAKernelThatDoesNotTakeThem) {
+  for (const uint32_t type : {0U, 4U, 10U}) {  // none, a number, bytes
+    fake_.fourth_of_done = type;
+    NetlinkKernel kernel = Kernel();
+    const OwnedFd socket(Open());
+    EXPECT_TRUE(kernel.Done(socket.borrow(), {0, -1, kTags}).ok());
+    EXPECT_TRUE(fake_.answers.back().tags.empty()) << type;
+  }
+  fake_.fourth_of_done = NL_ATTR_TYPE_STRING;
+  fake_.has_policy = false;
+  NetlinkKernel silent = Kernel();
+  const OwnedFd socket(Open());
+  EXPECT_TRUE(silent.Done(socket.borrow(), {0, -1, kTags}).ok());
+  EXPECT_TRUE(fake_.answers.back().tags.empty());
+}
+
+TEST_F(NetlinkKernelTest, TellsAsManyTagsAsAPeerCanHave) {
+  fake_.fourth_of_done = NL_ATTR_TYPE_STRING;
+  NetlinkKernel kernel = Kernel();
+  const OwnedFd socket(Open());
+  // 64 of them, and 1023 characters: the most of either.
+  std::string tags = std::string(16, 't');
+  for (int i = 1; i < 64; ++i) {
+    tags += ',' + std::string(15, 't');
+  }
+  tags.resize(1023);
+  EXPECT_TRUE(kernel.Done(socket.borrow(), {0, -1, tags}).ok());
+  EXPECT_EQ(fake_.answers.back().tags.size(), 64U);
 }
 
 TEST_F(NetlinkKernelTest, AssumesOfASilentKernelWhatEveryOneTakes) {
@@ -232,10 +283,10 @@ TEST_F(NetlinkKernelTest, TakesNoAcknowledgementThatIsNotExactlyThat) {
   const auto expect = [&](const Distortion& distortion) {
     SCOPED_TRACE(distortion.what);
     fake_.distort = distortion.change;
-    const Status done = kernel.Done(socket.borrow(), 0, std::nullopt);
+    const Status done = kernel.Done(socket.borrow(), {});
     ASSERT_FALSE(done.ok());
     EXPECT_EQ(done.error().what, distortion.reason);
-    EXPECT_TRUE(kernel.Done(socket.borrow(), 0, std::nullopt).ok());
+    EXPECT_TRUE(kernel.Done(socket.borrow(), {}).ok());
   };
   for (const Distortion& distortion : kOfAnyReply) {
     expect(distortion);
@@ -381,6 +432,24 @@ TEST_F(NetlinkKernelTest, TriesNoAcceptWithoutAFreeDescriptor) {
   EXPECT_EQ(WhyNot(kernel).first, "a request");
 }
 
+TEST_F(NetlinkKernelTest, LeavesTheOnlyFreeDescriptorToTheRequest) {
+  NetlinkKernel kernel = Kernel();
+  fake_.requests = {RequestOf(Open())};
+  bool found_one = false;
+  fake_.distort = [&found_one](Packets&) {
+    found_one = OwnedFd(Open()).valid();
+  };
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const auto first_free = static_cast<rlim_t>(OwnedFd(Open()).borrow().raw());
+  const rlimit one{first_free + 1, limit.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &one), 0);
+  const auto why = WhyNot(kernel);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_EQ(why.first, "a request");
+  EXPECT_TRUE(found_one);
+}
+
 TEST_F(NetlinkKernelTest, FindsTheFamilyAgainUnderItsNewNumbers) {
   NetlinkKernel kernel = Kernel();
   const OwnedFd socket(Open());
@@ -390,7 +459,7 @@ TEST_F(NetlinkKernelTest, FindsTheFamilyAgainUnderItsNewNumbers) {
               std::pair(std::string("the kernel's handshake upcall is not "
                                     "there any more"),
                         ENOENT));
-    const Status done = kernel.Done(socket.borrow(), 0, std::nullopt);
+    const Status done = kernel.Done(socket.borrow(), {});
     ASSERT_FALSE(done.ok());
     EXPECT_EQ(done.error().os_error, ENOENT);
   }
@@ -401,7 +470,7 @@ TEST_F(NetlinkKernelTest, FindsTheFamilyAgainUnderItsNewNumbers) {
   EXPECT_EQ(WhyNot(kernel).first, "a request");
   EXPECT_EQ(fake_.joined, (std::vector<uint32_t>{5, 9}));
   EXPECT_EQ(kernel.ready_group(), 9U);
-  EXPECT_TRUE(kernel.Done(socket.borrow(), 0, std::nullopt).ok());
+  EXPECT_TRUE(kernel.Done(socket.borrow(), {}).ok());
 }
 
 }  // namespace

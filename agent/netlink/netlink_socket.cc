@@ -84,9 +84,8 @@ class KernelSocket final : public NetlinkSocket {
 
 }  // namespace
 
-Result<std::unique_ptr<NetlinkSocket>> OpenNetlinkSocket() {
-  OwnedFd socket(
-      ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC));
+Result<std::unique_ptr<NetlinkSocket>> OpenNetlinkSocket(int protocol) {
+  OwnedFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
   sockaddr_nl any{};
   any.nl_family = AF_NETLINK;
   if (!socket.valid() ||

@@ -1,4 +1,4 @@
-// One generic netlink socket, as a seam.
+// One netlink socket, as a seam.
 //
 // Scope:     datagrams in and out. The fake is agent/netlink/testing/
 //            fake_netlink.h.
@@ -41,7 +41,8 @@ class NetlinkSocket {
 };
 
 // Errors: kNetlinkFailed with the errno
-Result<std::unique_ptr<NetlinkSocket>> OpenNetlinkSocket();
+// `protocol`: NETLINK_GENERIC, NETLINK_SOCK_DIAG.
+Result<std::unique_ptr<NetlinkSocket>> OpenNetlinkSocket(int protocol);
 std::unique_ptr<NetlinkSocket> UseNetlinkSocket(OwnedFd socket);
 
 }  // namespace ktlsd::agent

@@ -14,6 +14,9 @@ namespace {
 constexpr uint16_t kAttributeOfPolicy = 8;     // CTRL_ATTR_POLICY
 constexpr uint16_t kAttributeOfOperation = 9;  // CTRL_ATTR_OP_POLICY
 constexpr uint16_t kPolicyOfDo = 1;            // CTRL_ATTR_POLICY_DO
+constexpr uint16_t kTypeOfAttribute = 1;       // NL_POLICY_TYPE_ATTR_TYPE
+constexpr uint32_t kTypeText = 11;             // NL_ATTR_TYPE_STRING
+constexpr uint32_t kTypeTextWithNul = 12;      // NL_ATTR_TYPE_NUL_STRING
 
 constexpr std::size_t kMostEntries = 64;
 
@@ -24,6 +27,17 @@ KernelPolicy::Set SetOf(std::initializer_list<Attributes> attributes) {
     set.set(static_cast<std::size_t>(attribute));
   }
   return set;
+}
+
+// What the kernel tells of one attribute of a policy.
+bool IsText(ByteView facts) {
+  while (const auto fact = NextAttribute(facts)) {
+    if (fact->type == kTypeOfAttribute) {
+      const std::optional<uint32_t> type = U32Of(fact->payload);
+      return type == kTypeText || type == kTypeTextWithNul;
+    }
+  }
+  return false;
 }
 
 }  // namespace
@@ -76,27 +90,30 @@ void PolicyReader::TakePolicy(ByteView policies) {
           (policies_.size() < kMostEntries ||
            policies_.contains(policy->type))) {
         policies_[policy->type].set(attribute->type);
+        texts_[policy->type].set(attribute->type, IsText(attribute->payload));
       }
     }
   }
 }
 
 std::optional<KernelPolicy::Set> PolicyReader::Of(
-    HandshakeCommand command) const {
+    HandshakeCommand command, const Policies& policies) const {
   const auto operation = operations_.find(static_cast<uint16_t>(command));
   if (operation == operations_.end() || operation->second > UINT16_MAX) {
     return std::nullopt;
   }
-  const auto policy = policies_.find(static_cast<uint16_t>(operation->second));
-  return policy == policies_.end() ? std::nullopt
-                                   : std::optional(policy->second);
+  const auto policy = policies.find(static_cast<uint16_t>(operation->second));
+  return policy == policies.end() ? std::nullopt
+                                  : std::optional(policy->second);
 }
 
 std::optional<KernelPolicy> PolicyReader::Finish() const {
-  const auto accept = Of(HandshakeCommand::kAccept);
-  const auto done = Of(HandshakeCommand::kDone);
+  const auto accept = Of(HandshakeCommand::kAccept, policies_);
+  const auto done = Of(HandshakeCommand::kDone, policies_);
+  const auto texts = Of(HandshakeCommand::kDone, texts_);
   return accept.has_value() && done.has_value()
-             ? std::optional(KernelPolicy(*accept, *done))
+             ? std::optional(KernelPolicy(*accept, *done,
+                                          texts.value_or(KernelPolicy::Set())))
              : std::nullopt;
 }
 

@@ -28,8 +28,9 @@ class KernelPolicy {
 
   // Of a kernel that does not tell.
   KernelPolicy();
-  KernelPolicy(Set accept, Set done)
-      : told_(true), accept_(accept), done_(done) {}
+  // `done_texts`: those of `done` that are text.
+  KernelPolicy(Set accept, Set done, Set done_texts)
+      : told_(true), accept_(accept), done_(done), done_texts_(done_texts) {}
 
   bool told() const { return told_; }
   bool AcceptTakes(AcceptAttribute attribute) const {
@@ -37,6 +38,10 @@ class KernelPolicy {
   }
   bool DoneTakes(DoneAttribute attribute) const {
     return Has(done_, static_cast<std::size_t>(attribute));
+  }
+  // For a number that may come to mean something else.
+  bool DoneTakesText(DoneAttribute attribute) const {
+    return Has(done_texts_, static_cast<std::size_t>(attribute));
   }
   // "1,2,3"
   std::string accept_attributes() const { return List(accept_); }
@@ -51,6 +56,7 @@ class KernelPolicy {
   bool told_ = false;
   Set accept_;
   Set done_;
+  Set done_texts_;
 };
 
 // Reads the messages of one dump (CTRL_CMD_GETPOLICY).
@@ -64,11 +70,14 @@ class PolicyReader {
  private:
   void TakeOperation(ByteView operations);
   void TakePolicy(ByteView policies);
-  std::optional<KernelPolicy::Set> Of(HandshakeCommand command) const;
+  using Policies = std::map<uint16_t, KernelPolicy::Set>;
+  std::optional<KernelPolicy::Set> Of(HandshakeCommand command,
+                                      const Policies& policies) const;
 
   // Bounded: numbers beyond are not looked at.
-  std::map<uint16_t, uint32_t> operations_;         // number of the policy
-  std::map<uint16_t, KernelPolicy::Set> policies_;  // by that number
+  std::map<uint16_t, uint32_t> operations_;  // number of the policy
+  Policies policies_;                        // by that number
+  Policies texts_;  // of those in `policies_`, the attributes that are text
 };
 
 }  // namespace ktlsd::agent

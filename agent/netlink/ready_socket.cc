@@ -27,14 +27,27 @@ int IntOption(BorrowedFd fd, int name) {
                                                                       : -1;
 }
 
-bool IsMember(BorrowedFd fd, uint32_t group) {
-  std::array<uint32_t, kMostGroupWords> words{};
+using GroupWords = std::array<uint32_t, kMostGroupWords>;
+
+// A bit for each group that `fd` is a member of.
+GroupWords Memberships(BorrowedFd fd) {
+  GroupWords words{};
   socklen_t size = sizeof(words);
+  if (::getsockopt(fd.raw(), SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS,
+                   words.data(), &size) != 0) {
+    return {};
+  }
+  return words;
+}
+
+bool HasGroup(const GroupWords& words, uint32_t group) {
   const std::size_t bit = group - 1;
   return group != 0 && bit / kBitsOfWord < words.size() &&
-         ::getsockopt(fd.raw(), SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS,
-                      words.data(), &size) == 0 &&
          (words[bit / kBitsOfWord] >> (bit % kBitsOfWord) & 1U) != 0;
+}
+
+bool IsMember(BorrowedFd fd, uint32_t group) {
+  return HasGroup(Memberships(fd), group);
 }
 
 bool SameFile(BorrowedFd a, BorrowedFd b) {
@@ -97,6 +110,16 @@ Result<ReadySocket> TakeReadySocket(OwnedFd kept, uint32_t group) {
   ::setsockopt(ready.fd.raw(), SOL_SOCKET, SO_RCVBUFFORCE, &kReadyQueueBytes,
                sizeof(kReadyQueueBytes));
   return ready;
+}
+
+void LeaveGroups(BorrowedFd fd) {
+  const GroupWords words = Memberships(fd);
+  for (uint32_t group = 1; group <= words.size() * kBitsOfWord; ++group) {
+    if (HasGroup(words, group)) {
+      ::setsockopt(fd.raw(), SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, &group,
+                   sizeof(group));
+    }
+  }
 }
 
 }  // namespace ktlsd::agent

@@ -38,4 +38,9 @@ bool IsReadySocket(BorrowedFd fd, uint32_t group);
 // Errors: kNetlinkFailed with the errno
 Result<ReadySocket> TakeReadySocket(OwnedFd kept, uint32_t group);
 
+// Makes `fd` a member of no group any more, whoever else has it open: unless
+// there is another agent, the kernel refuses requests from now on. Does nothing
+// to what is no socket of netlink.
+void LeaveGroups(BorrowedFd fd);
+
 }  // namespace ktlsd::agent

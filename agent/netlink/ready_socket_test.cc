@@ -66,6 +66,18 @@ TEST(ReadySocket, ReplacesWhatIsSomethingElse) {
   ExpectReplaced(Take(OwnedFd(), kOtherGroup).fd);
 }
 
+TEST(ReadySocket, LeavesItsGroupsForWhoeverHasIt) {
+  const ReadySocket ready = Take(OwnedFd());
+  const OwnedFd kept(::fcntl(ready.fd.raw(), F_DUPFD_CLOEXEC, 0));
+  ASSERT_EQ(::setsockopt(ready.fd.raw(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP,
+                         &kOtherGroup, sizeof(kOtherGroup)),
+            0);
+  LeaveGroups(ready.fd.borrow());
+  EXPECT_FALSE(IsReadySocket(kept.borrow(), kGroup));
+  EXPECT_FALSE(IsReadySocket(kept.borrow(), kOtherGroup));
+  LeaveGroups(OwnedFd(::open("/dev/null", O_RDONLY | O_CLOEXEC)).borrow());
+}
+
 // Every family counts its groups from 1.
 TEST(ReadySocket, ReplacesAMemberOfAnotherFamilysGroup) {
   OwnedFd route = Netlink(NETLINK_ROUTE);

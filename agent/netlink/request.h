@@ -12,14 +12,12 @@
 #include <vector>
 
 #include "agent/netlink/handshake_uapi.h"
+#include "agent/netlink/keyring_uses.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/owned_fd.h"
 
 namespace ktlsd::agent {
-
-// Serial of a key in the kernel's keyrings.
-using KeySerial = int32_t;
 
 struct CertificateSerials {
   KeySerial certificate = 0;
@@ -38,6 +36,7 @@ struct Request {
   std::vector<KeySerial> peer_identities;
   std::optional<CertificateSerials> certificate;
   std::optional<KeySerial> keyring;
+  KeyringUses::Use keyring_use{};  // of the same
 
   // Of one that was taken before it is asked for (eager_kernel.h): when, and
   // whether it had waited for nobody knows how long.

@@ -4,6 +4,7 @@
 #include <sys/capability.h>
 
 #include <cerrno>
+#include <exception>
 #include <memory>
 #include <system_error>
 #include <thread>
@@ -39,17 +40,22 @@ Status Enter(BorrowedFd netns) {
   return Ok{};
 }
 
+// In a thread, which an exception must not leave.
+Status Visit(BorrowedFd netns, const std::function<Status()>& work) noexcept {
+  try {
+    RETURN_IF_ERROR(Enter(netns));
+    return work();
+  } catch (const std::exception&) {
+    return Error{Code::kNoMemory, "no memory in a network namespace"};
+  }
+}
+
 }  // namespace
 
 Status RunInside(BorrowedFd netns, const std::function<Status()>& work) {
   Status result = Ok{};
   try {
-    std::thread visitor([&]() noexcept {
-      result = Enter(netns);
-      if (result.ok()) {
-        result = work();
-      }
-    });
+    std::thread visitor([&]() noexcept { result = Visit(netns, work); });
     visitor.join();
   } catch (const std::system_error& failed) {
     return Error{Code::kSystemFailed, "cannot start a thread",

@@ -17,8 +17,8 @@
 namespace ktlsd::agent {
 
 // Runs `work` in the namespace that `netns` is open on, and waits for it.
-// `work` must not throw.
-// Errors: those of `work`; kSystemFailed with the errno: the namespace cannot
+// Errors: those of `work`; kNoMemory when it threw; kSystemFailed with the
+// errno: the namespace cannot
 //         be entered, or no thread be started; `work` was not called then
 Status RunInside(BorrowedFd netns, const std::function<Status()>& work);
 

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -99,6 +100,18 @@ TEST(RunInside, HandsOnTheErrorOfTheWork) {
     GTEST_SKIP() << "may not enter a network namespace";
   }
   EXPECT_EQ(run.error().what, "said by the work");
+}
+
+TEST(RunInside, OutlivesWorkThatFindsNoMemory) {
+  const auto own = NetnsDirectory::OpenOwn();
+  ASSERT_TRUE(own.ok());
+  const Status run = RunInside(own->descriptor.borrow(),
+                               []() -> Status { throw std::bad_alloc(); });
+  ASSERT_FALSE(run.ok());
+  if (run.error().os_error == EPERM) {
+    GTEST_SKIP() << "may not enter a network namespace";
+  }
+  EXPECT_EQ(run.error().code, Code::kNoMemory);
 }
 
 TEST(RunInside, DoesNothingWhereItCannotEnter) {

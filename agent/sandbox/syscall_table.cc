@@ -82,7 +82,7 @@ constexpr AllowedSyscall kCalls[] = {
      kWorker,
      "the peer's record size limit",
      {{kOfTls, Option(TLS_TX_MAX_PAYLOAD_LEN, "TLS_TX_MAX_PAYLOAD_LEN")}}},
-    {"shutdown", kWorker, "after an alert, before the peer's bytes are read"},
+    {"shutdown", kWorker, "after an alert and a bounded drain"},
     // Files that the monitor opened.
     {"fstat", kServices, "the size and the mode of a file"},
     {"newfstatat",

@@ -18,7 +18,8 @@ class RoleOutput {
 
   // Returns when the monitor's link has taken `notice`. After an error nothing
   // may be answered any more: pass the error on.
-  virtual Status Notify(const Notice& notice) = 0;
+  virtual Status Notify(const Notice& notice, ByteView payload) = 0;
+  Status Notify(const Notice& notice) { return Notify(notice, {}); }
   // Never blocks. Pass an error on: the worker is gone or does not read.
   virtual Status Reply(WorkerId worker, const Answer& answer,
                        ByteView payload) = 0;

@@ -78,9 +78,13 @@ class Service final
   bool closed() const { return closed_; }
   std::size_t worker_count() const { return workers_.size(); }
 
-  Status Notify(const typename Role::Notice& notice) override {
+  using Role::Output::Notify;
+  Status Notify(const typename Role::Notice& notice,
+                ByteView payload) override {
     monitor_status_ = std::visit(
-        [&](const auto& message) { return monitor_.SendWaiting(message); },
+        [&](const auto& message) {
+          return monitor_.SendWaiting(message, payload);
+        },
         notice);
     return monitor_status_;
   }

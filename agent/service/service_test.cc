@@ -21,6 +21,7 @@ class RecordingRole {
   using FromWorker = WorkerToKeeper;
   using Notice = FromKeeper;
   using Answer = KeeperToWorker;
+  using Output = RoleOutput<Notice, Answer>;
   struct Script {
     std::vector<std::string> seen;
     std::optional<Error> refusal;  // of the next worker's message
@@ -28,7 +29,7 @@ class RecordingRole {
     ByteView payload;              // the monitor's last, in the link's buffer
   };
 
-  RecordingRole(RoleOutput<Notice, Answer>& output, Script& script)
+  RecordingRole(Output& output, Script& script)
       : output_(output), script_(script) {}
 
   void HandleMonitorMessage(const Received<FromMonitor>& received) {
@@ -51,7 +52,7 @@ class RecordingRole {
   }
 
  private:
-  RoleOutput<Notice, Answer>& output_;
+  Output& output_;
   Script& script_;
 };
 
@@ -94,6 +95,7 @@ class ServiceTest : public testing::Test {
   static SignRequest SomeRequest() {
     SignRequest request;
     request.job = 7;
+    request.credential = 1;
     request.scheme = 0x0403;
     request.transcript_hash = WireHash::Of(Bytes(32, 1));
     return request;
@@ -122,7 +124,7 @@ TEST_F(ServiceTest, ReadsTheMonitorBeforeTheWorkers) {
   Link& worker = AddWorkerLink(1);
   SigningTerms terms;
   terms.job = 7;
-  terms.credential = 1;
+  terms.credentials = {1};
   terms.worker = 1;
 
   ASSERT_TRUE(worker.Send(SomeRequest()).ok());
@@ -228,7 +230,8 @@ class HostileMessage
   }
   static std::string TermsOfItsOwn() {
     SigningTerms terms;
-    terms.job = terms.credential = terms.worker = 1;
+    terms.job = terms.worker = 1;
+    terms.credentials = {1};
     return Raw(terms);
   }
 };

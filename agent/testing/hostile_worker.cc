@@ -74,7 +74,7 @@ class HostileWorker {
     std::string_view name;
     Make make;
   };
-  static const std::array<Attempt, 27> kAttempts;
+  static const std::array<Attempt, 28> kAttempts;
 
   void OnReady(EventLoop::Token token) {
     switch (token) {
@@ -112,9 +112,12 @@ class HostileWorker {
     } else if (const auto* job = std::get_if<Job>(&received.message)) {
       sockets_.push_back(std::move(received.descriptors.front()));
       job_ = job->job;
+      credential_ = job->credentials[0];
       if (job->side == Side::kServer) {
         (this->*attempt_)();
       }
+    } else if (std::holds_alternative<EndJob>(received.message) && on_end_) {
+      on_end_();
     }
   }
 
@@ -151,6 +154,7 @@ class HostileWorker {
                     std::size_t hash_size = 48) {
     SignRequest request;
     request.job = job;
+    request.credential = credential_;
     request.scheme = scheme;
     request.transcript_hash = WireHash::Of(Bytes(hash_size, 0x5a));
     static_cast<void>(keeper_->Send(request));
@@ -221,6 +225,21 @@ class HostileWorker {
     request.transcript_hash = WireHash::Of(Bytes(32, 0x5a));
     static_cast<void>(monitor_.Send(request));
   }
+  // The monitor ends it when it is late. From then on no answer has to be read.
+  void AskWithoutEnd() {
+    on_end_ = [this] {
+      BinderRequest request;
+      request.job = job_;
+      request.hash = ToWire(HashAlgorithm::kSha256);
+      request.transcript_hash = WireHash::Of(Bytes(32, 0x5a));
+      for (;;) {
+        const Status sent = monitor_.Send(request);
+        if (!sent.ok() && sent.error().code != Code::kTooBusy) {
+          return;
+        }
+      }
+    };
+  }
   void KeepDescriptor() { Report(job_, Outcome::Failure(Code::kInternal)); }
   void CopyDescriptor() { ::syscall(SYS_dup, sockets_.back().raw()); }
   void SendDescriptor() {
@@ -272,12 +291,14 @@ class HostileWorker {
   EventLoop loop_;
   Make attempt_ = nullptr;
   JobId job_ = 0;
+  CredentialId credential_ = 0;
   std::vector<OwnedFd> sockets_;
   int replies_ = 0;
   std::function<void()> on_replies_;
+  std::function<void()> on_end_;
 };
 
-const std::array<HostileWorker::Attempt, 27> HostileWorker::kAttempts = {{
+const std::array<HostileWorker::Attempt, 28> HostileWorker::kAttempts = {{
     {"success-at-once", &HostileWorker::SucceedAtOnce},
     {"success-without-keys", &HostileWorker::SucceedWithoutKeys},
     {"success-with-own-keys", &HostileWorker::SucceedWithOwnKeys},
@@ -290,6 +311,7 @@ const std::array<HostileWorker::Attempt, 27> HostileWorker::kAttempts = {{
     {"second-verdict", &HostileWorker::JudgeTwice},
     {"secret-of-no-psk", &HostileWorker::AskForPskSecret},
     {"anothers-psk", &HostileWorker::AskForPskOfAnothersJob},
+    {"questions-without-end", &HostileWorker::AskWithoutEnd},
     {"kept-descriptor", &HostileWorker::KeepDescriptor},
     {"copied-descriptor", &HostileWorker::CopyDescriptor},
     {"sent-descriptor", &HostileWorker::SendDescriptor},

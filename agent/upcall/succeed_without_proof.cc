@@ -8,9 +8,9 @@ ktlsd::Status Report(ktlsd::agent::Upcall upcall,
                      ktlsd::ktls::Offloaded proof) {
 #ifdef CONTROL
   return std::move(upcall).Succeed(std::move(proof),
-                                   ktlsd::agent::RemoteAuth::None());
+                                   ktlsd::agent::RemoteAuth::None(), "");
 #else
   static_cast<void>(proof);
-  return std::move(upcall).Succeed(ktlsd::agent::RemoteAuth::None());
+  return std::move(upcall).Succeed(ktlsd::agent::RemoteAuth::None(), "");
 #endif
 }

@@ -40,30 +40,31 @@ Upcall::Upcall(Upcall&& other) noexcept
 
 Upcall::~Upcall() {
   if (kernel_ != nullptr) {
-    static_cast<void>(Answer(os_error(Code::kInternal), std::nullopt));
+    static_cast<void>(Answer({os_error(Code::kInternal)}));
   }
 }
 
-Status Upcall::Succeed(ktls::Offloaded, RemoteAuth remote) && {
-  return Answer(0, remote.serial());
+Status Upcall::Succeed(ktls::Offloaded, RemoteAuth remote,
+                       std::string_view tags) && {
+  return Answer({0, remote.serial(), tags});
 }
 
-Status Upcall::Fail(Code why) && { return Answer(os_error(why), std::nullopt); }
+Status Upcall::Fail(Code why) && { return Answer({os_error(why)}); }
 
 uint32_t Upcall::os_error(Code why) const {
   return StatusFor(consumer_, Describe(why).disposition).os_error;
 }
 
 // DONE names the socket, so that is closed behind it.
-Status Upcall::Answer(uint32_t status, std::optional<KeySerial> remote) {
+Status Upcall::Answer(const DoneAnswer& answer) {
   if (kernel_ == nullptr) {
     return Error{Code::kApiMisuse, "a request was answered twice"};
   }
   HandshakeKernel& kernel = *std::exchange(kernel_, nullptr);
-  Status done = kernel.Done(request_.socket.borrow(), status, remote);
+  Status done = kernel.Done(request_.socket.borrow(), answer);
   for (int tries = 1; tries < kMostTries && !done.ok() && MayPass(done.error());
        ++tries) {
-    done = kernel.Done(request_.socket.borrow(), status, remote);
+    done = kernel.Done(request_.socket.borrow(), answer);
   }
   request_.socket.Close();
   return done;

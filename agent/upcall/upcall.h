@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "agent/netlink/handshake_kernel.h"
 #include "agent/upcall/consumer.h"
@@ -31,6 +32,10 @@ class RemoteAuth {
   static RemoteAuth None() { return RemoteAuth(std::nullopt); }
   // A verified certificate without a key serial. nfsd takes it for mutual TLS.
   static RemoteAuth VerifiedCertificate() { return RemoteAuth(-1); }
+  // The same, as a key of this serial, which the monitor added itself.
+  static RemoteAuth CertificateKey(KeySerial serial) {
+    return RemoteAuth(serial);
+  }
   // Whoever holds this PSK, which the handshake was made with.
   static RemoteAuth Psk(KeySerial serial) { return RemoteAuth(serial); }
 
@@ -54,11 +59,13 @@ class [[nodiscard]] Upcall {
   BorrowedFd socket() const { return request_.socket.borrow(); }
   Consumer consumer() const { return consumer_; }
 
-  // Tells the kernel that the session is up, and closes the socket. What may
+  // Tells the kernel that the session is up and, if it takes that, the peer's
+  // session `tags`, joined by commas; closes the socket. What may
   // pass (no memory, no acknowledgement) is tried again at once, a few times:
   // a second DONE means nothing to the kernel.
   // Errors: kNetlinkFailed; the kernel did not take the answer.
-  Status Succeed(ktls::Offloaded proof, RemoteAuth remote) &&;
+  Status Succeed(ktls::Offloaded proof, RemoteAuth remote,
+                 std::string_view tags) &&;
 
   // Tells the kernel the errno that `why` is to its consumer, and closes the
   // socket. Errors as above.
@@ -66,7 +73,7 @@ class [[nodiscard]] Upcall {
   uint32_t os_error(Code why) const;
 
  private:
-  Status Answer(uint32_t status, std::optional<KeySerial> remote);
+  Status Answer(const DoneAnswer& answer);
 
   HandshakeKernel* kernel_;
   Request request_;

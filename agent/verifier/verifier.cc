@@ -123,6 +123,7 @@ void Verifier::Handle(const VerdictTerms& terms, const Received<FromMonitor>&) {
   Job job = {terms.trust, terms.worker, terms.peer,
              std::string(terms.server_name.view())};
   job.holds = trust_.Use(terms.trust) ? Holds::kIt : Holds::kNothing;
+  job.wanted = terms.wanted;
   jobs_.emplace(terms.job, std::move(job));
 }
 
@@ -168,6 +169,57 @@ void Verifier::Handle(const LoadTags& load,
   }
 }
 
+void Verifier::Handle(const Recheck& recheck,
+                      const Received<FromMonitor>& received) {
+  Rechecked answer;
+  answer.session = recheck.session;
+  answer.trust = recheck.trust;
+  const auto judged = JudgeAgain(recheck, received.payload);
+  if (const auto* refusal = std::get_if<handshake::Refusal>(&judged)) {
+    answer.outcome = Outcome::Failure(refusal->error.code);
+    answer.detail = decltype(answer.detail)::Of(refusal->detail);
+  } else {
+    answer.outcome = Outcome::Success();
+    answer.valid_until = std::get<handshake::ValidityWindow>(judged)
+                             .until.time_since_epoch()
+                             .count();
+  }
+  // A failure ends the service.
+  static_cast<void>(output_.Notify(answer));
+}
+
+// All that does not depend on the handshake, which was checked when it was
+// made: path, time, CRLs, name, the list of who may come.
+std::variant<handshake::ValidityWindow, handshake::Refusal>
+Verifier::JudgeAgain(const Recheck& recheck, ByteView payload) const {
+  const auto refuse = [](const Error& error) {
+    return handshake::Refusal{error, "", std::string(error.what)};
+  };
+  const Result<Trust>* const trust = trust_.Find(recheck.trust);
+  if (trust == nullptr || !trust->ok()) {
+    return refuse({Code::kTrustStoreUnusable, "the trust store is not known"});
+  }
+  const auto chain = ParseChain(payload, recheck.certificates);
+  const auto policy =
+      PolicyFor(recheck.peer, recheck.server_name.view(), trust->value());
+  if (!chain.ok() || !policy.ok()) {
+    return refuse(chain.ok() ? policy.error() : chain.error());
+  }
+  auto verified = trust->value().store.VerifyChain(*policy, *chain);
+  if (auto* refusal = std::get_if<handshake::Refusal>(&verified)) {
+    return std::move(*refusal);
+  }
+  const auto& path = std::get<handshake::VerifiedChain>(verified);
+  Status fits = path.CheckName(*policy);
+  if (fits.ok() && !trust->value().allowed.empty()) {
+    fits = trust->value().allowed.Check(chain->front());
+  }
+  if (!fits.ok()) {
+    return refuse(fits.error());
+  }
+  return path.window();
+}
+
 void Verifier::Handle(const EndJob& end, const Received<FromMonitor>&) {
   if (const auto job = jobs_.find(end.job); job != jobs_.end()) {
     End(job);
@@ -197,7 +249,20 @@ Status Verifier::Handle(WorkerId worker, const ProofRequest& request,
   ASSIGN_OR_RETURN(const handshake::PeerProof proof,
                    ParseProof(request, payload));
   job->second.judgement = Judgement::kGiven;
-  return Tell(worker, request, Judge(job->second, proof), proof.chain.front());
+  return Tell(job->second, request, Judge(job->second, proof), proof.chain);
+}
+
+Result<handshake::PeerPolicy> Verifier::PolicyFor(Side peer,
+                                                  std::string_view server_name,
+                                                  const Trust& trust) const {
+  handshake::PeerPolicy policy = {handshake::Role::kClient, {}, clock_.Today()};
+  if (peer == Side::kServer) {
+    policy.peer = handshake::Role::kServer;
+    ASSIGN_OR_RETURN(auto name, handshake::ServerName::Parse(server_name));
+    policy.names.push_back(std::move(name));
+  }
+  policy.profile = trust.profile;
+  return policy;
 }
 
 Verifier::Judged Verifier::Judge(const Job& job,
@@ -208,38 +273,44 @@ Verifier::Judged Verifier::Judge(const Job& job,
                                            "the trust store is not known"}
                                    : trust->error());
   }
-  handshake::PeerPolicy policy = {handshake::Role::kClient, {}, clock_.Today()};
-  if (job.peer == Side::kServer) {
-    policy.peer = handshake::Role::kServer;
-    auto name = handshake::ServerName::Parse(job.server_name);
-    if (!name.ok()) {
-      return Refuse(name.error());
-    }
-    policy.names.push_back(std::move(name).value());
+  const auto policy = PolicyFor(job.peer, job.server_name, trust->value());
+  if (!policy.ok()) {
+    return Refuse(policy.error());
   }
-  policy.profile = trust->value().profile;
   Judged judged =
-      memory_.Verify(job.trust, trust->value().store, policy, proof);
+      memory_.Verify(job.trust, trust->value().store, *policy, proof);
   Restrict(trust->value().allowed, proof, judged);
   return judged;
 }
 
-Status Verifier::Tell(WorkerId worker, const ProofRequest& request,
-                      const Judged& judged, ByteView certificate) {
+Status Verifier::Tell(const Job& job, const ProofRequest& request,
+                      const Judged& judged, const std::vector<Bytes>& chain) {
   Verdict verdict = std::visit(
       [](const auto& result) { return Describe(result); }, judged.result);
   verdict.remembered = judged.source == ChainMemory::Source::kMemory ? 1 : 0;
   if (verdict.outcome.ok()) {
-    verdict.tags = decltype(verdict.tags)::Of(tags_.Of(certificate));
+    verdict.tags = decltype(verdict.tags)::Of(tags_.Of(chain.front()));
   }
   verdict.job = request.job;
   verdict.transcript_hash = request.transcript_hash;
+  if (verdict.outcome.ok() && job.wanted != ChainWanted::kNothing) {
+    std::vector<Bytes> given = {chain.front()};
+    if (job.wanted == ChainWanted::kAll) {
+      given = chain;
+    }
+    PeerChain shown;
+    shown.job = request.job;
+    shown.certificates = static_cast<uint16_t>(given.size());
+    Bytes payload;
+    AppendChain(given, payload);
+    RETURN_IF_ERROR(output_.Notify(shown, payload));
+  }
   // The monitor knows before the worker goes on.
   RETURN_IF_ERROR(output_.Notify(verdict));
   ProofReply reply;
   reply.job = request.job;
   reply.outcome = verdict.outcome;
-  return output_.Reply(worker, reply, {});
+  return output_.Reply(job.worker, reply, {});
 }
 
 Verifier::Jobs::iterator Verifier::End(Jobs::iterator job) {

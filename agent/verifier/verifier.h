@@ -13,7 +13,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <unordered_map>
+#include <variant>
+#include <vector>
 
 #include "agent/ipc/link.h"
 #include "agent/ipc/messages.h"
@@ -27,6 +30,7 @@
 #include "base/result.h"
 #include "handshake/peer_proof.h"
 #include "handshake/peer_verifier.h"
+#include "handshake/validity_window.h"
 
 namespace ktlsd::agent {
 
@@ -71,6 +75,7 @@ class Verifier {
     std::string server_name;  // as the kernel gave it
     Judgement judgement = Judgement::kDue;
     Holds holds = Holds::kNothing;
+    ChainWanted wanted = ChainWanted::kNothing;  // by the monitor
   };
   using Jobs = std::unordered_map<JobId, Job>;
   using Judged = ChainMemory::Judged;
@@ -87,15 +92,22 @@ class Verifier {
   void Handle(const VerdictTerms& terms, const Received<FromMonitor>& received);
   void Handle(const LoadTrust& load, const Received<FromMonitor>& received);
   void Handle(const LoadTags& load, const Received<FromMonitor>& received);
+  void Handle(const Recheck& recheck, const Received<FromMonitor>& received);
   void Handle(const EndJob& end, const Received<FromMonitor>& received);
   void Handle(const Forget& forget, const Received<FromMonitor>& received);
 
   Status Handle(WorkerId worker, const ProofRequest& request, ByteView payload);
   static Result<Trust> Load(const LoadTrust& load,
                             const Received<FromMonitor>& received);
+  // What is asked of a peer now; a name that is none is refused.
+  Result<handshake::PeerPolicy> PolicyFor(Side peer,
+                                          std::string_view server_name,
+                                          const Trust& trust) const;
   Judged Judge(const Job& job, const handshake::PeerProof& proof);
-  Status Tell(WorkerId worker, const ProofRequest& request,
-              const Judged& judged, ByteView certificate);
+  std::variant<handshake::ValidityWindow, handshake::Refusal> JudgeAgain(
+      const Recheck& recheck, ByteView payload) const;
+  Status Tell(const Job& job, const ProofRequest& request, const Judged& judged,
+              const std::vector<Bytes>& chain);
   Jobs::iterator End(Jobs::iterator job);
   void DropMemoryOf(TrustId trust);
 

@@ -536,5 +536,115 @@ TEST_F(VerifierTest, KeepsAForgottenStoreForTheJobsThatHaveIt) {
   EXPECT_EQ(verifier_.trust_count(), 0U);
 }
 
+// --- the peer's certificate, for the monitor ---
+
+TEST_F(VerifierTest, GivesTheCertificateOfAVerifiedPeerWhereItIsWanted) {
+  LoadRoot();
+  VerdictTerms terms = Terms("server.example", kJob);
+  terms.wanted = ChainWanted::kEndEntity;
+  FromMonitor(terms);
+  ASSERT_TRUE(FromWorker(ProofOf(Pki().server)).ok());
+  const auto shown = output_.TakeNotice<PeerChain>();
+  EXPECT_EQ(shown.job, kJob);
+  EXPECT_EQ(shown.certificates, 1);
+  EXPECT_EQ(ParseChain(output_.notice_payload, 1).value(),
+            std::vector<Bytes>{Pki().server.der()});
+  EXPECT_TRUE(output_.TakeNotice<Verdict>().outcome.ok());
+}
+
+TEST_F(VerifierTest, GivesTheWholeChainWhereItIsWanted) {
+  LoadRoot();
+  VerdictTerms terms = Terms("server.example", kJob);
+  terms.wanted = ChainWanted::kAll;
+  FromMonitor(terms);
+  ASSERT_TRUE(FromWorker(ProofOf(Pki().server)).ok());
+  EXPECT_EQ(output_.TakeNotice<PeerChain>().certificates, 2);
+  EXPECT_EQ(ParseChain(output_.notice_payload, 2).value(),
+            Pki().ChainOf(Pki().server));
+}
+
+TEST_F(VerifierTest, GivesNoCertificateOfARefusedPeer) {
+  LoadRoot();
+  VerdictTerms terms = Terms("other.example", kJob);
+  terms.wanted = ChainWanted::kEndEntity;
+  FromMonitor(terms);
+  ASSERT_TRUE(FromWorker(ProofOf(Pki().server)).ok());
+  EXPECT_FALSE(output_.TakeNotice<Verdict>().outcome.ok());
+}
+
+TEST_F(VerifierTest, GivesNoCertificateThatNobodyAskedFor) {
+  LoadRoot();
+  Announce();
+  ASSERT_TRUE(FromWorker(ProofOf(Pki().server)).ok());
+  EXPECT_TRUE(output_.TakeNotice<Verdict>().outcome.ok());
+}
+
+// --- peers of sessions that are up ---
+
+class RecheckTest : public VerifierTest {
+ protected:
+  Rechecked Ask(const TestCertificate& end,
+                std::string_view name = "server.example") {
+    Recheck recheck;
+    recheck.session = 5;
+    recheck.trust = kTrust;
+    recheck.peer = name.empty() ? Side::kClient : Side::kServer;
+    recheck.server_name = decltype(recheck.server_name)::Of(name);
+    Bytes payload;
+    AppendChain(Pki().ChainOf(end), payload);
+    recheck.certificates = 2;
+    FromMonitor(recheck, {}, payload);
+    const auto answer = output_.TakeNotice<Rechecked>();
+    EXPECT_TRUE(answer.Check());
+    EXPECT_EQ(answer.session, 5U);
+    EXPECT_EQ(answer.trust, kTrust);
+    return answer;
+  }
+  Code Refused(const TestCertificate& end,
+               std::string_view name = "server.example") {
+    const Rechecked answer = Ask(end, name);
+    EXPECT_FALSE(answer.outcome.ok());
+    EXPECT_FALSE(answer.detail.empty());
+    return answer.outcome.ok() ? Code::kInternal : answer.outcome.code();
+  }
+};
+
+TEST_F(RecheckTest, AcceptsUntilTheChainEnds) {
+  LoadRoot();
+  const Rechecked answer = Ask(Pki().server);
+  EXPECT_TRUE(answer.outcome.ok());
+  EXPECT_EQ(CalendarTime(std::chrono::seconds(answer.valid_until)),
+            handshake::kTestNotAfter);
+  EXPECT_TRUE(Ask(Pki().client, "").outcome.ok());
+}
+
+TEST_F(RecheckTest, RefusesWhomAHandshakeWouldRefuse) {
+  LoadRoot();
+  EXPECT_EQ(Refused(Pki().server, "other.example"),
+            Code::kCertificateNameMismatch);
+  EXPECT_EQ(Refused(Pki().client), Code::kCertificateWrongPurpose);
+  clock_.today = handshake::kTestNotAfter + std::chrono::hours(1);
+  EXPECT_EQ(Refused(Pki().server), Code::kCertificateExpired);
+}
+
+TEST_F(RecheckTest, RefusesWhoWasRevoked) {
+  const std::string of_root = Pki().root.CrlPem({});
+  const std::string lists =
+      of_root + Pki().intermediate.CrlPem({.revoked = {&Pki().server}});
+  EXPECT_TRUE(Load({Pki().root.pem(), lists}).outcome.ok());
+  EXPECT_EQ(Refused(Pki().server), Code::kCertificateRevoked);
+  EXPECT_TRUE(Ask(Pki().client, "").outcome.ok());
+}
+
+TEST_F(RecheckTest, RefusesWhoIsNotInTheListAnyMore) {
+  LoadWithList(
+      {std::string(1, static_cast<char>(AllowedBy::kDns)) + "other.example"});
+  EXPECT_EQ(Refused(Pki().client, ""), Code::kClientNotAllowed);
+}
+
+TEST_F(RecheckTest, TellsAFaultOfOursFromThePeers) {
+  EXPECT_EQ(Refused(Pki().server), Code::kTrustStoreUnusable);
+}
+
 }  // namespace
 }  // namespace ktlsd::agent

@@ -110,7 +110,7 @@ std::vector<handshake::NamedGroup> Connection::Groups(const Job& job) {
 
 handshake::Engine Connection::MakeEngine(OurSide ours) {
   if (job_.side == Side::kServer) {
-    certificate_ = std::move(ours.certificate);
+    certificates_ = std::move(ours.certificates);
     return handshake::Engine::Server();
   }
   handshake::ClientConfig config;
@@ -120,9 +120,8 @@ handshake::Engine Connection::MakeEngine(OurSide ours) {
   config.share_groups = handshake::DefaultShares(config.groups);
   config.alpn_protocols = Protocols(job_);
   config.require_alpn = (job_.flags & kRequireSunrpc) != 0;
-  if (ours.certificate) {
-    config.certificates = {*std::move(ours.certificate)};
-  }
+  config.record_size_limit = (job_.flags & kRecordSizeLimit) != 0;
+  config.certificates = std::move(ours.certificates);
   psks_ = ours.psks;
   config.psks = std::move(ours.psks);
   return handshake::Engine::Client(std::move(config));
@@ -204,17 +203,18 @@ Connection::Step Connection::Configure() {
     engine_.Configure(PskServerConfig());
     return Step::kAgain;
   }
-  if (!certificate_) {
+  if (certificates_.empty()) {
     engine_.Configure(Error{Code::kNoCertificateConfigured,
                             "no certificate for this server"});
     return Step::kAgain;
   }
   handshake::ServerConfig config;
-  config.certificates = {*std::move(certificate_)};
+  config.certificates = std::move(certificates_);
   config.suites = Suites(job_);
   config.groups = Groups(job_);
   config.alpn_protocols = Protocols(job_);
   config.require_alpn = (job_.flags & kRequireSunrpc) != 0;
+  config.record_size_limit = (job_.flags & kRecordSizeLimit) != 0;
   if ((job_.flags & kRequestClientCertificate) != 0) {
     config.client_auth = handshake::ClientAuth::kRequest;
   }
@@ -224,8 +224,10 @@ Connection::Step Connection::Configure() {
 
 Connection::Step Connection::AskSignature(
     const handshake::SignatureRequest& request) {
-  return OnSent(services_.RequestSignature(job_.job, request),
-                Asked::kSignature);
+  return OnSent(
+      services_.RequestSignature(
+          job_.job, job_.credentials.at(request.certificate), request),
+      Asked::kSignature);
 }
 
 Connection::Step Connection::AskVerdict(const handshake::PeerProof& proof) {
@@ -293,8 +295,8 @@ void Connection::OnDeadline() {
   if (failed_) {
     return Finish(failed_, {});
   }
-  asked_ = Asked::kNothing;
   engine_.Abort(Missed(now));
+  asked_ = Asked::kNothing;
   Resume();
   // A peer that does not read either gets no alert.
   if (!report_ && !failed_) {
@@ -302,7 +304,14 @@ void Connection::OnDeadline() {
   }
 }
 
+// What we waited for ourselves is no fault of the peer's.
 Error Connection::Missed(MonotonicTime now) const {
+  if (asked_ == Asked::kSignature) {
+    return {Code::kKeeperUnavailable, "the keeper did not sign in time"};
+  }
+  if (asked_ == Asked::kVerdict) {
+    return {Code::kVerifierUnavailable, "the verifier did not judge in time"};
+  }
   if (now >= started_ + std::chrono::milliseconds(job_.total_ms)) {
     return {Code::kDeadlineTotal, "the handshake took too long"};
   }
@@ -385,6 +394,7 @@ void Connection::Finish(const std::optional<Failed>& failed,
       info.our_scheme ? static_cast<uint16_t>(*info.our_scheme) : uint16_t{0};
   report.peer_scheme =
       info.peer_scheme ? static_cast<uint16_t>(*info.peer_scheme) : uint16_t{0};
+  report.payload_limit = info.send_limit.value_or(0);
   report.hello_retry = info.hello_retry ? 1 : 0;
   report.certificate_asked = info.certificate_requested ? 1 : 0;
   if (failed) {

@@ -38,8 +38,10 @@ namespace ktlsd::agent {
 class JobServices {
  public:
   virtual ~JobServices() = default;
+  // By `credential`, one of the job's.
   virtual Status RequestSignature(
-      JobId job, const handshake::SignatureRequest& request) = 0;
+      JobId job, CredentialId credential,
+      const handshake::SignatureRequest& request) = 0;
   virtual Status RequestVerdict(JobId job,
                                 const handshake::PeerProof& proof) = 0;
   // `index`: the place of the PSK in its job.
@@ -57,10 +59,10 @@ class JobServices {
   virtual Status StopWatching(BorrowedFd socket) = 0;
 };
 
-// Who we are in a handshake: the certificate of the credential that the job
-// names, or a client's PSKs.
+// Who we are in a handshake: the certificates of the credentials that the job
+// names, in their order, or a client's PSKs.
 struct OurSide {
-  std::optional<handshake::LocalCertificate> certificate;
+  std::vector<handshake::LocalCertificate> certificates;
   std::vector<handshake::PskName> psks;
 };
 
@@ -129,8 +131,8 @@ class Connection {
   JobServices& services_;
   ktls::SocketOps& ktls_ops_;
   const Clock& clock_;
-  std::optional<handshake::LocalCertificate> certificate_;  // a server's
-  std::vector<handshake::PskName> psks_;                    // a client's
+  std::vector<handshake::LocalCertificate> certificates_;  // a server's
+  std::vector<handshake::PskName> psks_;                   // a client's
   handshake::Engine engine_;
   Asked asked_ = Asked::kNothing;
   bool watched_ = true;

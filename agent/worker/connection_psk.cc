@@ -12,6 +12,7 @@ handshake::ServerConfig Connection::PskServerConfig() const {
   config.suites = Suites(job_);
   config.groups = Groups(job_);
   config.psk = handshake::PskPolicy::kRequire;
+  config.record_size_limit = (job_.flags & kRecordSizeLimit) != 0;
   return config;
 }
 

@@ -55,9 +55,10 @@ class FakeClock final : public Clock {
 // Answers as keeper and verifier would, at once or never.
 class FakeServices final : public JobServices {
  public:
-  Status RequestSignature(JobId,
+  Status RequestSignature(JobId, CredentialId credential,
                           const handshake::SignatureRequest& request) override {
     signature_requests.push_back(request);
+    signers.push_back(credential);
     return answer;
   }
   Status RequestVerdict(JobId, const handshake::PeerProof& proof) override {
@@ -91,6 +92,7 @@ class FakeServices final : public JobServices {
   Status answer = Ok{};
   Status stop_answer = Ok{};
   std::vector<handshake::SignatureRequest> signature_requests;
+  std::vector<CredentialId> signers;
   std::vector<handshake::PeerProof> verdict_requests;
   const handshake::OfferedPsks* offered = nullptr;
   std::vector<HashAlgorithm> hashes;
@@ -135,7 +137,7 @@ class ConnectionTest : public testing::Test {
     Job job;
     job.job = kJob;
     job.side = side;
-    job.credential = 1;
+    job.credentials = {1};
     job.suites = {0x1302, 0x1301};
     job.first_byte_ms = 1000;
     job.progress_ms = 500;
@@ -152,7 +154,8 @@ class ConnectionTest : public testing::Test {
   void Start(Side side) {
     connection_ = std::make_unique<Connection>(
         JobOf(side), std::move(ours_),
-        OurSide{(side == Side::kServer ? server_ : client_).certificate(), {}},
+        OurSide{{(side == Side::kServer ? server_ : client_).certificate()},
+                {}},
         services_, ktls_, clock_);
     connection_->Resume();
   }
@@ -260,7 +263,7 @@ class ConnectionTest : public testing::Test {
   // Ours, of a job with PSKs; a client offers those of psks_.
   void StartWithPsks(Side side) {
     Job job = JobOf(side);
-    job.credential = 0;
+    job.credentials = {};
     job.flags = kUsePsk;
     job.server_name = {};
     OurSide ours;
@@ -433,6 +436,35 @@ TEST_P(ConnectionOfEachSide, EndsWhenThePeerFallsSilent) {
   EXPECT_EQ(ReportedCode(), "deadline_progress");
 }
 
+// Whatever the peer does: it was asked nothing.
+TEST_P(ConnectionOfEachSide, BlamesTheKeeperAndTheVerifierForWhatTheyOwe) {
+  for (const bool verifier : {true, false}) {
+    SCOPED_TRACE(verifier);
+    auto pair = ktls::ConnectLoopback();
+    ASSERT_TRUE(pair.ok());
+    ours_ = std::move(pair->server);
+    theirs_ = std::move(pair->client);
+    services_ = {};
+    Start(GetParam());
+    handshake::LocalPeer peer = Peer(Opposite(GetParam()));
+    const auto& proofs = services_.verdict_requests;
+    const auto& signatures = services_.signature_requests;
+    while (verifier ? proofs.empty() : signatures.empty()) {
+      PeerTurn(peer);
+      connection_->Resume();
+      if (verifier ? !signatures.empty() : !proofs.empty()) {
+        AnswerRequests(OurCredential());
+      }
+    }
+    clock_.Advance(milliseconds(10'000));
+    connection_->OnDeadline();
+    clock_.Advance(milliseconds(200));
+    connection_->OnDeadline();
+    EXPECT_EQ(ReportedCode(),
+              verifier ? "verifier_unavailable" : "keeper_unavailable");
+  }
+}
+
 TEST_P(ConnectionOfEachSide, EveryFailedInstallationIsReported) {
   for (int nth = 1; nth <= 3; ++nth) {
     auto pair = ktls::ConnectLoopback();
@@ -560,6 +592,55 @@ TEST_F(ConnectionTest, RefusesWhatIsNotTls) {
   clock_.Advance(milliseconds(200));
   connection_->OnDeadline();
   EXPECT_EQ(ReportedCode(), "not_tls");
+}
+
+// RFC 8449 section 4: the extension, with two bytes.
+const std::string kLimitExtension("\x00\x1c\x00\x02", 4);
+
+TEST_F(ConnectionTest, AsksForALimitOfRecordsOnlyWhereTheKernelKeepsOne) {
+  EXPECT_EQ(HelloOf(JobOf(Side::kClient)).find(kLimitExtension),
+            std::string::npos);
+  auto pair = ktls::ConnectLoopback();
+  ASSERT_TRUE(pair.ok());
+  ours_ = std::move(pair->server);
+  theirs_ = std::move(pair->client);
+  Job job = JobOf(Side::kClient);
+  job.flags |= kRecordSizeLimit;
+  EXPECT_NE(HelloOf(job).find(kLimitExtension), std::string::npos);
+}
+
+// Of a client that takes 512 bytes; that its hello was changed on the way shows
+// at its Finished only.
+TEST_F(ConnectionTest, ReportsThePeersLimitOfRecords) {
+  for (const bool negotiated : {true, false}) {
+    auto pair = ktls::ConnectLoopback();
+    ASSERT_TRUE(pair.ok());
+    Job client = JobOf(Side::kClient);
+    client.flags |= kRecordSizeLimit;
+    ours_ = std::move(pair->server);
+    theirs_ = std::move(pair->client);
+    std::string hello = HelloOf(client);
+    hello.replace(hello.find(kLimitExtension) + kLimitExtension.size(), 2,
+                  std::string("\x02\x00", 2));
+    pair = ktls::ConnectLoopback();
+    ASSERT_TRUE(pair.ok());
+    theirs_ = std::move(pair->client);
+    Job job = JobOf(Side::kServer);
+    job.flags |= negotiated ? kRecordSizeLimit : 0;
+    services_ = {};
+    connection_ = std::make_unique<Connection>(
+        job, std::move(pair->server), OurSide{{server_.certificate()}, {}},
+        services_, ktls_, clock_);
+    ASSERT_EQ(::send(theirs_.raw(), hello.data(), hello.size(), 0),
+              static_cast<ssize_t>(hello.size()));
+    connection_->Resume();
+    ASSERT_FALSE(services_.signature_requests.empty());
+    connection_->OnServiceLost({Code::kKeeperUnavailable, "gone"});
+    clock_.Advance(milliseconds(200));
+    connection_->OnDeadline();
+    ASSERT_EQ(ReportedCode(), "keeper_unavailable");
+    EXPECT_EQ(connection_->report()->payload_limit, negotiated ? 511 : 0);
+  }
 }
 
 TEST_F(ConnectionTest, SendsNoAddressAsServerName) {

@@ -1,5 +1,7 @@
 #include "agent/worker/worker.h"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 #include <variant>
 
@@ -91,8 +93,9 @@ void Worker::OnDeadline(EventLoop::Token token) {
   if (running != connections_.end()) {
     running->second.next_wake = MonotonicTime::max();
     running->second.connection->OnDeadline();
-    AfterEvent(job);
+    return AfterEvent(job);
   }
+  RefuseOverdue(job);
 }
 
 // --- From the monitor ---
@@ -111,20 +114,19 @@ Status Worker::ReadMonitor() {
 }
 
 Status Worker::Handle(const Job& job, Received<ToWorker>& received) {
-  WaitingJob waiting{job, std::move(received.descriptors.front())};
+  WaitingJob waiting{job, std::move(received.descriptors.front()),
+                     clock_.Now() + std::chrono::milliseconds(job.total_ms)};
   ASSIGN_OR_RETURN(std::vector<handshake::PskName> psks,
                    PsksOf(job, received.payload));
-  const auto known = certificates_.find(job.credential);
-  if (job.credential == 0) {
-    Start(std::move(waiting), {std::nullopt, std::move(psks)});
-  } else if (known != certificates_.end()) {
-    Start(std::move(waiting), {known->second, {}});
+  if (auto certificates = CertificatesOf(job)) {
+    Start(std::move(waiting), {*std::move(certificates), std::move(psks)});
   } else {
-    const Status asked = AskChain(waiting);
+    const Status asked = AskChainsOf(waiting);
     if (!asked.ok()) {
       Report(RefusalOf(job.job, asked.error()));
       return Ok{};
     }
+    loop_.At(waiting.until, job.job + kFirstJobToken);
     waiting_.push_back(std::move(waiting));
   }
   return Ok{};
@@ -245,21 +247,29 @@ Status Worker::StopWatching(BorrowedFd socket) { return loop_.Unwatch(socket); }
 
 // Without a keeper the job waits for the next one: TakeLink asks again. Many
 // jobs that begin at once must not fill the link with copies of one chain.
-Status Worker::AskChain(const WaitingJob& waiting) {
-  if (!keeper_ || asked_chains_.contains(waiting.job.credential)) {
+Status Worker::AskChain(JobId job, CredentialId credential) {
+  if (!keeper_ || credential == 0 || certificates_.contains(credential) ||
+      asked_chains_.contains(credential)) {
     return Ok{};
   }
   ChainRequest request;
-  request.job = waiting.job.job;
-  request.credential = waiting.job.credential;
+  request.job = job;
+  request.credential = credential;
   RETURN_IF_ERROR(keeper_->Send(request));
-  asked_chains_.insert(waiting.job.credential);
+  asked_chains_.insert(credential);
+  return Ok{};
+}
+
+Status Worker::AskChainsOf(const WaitingJob& waiting) {
+  for (const CredentialId credential : waiting.job.credentials) {
+    RETURN_IF_ERROR(AskChain(waiting.job.job, credential));
+  }
   return Ok{};
 }
 
 void Worker::AskChains() {
   std::erase_if(waiting_, [this](const WaitingJob& waiting) {
-    const Status asked = AskChain(waiting);
+    const Status asked = AskChainsOf(waiting);
     if (!asked.ok()) {
       Report(RefusalOf(waiting.job.job, asked.error()));
     }
@@ -267,13 +277,14 @@ void Worker::AskChains() {
   });
 }
 
-Status Worker::RequestSignature(JobId job,
+Status Worker::RequestSignature(JobId job, CredentialId credential,
                                 const handshake::SignatureRequest& request) {
   if (!keeper_) {
     return kKeeperGone;
   }
   SignRequest message;
   message.job = job;
+  message.credential = credential;
   message.scheme = static_cast<uint16_t>(request.scheme);
   message.transcript_hash = WireHash::Of(request.transcript_hash.view());
   return NoteBlocked(job, keeper_->Send(message));
@@ -307,13 +318,36 @@ void Worker::Handle(const ChainReply& reply, ByteView payload) {
   }
   certificates_[reply.credential] = {std::move(chain).value(), SchemesOf(reply),
                                      std::nullopt, std::move(facts).value()};
-  StartWaiting(reply.credential);
+  StartWaiting();
 }
 
-void Worker::StartWaiting(CredentialId credential) {
+// All of them, or nothing: with a part of them a peer would be shown less than
+// is configured.
+std::optional<std::vector<handshake::LocalCertificate>> Worker::CertificatesOf(
+    const Job& job) const {
+  std::vector<handshake::LocalCertificate> certificates;
+  for (const CredentialId credential : job.credentials) {
+    if (credential == 0) {
+      continue;
+    }
+    const auto known = certificates_.find(credential);
+    if (known == certificates_.end()) {
+      return std::nullopt;
+    }
+    certificates.push_back(known->second);
+  }
+  return certificates;
+}
+
+// They have what is left of their time.
+void Worker::StartWaiting() {
   for (WaitingJob& waiting : std::exchange(waiting_, {})) {
-    if (waiting.job.credential == credential) {
-      Start(std::move(waiting), {certificates_.at(credential), {}});
+    if (auto certificates = CertificatesOf(waiting.job)) {
+      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+          waiting.until - clock_.Now());
+      waiting.job.total_ms = static_cast<uint32_t>(
+          std::max(left, std::chrono::milliseconds(0)).count());
+      Start(std::move(waiting), {*std::move(certificates), {}});
     } else {
       waiting_.push_back(std::move(waiting));
     }
@@ -328,6 +362,17 @@ void Worker::RefuseWaiting(JobId job, const Error& error) {
     Report(RefusalOf(job, error));
   }
   AskChains();  // the refusal may be of that job only
+}
+
+// The monitor would take it for ours.
+void Worker::RefuseOverdue(JobId job) {
+  const auto overdue = [this, job](const WaitingJob& waiting) {
+    return waiting.job.job == job && waiting.until <= clock_.Now();
+  };
+  if (std::erase_if(waiting_, overdue) != 0) {
+    Report(RefusalOf(job, {Code::kKeeperUnavailable,
+                           "the keeper gave no certificate in time"}));
+  }
 }
 
 void Worker::Handle(const SignReply& reply, ByteView payload) {

@@ -41,7 +41,7 @@ class Worker final : public JobServices {
   // the worker cannot go on without.
   Status Run();
 
-  Status RequestSignature(JobId job,
+  Status RequestSignature(JobId job, CredentialId credential,
                           const handshake::SignatureRequest& request) override;
   Status RequestVerdict(JobId job, const handshake::PeerProof& proof) override;
   Status RequestPskChoice(JobId job, const handshake::OfferedPsks& offered,
@@ -64,6 +64,7 @@ class Worker final : public JobServices {
   struct WaitingJob {
     Job job;
     OwnedFd socket;
+    MonotonicTime until;  // its time is over then
   };
 
   struct RunningJob {
@@ -87,11 +88,15 @@ class Worker final : public JobServices {
   void Handle(const ChainReply& reply, ByteView payload);
   void Handle(const SignReply& reply, ByteView payload);
 
-  Status AskChain(const WaitingJob& waiting);
+  Status AskChain(JobId job, CredentialId credential);
+  Status AskChainsOf(const WaitingJob& waiting);
   void AskChains();
   void Start(WaitingJob waiting, OurSide ours);
-  void StartWaiting(CredentialId credential);
+  std::optional<std::vector<handshake::LocalCertificate>> CertificatesOf(
+      const Job& job) const;
+  void StartWaiting();
   void RefuseWaiting(JobId job, const Error& error);
+  void RefuseOverdue(JobId job);
   void AfterEvent(JobId job);
   void KeepDeadline(JobId job, RunningJob& running);
   void ResumeBlocked();
@@ -111,7 +116,7 @@ class Worker final : public JobServices {
 
   std::unordered_map<JobId, RunningJob> connections_;
   std::unordered_map<CredentialId, handshake::LocalCertificate> certificates_;
-  std::vector<WaitingJob> waiting_;      // for the chain of their credential
+  std::vector<WaitingJob> waiting_;      // for a chain of their credentials
   std::set<CredentialId> asked_chains_;  // and not answered yet
   std::vector<JobId> blocked_;           // by a full link
   std::deque<JobReport> unsent_reports_;

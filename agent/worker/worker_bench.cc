@@ -190,7 +190,7 @@ class World {
     Job job;
     job.job = ++last_job_;
     job.side = Side::kServer;
-    job.credential = kCredential;
+    job.credentials = {kCredential};
     job.suites = {0x1302};
     job.flags = kVerifyPeer | kRequestClientCertificate;
     job.first_byte_ms = job.progress_ms = job.total_ms = 60'000;

@@ -182,7 +182,7 @@ TEST_F(Offload, BelievesOnlyWhatItReadsBack) {
   client_.ops.SetPendingEvents(POLLERR);
   RunBlocking();
   ASSERT_FALSE(client_.last.ok());
-  EXPECT_EQ(client_.last.error().code, Code::kOffloadNotConfirmed);
+  EXPECT_EQ(client_.last.error().code, Code::kPeerReset);
 }
 
 TEST_F(Offload, TellsARefusedPeerWhyAndEndsSending) {

@@ -52,7 +52,9 @@ void Transcript::Free::operator()(evp_md_ctx_st* context) const {
 }
 
 Transcript::Transcript(HashAlgorithm algorithm)
-    : algorithm_(algorithm), context_(EVP_MD_CTX_new()) {}
+    : algorithm_(algorithm),
+      context_(EVP_MD_CTX_new()),
+      copy_(EVP_MD_CTX_new()) {}
 Transcript::Transcript(Transcript&&) noexcept = default;
 Transcript& Transcript::operator=(Transcript&&) noexcept = default;
 Transcript::~Transcript() = default;
@@ -83,12 +85,11 @@ Result<HashValue> Transcript::CurrentWith(ByteView more) const {
   if (!context_) {
     return Error{Code::kApiMisuse, "a transcript that was moved away"};
   }
-  const std::unique_ptr<EVP_MD_CTX, Free> copy(EVP_MD_CTX_new());
   std::array<uint8_t, EVP_MAX_MD_SIZE> out{};
   unsigned int size = 0;
-  if (!copy || EVP_MD_CTX_copy_ex(copy.get(), context_.get()) != 1 ||
-      EVP_DigestUpdate(copy.get(), more.data(), more.size()) != 1 ||
-      EVP_DigestFinal_ex(copy.get(), out.data(), &size) != 1) {
+  if (!copy_ || EVP_MD_CTX_copy_ex(copy_.get(), context_.get()) != 1 ||
+      EVP_DigestUpdate(copy_.get(), more.data(), more.size()) != 1 ||
+      EVP_DigestFinal_ex(copy_.get(), out.data(), &size) != 1) {
     return CryptoError("transcript hash failed");
   }
   return HashValue(ByteView(out).first(size));

@@ -23,6 +23,7 @@ namespace ktlsd::handshake {
 using ktlsd::HashAlgorithm;
 using ktlsd::HashOf;
 using ktlsd::HashSize;
+using ktlsd::HkdfExpander;
 using ktlsd::HkdfExpandLabel;
 using ktlsd::HkdfExpandLabelInto;
 using ktlsd::HkdfExtract;
@@ -70,6 +71,7 @@ class Transcript {
 
   HashAlgorithm algorithm_;
   std::unique_ptr<evp_md_ctx_st, Free> context_;
+  std::unique_ptr<evp_md_ctx_st, Free> copy_;  // where Current() ends a hash
 };
 
 // Compares a received MAC with ours in constant time.

@@ -3,6 +3,7 @@
 #include <openssl/crypto.h>
 
 #include <memory>
+#include <utility>
 
 #include "base/libcrypto.h"
 
@@ -18,7 +19,13 @@ bool HasForm(const Curve& curve, ByteView share) {
 }
 
 // The peer's share as a key of the group of `own`.
-Result<PkeyPtr> PeerKey(EVP_PKEY* own, ByteView share) {
+Result<PkeyPtr> PeerKey(const Curve& curve, EVP_PKEY* own, ByteView share) {
+  if (curve.name == nullptr) {
+    PkeyPtr raw(EVP_PKEY_new_raw_public_key_ex(
+        nullptr, curve.algorithm, nullptr, share.data(), share.size()));
+    return raw ? Result(std::move(raw))
+               : CryptoError("cannot make a key of the peer's share");
+  }
   PkeyPtr peer(EVP_PKEY_new());
   if (!peer) {
     return NoMemory();
@@ -81,6 +88,14 @@ PkeyPtr NewEcdhKey(const Curve& curve) {
 }
 
 Bytes EcdhShare(const Curve& curve, EVP_PKEY* key) {
+  if (curve.name == nullptr) {
+    Bytes share(curve.share_size);
+    std::size_t size = share.size();
+    return EVP_PKEY_get_raw_public_key(key, share.data(), &size) == 1 &&
+                   size == share.size()
+               ? share
+               : Bytes();
+  }
   unsigned char* encoded = nullptr;
   const std::size_t size = EVP_PKEY_get1_encoded_public_key(key, &encoded);
   const std::unique_ptr<unsigned char, FreeEncoding> owner(encoded);
@@ -94,7 +109,7 @@ Status DeriveEcdh(const Curve& curve, EVP_PKEY* own, ByteView peer_share,
   if (!HasForm(curve, peer_share)) {
     return Error{Code::kIllegalParameter, "key share of a wrong form"};
   }
-  ASSIGN_OR_RETURN(const PkeyPtr peer, PeerKey(own, peer_share));
+  ASSIGN_OR_RETURN(const PkeyPtr peer, PeerKey(curve, own, peer_share));
   // libcrypto refuses an all-zero X25519 secret itself, so a failure here is
   // the share's as well.
   if (!Derive(own, peer.get(), out) || IsZero(out)) {

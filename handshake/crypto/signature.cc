@@ -204,6 +204,15 @@ std::vector<SignatureScheme> SchemesOfKey(evp_pkey_st* key) {
   return schemes;
 }
 
+bool CanSign(evp_pkey_st* key) {
+  const bool can =
+      std::ranges::any_of(HandshakeSchemes(), [key](SignatureScheme scheme) {
+        return Fits(*HandshakeTraits(scheme), key);
+      });
+  ERR_clear_error();
+  return can;
+}
+
 Bytes CertificateVerifyContent(Role signer, const HashValue& transcript_hash) {
   constexpr std::size_t kSpaces = 64;
   const std::string_view context = ContextString(signer);

@@ -31,6 +31,9 @@ std::span<const SignatureScheme> CertificateSchemes();
 // has one, fixed by its curve; RSA has three; EdDSA and ML-DSA one).
 std::vector<SignatureScheme> SchemesOfKey(evp_pkey_st* key);
 
+// Whether there is one at all.
+bool CanSign(evp_pkey_st* key);
+
 // The content covered by a CertificateVerify: 64 spaces, the context string of
 // the signer's role, a zero byte, the transcript hash.
 Bytes CertificateVerifyContent(Role signer, const HashValue& transcript_hash);

@@ -201,6 +201,7 @@ TEST(Signature, SmallRsaKeysHaveNoRoomForALongHash) {
 
 TEST(Signature, NoKeyHasNoScheme) {
   EXPECT_TRUE(SchemesOfKey(nullptr).empty());
+  EXPECT_FALSE(CanSign(nullptr));
 }
 
 // Offered first where libcrypto has it, and not at all where it has not.

@@ -77,12 +77,16 @@ std::optional<ValidityWindow> WindowOf(const ASN1_TIME* begin,
 // becomes valid may say what the others did not: all of them count.
 std::vector<std::optional<ValidityWindow>> WindowsOf(X509_STORE_CTX* context,
                                                      const STACK_OF(X509) *
-                                                         path) {
+                                                         path,
+                                                     Revocation revocation) {
   std::vector<std::optional<ValidityWindow>> windows;
   for (int i = 0; i < sk_X509_num(path); ++i) {
     const X509* const certificate = sk_X509_value(path, i);
     windows.push_back(WindowOf(X509_get0_notBefore(certificate),
                                X509_get0_notAfter(certificate)));
+    if (revocation == Revocation::kNotChecked) {
+      continue;  // there are none, and libcrypto would search for them
+    }
     const CrlStackPtr crls(
         X509_STORE_CTX_get1_crls(context, X509_get_issuer_name(certificate)));
     for (int j = 0; j < sk_X509_CRL_num(crls.get()); ++j) {
@@ -146,7 +150,7 @@ std::variant<Path, PathRefusal> BuildPath(X509_STORE* anchors,
     return PathRefusal{{Code::kNoMemory, "out of memory for a path"}, ""};
   }
   const ValidityWindow window =
-      WindowAround(now, WindowsOf(context.get(), path.get()));
+      WindowAround(now, WindowsOf(context.get(), path.get(), revocation));
   return Path{std::move(path), window};
 }
 

@@ -1,1 +1,1 @@
-"""The beds that cases run on: User-Mode Linux."""
+"""The beds that cases run on: kernels as processes, and emulated machines."""

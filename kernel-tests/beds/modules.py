@@ -11,7 +11,8 @@ import shutil
 import subprocess
 import tempfile
 
-from beds import progress, rootdir, uml
+from beds import kernels, progress
+from project import cache_dir  # of tools/
 
 _TOOLS = ("apt-get", "dpkg-deb", "make", "gcc", "flex", "bison", "bc", "xz")
 _MODULES = ("NVME_TCP", "NVME_TARGET", "NVME_TARGET_TCP")
@@ -25,13 +26,13 @@ class ModulesError(Exception):
 
 def place(kernel_version: str) -> pathlib.Path:
     """Where the modules of a kernel are, once they are built."""
-    return rootdir.cache_dir() / "modules" / kernel_version
+    return cache_dir() / "modules" / kernel_version
 
 
 def ensure(root: pathlib.Path) -> pathlib.Path:
     """Returns where those for the kernel of `root` are, building them first
     where that is needed: a minute or two, 150 MB to fetch, 2 GB for a while."""
-    target = place(uml.kernel_version(root))
+    target = place(kernels.of_root(root).release)
     target.parent.mkdir(parents=True, exist_ok=True)
     with open(target.parent / f".{target.name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

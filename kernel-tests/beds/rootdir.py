@@ -1,32 +1,24 @@
 """Root directories for the guests: made once by mmdebstrap, kept in the cache.
 
-A root is made in a temporary directory and renamed, so one that exists is
-complete. Its stamp holds a hash of everything that went into it; a root whose
-stamp differs is made again.
+One of another architecture is only unpacked, since nothing of it can run here;
+what installing would have done is done by hand where guests need it.
 """
 
-import fcntl
-import hashlib
+import dataclasses
 import os
 import pathlib
-import shutil
 import subprocess
-import tempfile
-import time
 
-from beds import progress
-from project import cache_dir  # of tools/
-
-STAMP = "ktlsd-root-stamp"
+from beds import debian, made, progress
 
 # Where the guest finds the things that differ from run to run. They are bind
 # mounts, made for each boot, so the directories in the root stay empty.
 MOUNT_POINTS = ("ktlsd/tests", "ktlsd/agent", "ktlsd/pki", "ktlsd/out",
                 "usr/lib/modules")
 
-_COMMON = (
-    # the kernel, the NFS ends, the agent that is replaced
-    "user-mode-linux nfs-kernel-server nfs-common ktls-utils "
+_GUEST = (
+    # the NFS ends, the agent that is replaced
+    "nfs-kernel-server nfs-common ktls-utils "
     # what the cases run
     "keyutils openssl iproute2 kmod procps tcpdump strace python3 "
     "ca-certificates netbase "
@@ -37,176 +29,101 @@ _COMMON = (
     "libasan8 libubsan1"
 ).split()
 
-# Suite of each root, and the root whose keyring its archive key is found in
-# when the host is too old to know it.
+_NATIVE = ("user-mode-linux", *_GUEST)
+
+
+@dataclasses.dataclass(frozen=True)
+class Root:
+    wish: debian.Wish
+    # The root whose keyring its archive key is found in when the host is too
+    # old to know it.
+    keyring_from: str | None = None
+    # A root of this host's architecture with the same Python.
+    python_of: str | None = None
+
+
 ROOTS = {
-    "trixie": {"packages": _COMMON, "keyring_from": None},
-    "forky": {"packages": _COMMON, "keyring_from": "trixie"},
+    "trixie": Root(debian.Wish("trixie", _NATIVE)),
+    "forky": Root(debian.Wish("forky", _NATIVE), keyring_from="trixie"),
+    "arm64-trixie": Root(
+        debian.Wish("trixie", ("?essential", "mount", *_GUEST),
+                    variant="extract", arch="arm64"),
+        python_of="trixie"),
 }
 
-_KEYRING = "usr/share/keyrings/debian-archive-keyring.gpg"
+# Not of guests: what tools/bench runs in, with OpenSSL 3.5 and all that builds
+# a program with rustls.
+_PLACES = ROOTS | {
+    "bench": Root(debian.Wish("trixie", ("cargo", "librust-rustls-dev",
+                                         "libgnutls30t64", "libssl3t64"))),
+}
 
+# What the package base-passwd would have written: those that guests name.
+_PASSWD = """root:x:0:0:root:/root:/bin/bash
+nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
+"""
+_GROUP = "root:x:0:\nnogroup:x:65534:\n"
 
-class RootError(Exception):
-    """A root directory could not be made; the text says why."""
+# In a mount namespace of its own: the folder below a root whose programs can
+# run here, whose Python compiles what is in it. Emulated, that takes seconds
+# at each boot for the cases, and minutes for the library.
+_COMPILE_SCRIPT = r"""
+set -eu
+mount --bind "$1" "$2/mnt"
+exec chroot "$2" python3 -m compileall -q -j 0 \
+  --invalidation-mode unchecked-hash -x 'lib2to3|/test/' -s /mnt -p "$3" \
+  "/mnt$4"
+"""
 
 
 def ensure(name: str) -> pathlib.Path:
     """Returns the root called `name`, making it first where that is needed."""
-    root = cache_dir() / "roots" / name
-    root.parent.mkdir(parents=True, exist_ok=True)
-    with open(root.parent / f".{name}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if _stamp_of(root) != _wanted_stamp(name):
-            source = ROOTS[name]["keyring_from"]
-            keyring_root = ensure(source) if source else pathlib.Path("/")
-            _make(name, root, keyring_root / _KEYRING)
-    return root
+    root = _PLACES[name]
+    recipe = [*root.wish.packages, *MOUNT_POINTS]
+    if root.wish.arch:
+        recipe += [*root.wish.recipe(), _PASSWD, _GROUP, _COMPILE_SCRIPT]
+    return made.ensure("roots", name, recipe,
+                       lambda work: _fill(root, work))
 
 
-def _wanted_stamp(name: str) -> str:
-    parts = [name, *ROOTS[name]["packages"], *MOUNT_POINTS]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+def compile_for(name: str, folder: pathlib.Path, place: str) -> None:
+    """Compiles the Python of a folder that a guest has at `place`."""
+    _compile(ensure(_PLACES[name].python_of or name), folder, place, "")
 
 
-def _stamp_of(root: pathlib.Path) -> str:
-    try:
-        return (root / STAMP).read_text().strip()
-    except OSError:
-        return ""
+def keyring(root: Root) -> pathlib.Path:
+    base = ensure(root.keyring_from) if root.keyring_from \
+        else pathlib.Path("/")
+    return base / debian.KEYRING
 
 
-def _make(name: str, root: pathlib.Path, keyring: pathlib.Path) -> None:
-    if os.geteuid() != 0:
-        raise RootError("root directories can only be made by root")
-    if not shutil.which("mmdebstrap"):
-        raise RootError("mmdebstrap is not installed")
-    mirror = _mirror()
-    started = time.monotonic()
-    progress.say(f"making root directory {name} from {mirror} "
-                 "(up to a minute, 400 MB)")
-    _remove_unfinished(name, root.parent)
-    work = pathlib.Path(tempfile.mkdtemp(prefix=f".{name}-", dir=root.parent))
-    try:
-        # mkdtemp's 0700 would be the mode of the guest's "/".
-        work.chmod(0o755)
-        _bootstrap(name, work, mirror, keyring)
-        for point in MOUNT_POINTS:
-            (work / point).mkdir(parents=True, exist_ok=True)
-        (work / STAMP).write_text(_wanted_stamp(name) + "\n")
-        _replace(root, work)
-    except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
-        raise
-    progress.say(f"root directory {name} made in "
-                 f"{time.monotonic() - started:.0f} s")
+def _fill(root: Root, work: pathlib.Path) -> None:
+    debian.bootstrap(root.wish, work, keyring(root))
+    if root.wish.variant == "extract":
+        _complete(root, work)
+    for point in MOUNT_POINTS:
+        (work / point).mkdir(parents=True, exist_ok=True)
 
 
-def _remove_unfinished(name: str, where: pathlib.Path) -> None:
-    """What a harness that was killed left; the lock keeps others out."""
-    mounts = pathlib.Path("/proc/self/mounts").read_text()
-    for left in where.glob(f".{name}-*"):
-        if str(left) not in mounts:
-            shutil.rmtree(left, ignore_errors=True)
+def _complete(root: Root, work: pathlib.Path) -> None:
+    """What the packages' scripts would have done."""
+    (work / "etc").mkdir(exist_ok=True)
+    (work / "etc/passwd").write_text(_PASSWD)
+    (work / "etc/group").write_text(_GROUP)
+    (work / "etc/nsswitch.conf").write_text("hosts: files\n")
+    for name in ("hosts", "resolv.conf"):
+        (work / "etc" / name).touch()  # something is mounted over it
+    for place in ("proc", "sys", "dev", "run", "tmp", "root", "mnt",
+                  "var/lib/nfs"):
+        (work / place).mkdir(parents=True, exist_ok=True)
+    progress.say("compiling its Python library")
+    _compile(ensure(root.python_of), work, "/", "/usr/lib")
 
 
-def _replace(root: pathlib.Path, new: pathlib.Path) -> None:
-    if root.exists():
-        old = pathlib.Path(tempfile.mkdtemp(prefix=f".{root.name}-old-",
-                                            dir=root.parent))
-        os.rename(root, old / "root")
-        os.rename(new, root)
-        shutil.rmtree(old)
-    else:
-        os.rename(new, root)
-
-
-def _bootstrap(suite: str, target: pathlib.Path, mirror: str,
-               keyring: pathlib.Path) -> None:
-    command = ["mmdebstrap", "--variant=minbase", "--mode=root",
-               "--include=" + ",".join(ROOTS[suite]["packages"]),
-               *(f"--aptopt={option}" for option in _proxy_options())]
-    if keyring.exists():
-        command.append(f"--keyring={keyring}")
-    log = target.parent / f"{suite}.log"
-    place = [suite, str(target), mirror]
-    if _run(command + place, log, suite):
-        return
-    if "is expired" in log.read_text(errors="replace"):
-        # A testing suite's index is only valid for a week. A mirror that is
-        # frozen or behind still has signed packages, which are good enough
-        # for a guest that no one but the cases talks to.
-        progress.say(f"the mirror's index of {suite} is past its date; "
-                     "using it all the same (signatures are still checked)")
-        _empty(target)
-        command.append('--aptopt=Acquire::Check-Valid-Until "false"')
-        if _run(command + place, log, suite):
-            return
-    tail = log.read_text(errors="replace").splitlines()[-15:]
-    raise RootError(f"mmdebstrap failed for {suite} ({log}):\n  "
-                    + "\n  ".join(tail))
-
-
-def _run(command: list[str], log: pathlib.Path, suite: str) -> bool:
-    with open(log, "wb") as out:
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL,
-                                 stdout=out, stderr=subprocess.STDOUT)
-        try:
-            while True:
-                try:
-                    return child.wait(timeout=15) == 0
-                except subprocess.TimeoutExpired:
-                    progress.say(f"still making {suite}: {_last_line(log)}")
-        finally:
-            # mmdebstrap unmounts what it mounted when it is interrupted.
-            if child.poll() is None:
-                child.terminate()
-                child.wait(timeout=60)
-
-
-def _last_line(log: pathlib.Path) -> str:
-    lines = log.read_text(errors="replace").split("\n")
-    return next((line for line in reversed(lines) if line.strip()), "")[:70]
-
-
-def _empty(directory: pathlib.Path) -> None:
-    for entry in directory.iterdir():
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
-
-
-def _mirror() -> str:
-    """The Debian mirror that apt on this host is set up with."""
-    found = _mirror_in_lists()
-    if not found:
-        progress.say("apt has no package lists yet: apt-get update")
-        subprocess.run(["apt-get", "-q", "update"], check=False,
-                       stdin=subprocess.DEVNULL, capture_output=True)
-        found = _mirror_in_lists()
-    if not found:
-        raise RootError("apt is set up with no Debian mirror")
-    return found
-
-
-def _mirror_in_lists() -> str | None:
-    fields = "$(ORIGIN)|$(LABEL)|$(COMPONENT)|$(REPO_URI)"
-    listed = subprocess.run(
-        ["apt-get", "indextargets", "--format", fields, "Created-By: Packages"],
-        capture_output=True, text=True, check=False)
-    for line in listed.stdout.splitlines():
-        origin, label, component, uri = line.split("|", 3)
-        if (origin, label, component) == ("Debian", "Debian", "main"):
-            return uri
-    return None
-
-
-def _proxy_options() -> list[str]:
-    """apt's proxy settings, which mmdebstrap does not take from the host."""
-    dump = subprocess.run(
-        ["apt-config", "dump", "--format", "%F \"%v\";%n",
-         "Acquire::http::Proxy", "Acquire::https::Proxy"],
-        capture_output=True, text=True, check=False)
-    return [line.rstrip(";") for line in dump.stdout.splitlines()
-            if '""' not in line]
+def _compile(python: pathlib.Path, folder: pathlib.Path, place: str,
+             part: str) -> None:
+    subprocess.run(
+        ["unshare", "--mount", "--propagation", "private", "sh", "-c",
+         _COMPILE_SCRIPT, "sh", *map(os.fspath, (folder, python)), place,
+         part], check=True, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL)

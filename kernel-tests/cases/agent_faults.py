@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from cases import Skip, case
+from cases import LOAD, Skip, case
 from guest import agents, genl, load, machine, nfs, wait
 from guest.peers import Gate, HalfOpenClients, SilentClient
 
@@ -19,7 +19,7 @@ def _only_ktlsd(bed) -> None:
 
 
 @case("agent/half-open", "1000 clients of nfsd that never go on: another "
-      "mounts all the same", memory="8G", deadline_s=240)
+      "mounts all the same", memory="8G", deadline_s=240, not_emulated=LOAD)
 def half_open(bed):
     _only_ktlsd(bed)
     count = bed.options.get("clients", 1000)
@@ -42,7 +42,7 @@ def half_open(bed):
 
 @case("agent/overrun", "the monitor sleeps through 10000 READY, which are "
       "more than its socket takes: nothing that waits is forgotten",
-      memory="8G", deadline_s=240)
+      memory="8G", deadline_s=240, not_emulated=LOAD)
 def overrun(bed):
     _only_ktlsd(bed)
     nfs.serve(("tls",), threads=16)

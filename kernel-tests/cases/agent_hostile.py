@@ -43,6 +43,7 @@ _ATTEMPTS = (
     _lie("second-verdict", "asked for a second verdict for one job"),
     _lie("secret-of-no-psk", "it asks for a PSK in a job without one"),
     _lie("anothers-psk", "it asks about another's job", another=True),
+    _lie("questions-without-end", "it asks on about a job that was ended"),
     _lie("oversize-to-monitor", "a message was cut off"),
     _lie("oversize-to-keeper", "a message was cut off"),
     _lie("oversize-to-verifier", "a message was cut off"),

@@ -3,9 +3,14 @@
 import errno
 import os
 import signal
+import statistics
+import time
 
-from cases import Skip, case
-from guest import agents, load, machine, nfs, upcalls, usage, wait
+from cases import LOAD, Skip, case
+from guest import (agents, load, machine, manager, nfs, upcalls, usage,
+                   wait)
+from guest.load import OUT_OF_TIME
+from guest.manager import Manager
 from guest.peers import Gate, SilentClient
 
 # More slots for waiting requests than nfsd has threads: none is refused.
@@ -13,10 +18,12 @@ _MEMORY = "8G"
 _NFSD_THREADS = 16
 # As many slots as there are clients at once.
 _MEMORY_FOR_BURST = "18G"
+# How long an agent that is to end may go on with what it has.
+_LONGEST_END_S = 2
 
 
 @case("agent/storm", "clients of nfsd, 16 and 32 at once: each gets a session",
-      memory=_MEMORY, deadline_s=240)
+      memory=_MEMORY, deadline_s=240, not_emulated=LOAD)
 def storm(bed):
     clients = bed.options.get("clients", 60)
     nfs.serve(("mtls",), threads=_NFSD_THREADS)
@@ -37,7 +44,7 @@ def _only_ktlsd(bed) -> None:
 
 @case("agent/worker-killed-load", "workers are killed with many handshakes in "
       "them: those are answered, all others stay", memory=_MEMORY_FOR_BURST,
-      deadline_s=240)
+      deadline_s=240, not_emulated=LOAD)
 def worker_killed_load(bed):
     _only_ktlsd(bed)
     machine.allow_descriptors()
@@ -51,16 +58,17 @@ def worker_killed_load(bed):
 
 
 def _kill_servers_worker(bed, count: int) -> None:
-    """nfsd is answered at once; handshakes of clients end well."""
+    """nfsd is answered at once; handshakes of clients go on."""
     gate, mounts = _held_mounts(bed)
-    others = bed.upcalls.upcalls("client")
+    others = [u for u in bed.upcalls.upcalls("client") if not u.statuses]
     served = len(bed.upcalls.upcalls("server"))
     silent = [SilentClient() for _ in range(count)]
     # A request more than wait at a time is refused, on a slow machine.
     bed.upcalls.wait_for_accept("server", served + count * 3 // 4, 30)
     _kill_worker(bed, "server", errno.EIO)
-    _finish_mounts(gate, mounts)
-    _check_untouched(bed, others)
+    going = sum(not u.statuses for u in others)
+    _finish_mounts(bed, gate, mounts)
+    _check_untouched(bed, others, going)
     for client in silent:
         client.close()
     bed.upcalls.wait_all_answered()
@@ -71,7 +79,7 @@ def _kill_clients_worker(bed) -> None:
     gate, mounts = _held_mounts(bed)
     _kill_worker(bed, "client", errno.ETIMEDOUT)
     assert load.run(1, 1)["sessions"] == 1, "nfsd's worker does not serve"
-    _finish_mounts(gate, mounts)
+    _finish_mounts(bed, gate, mounts)
     bed.upcalls.wait_all_answered()
 
 
@@ -85,23 +93,43 @@ def _held_mounts(bed) -> tuple[Gate, list[nfs.DirectMount]]:
     return gate, mounts
 
 
-def _finish_mounts(gate: Gate, mounts: list[nfs.DirectMount]) -> None:
+def _finish_mounts(bed, gate: Gate, mounts: list[nfs.DirectMount]) -> None:
+    """Each is made in the end, but on a slow machine: after a second try that
+    failed the kernel waits 3 seconds, then twice as long after each further
+    one, and gives a mount up after 3 minutes."""
     gate.open()
+    given_up = 0
     for mount in mounts:
-        mount.finish(120)
-    for mount in mounts:
-        mount.unmount()
+        try:
+            mount.finish(600)
+        except OSError:
+            given_up += 1
+        else:
+            mount.unmount()
+    late = sum(r.get("side") == "client" and r.get("code") in OUT_OF_TIME
+               for r in agents.handshake_records(bed.agent.log()))
+    bed.note(f"client: {len(mounts) - given_up} of {len(mounts)} mounts made; "
+             f"{late} handshakes out of time so far")
+    # One try failed for the worker's death, or none.
+    assert given_up == 0 or late >= 2 * given_up, f"{given_up} given up"
 
 
 def _kill_worker(bed, side: str, status: int) -> None:
     """Kills the worker that has the handshakes of `side`; each is answered by
     `status`, but for those whose time is over, and another worker comes."""
-    hit = [u for u in bed.upcalls.upcalls(side) if not u.statuses]
+    count = sum(u.side == side for u in bed.upcalls.unanswered())
     victim = min(bed.agent.workers(),
-                 key=lambda pid: abs(usage.sockets(pid) - len(hit)))
+                 key=lambda pid: abs(usage.sockets(pid) - count))
     workers = len(bed.agent.workers())
+    waiting = bed.upcalls.unanswered()
     killed_at = bed.upcalls.now()
     os.kill(victim, signal.SIGKILL)
+    waiting = [u for u in waiting if not u.statuses or
+               u.answered_at >= killed_at]
+    hit = [u for u in waiting if u.side == side]
+    wait.until(lambda: len(set(bed.agent.workers()) - {victim}) == workers,
+               "another worker", 30)
+    replaced_s = bed.upcalls.now() - killed_at
     wait.until(lambda: all(u.statuses for u in hit),
                f"answers for the dead worker's requests, side {side}", 30)
     records = [r for r in agents.handshake_records(bed.agent.log())
@@ -111,26 +139,116 @@ def _kill_worker(bed, side: str, status: int) -> None:
     assert {s for u in hit for s in u.statuses} <= {status, errno.ETIMEDOUT}, \
         f"{side}: {[u.statuses for u in hit]}"
     assert died and died + late >= len(hit), f"{died} + {late} of {len(hit)}"
-    last = max(u.answered_at for u in hit) - killed_at
-    wait.until(lambda: len(set(bed.agent.workers()) - {victim}) == workers,
-               "another worker", 30)
-    bed.note(f"{side}: {died} handshakes answered for the dead worker within "
-             f"{last:.2f} s, {late} were out of time; another worker after "
-             f"{bed.upcalls.now() - killed_at:.2f} s")
+    bed.note(f"{side}'s worker killed in the middle of {len(waiting)} "
+             f"handshakes, {len(hit)} of them its own; another worker after "
+             f"{replaced_s:.2f} s")
+    _note_answers(bed, side, hit, killed_at)
 
 
-def _check_untouched(bed, others: list) -> None:
+def _note_answers(bed, side: str, hit: list, killed_at: float) -> None:
+    """How soon after the kill, and after the kernel's request, by status."""
+    for status in sorted({s for u in hit for s in u.statuses}):
+        answered = [u for u in hit if u.statuses == [status]]
+        after_kill = sorted(u.answered_at - killed_at for u in answered)
+        age = min(u.answered_at - u.accepted_at for u in answered)
+        bed.note(f"{side}: {len(answered)} answered {os.strerror(status)!r} "
+                 f"{after_kill[0]:.2f} to {after_kill[-1]:.2f} s after the "
+                 f"kill (median {statistics.median(after_kill):.2f} s), none "
+                 f"sooner than {age:.2f} s after its ACCEPT")
+
+
+def _check_untouched(bed, others: list, going: int) -> None:
     """Handshakes in other workers took their course."""
     good = sum(u.statuses == [0] for u in others)
-    bed.note(f"client: {good} of {len(others)} handshakes in another worker "
-             "ended well")
-    codes = [r.get("code") for r in agents.handshake_records(bed.agent.log())
-             if r.get("side") == "client" and r.get("outcome") != "ok"]
-    assert good and "worker_died" not in codes, codes
+    bed.note(f"client: {going} of {len(others)} handshakes in another worker "
+             f"went on meanwhile; {good} ended well, the rest later than the "
+             "kernel waits")
+    failed = [r.get("code") for r in agents.handshake_records(bed.agent.log())
+              if r.get("side") == "client" and r.get("outcome") != "ok"]
+    assert good and "worker_died" not in failed, failed
+
+
+@case("agent/restart-under-load", "restarts as systemd makes them, under load: "
+      "no handshake is lost", memory=_MEMORY, deadline_s=240,
+      sanitizer=False, not_emulated=LOAD)
+def restart_under_load(bed):
+    if bed.profile.name != "ktlsd":
+        raise Skip("about ktlsd's dealings with a service manager")
+    clients = bed.options.get("clients", 150)
+    nfs.serve(("mtls",), threads=_NFSD_THREADS)
+    keeper = Manager("restarts")
+    bed.start_agent(environment=keeper.environment(), busy=True)
+    keeper.wait_told("READY=1")
+    for _ in range(3):
+        before = len(bed.upcalls.upcalls())
+        crowd = load.Load(clients, 16, patience_s=60)
+        wait.until(bed.upcalls.unanswered, "handshakes under way")
+        ended_s = _restart(bed, keeper)
+        result = crowd.finish()
+        bed.note(load.describe(result))
+        bed.upcalls.wait_all_answered()
+        _check_nothing_lost(bed, result, before, ended_s)
+    _restart_with_a_silent_client(bed, keeper)
+
+
+def _restart(bed, keeper: Manager) -> float:
+    """The next agent goes on with the socket that the manager keeps. Returns
+    how many seconds the other one took to end."""
+    agent, under_way = bed.agent, len(bed.upcalls.unanswered())
+    ready = keeper.told().count("READY=1")
+    began = time.monotonic()
+    os.kill(agent.pid, signal.SIGUSR2)
+    wait.until(agent.has_exited, "the agent to end", 15)
+    ended_s = time.monotonic() - began
+    assert agent.stop() == 0
+    (kept,) = keeper.kept("ready")
+    bed.start_agent(
+        program=str(manager.STARTER), busy=True,
+        environment=keeper.hand_over(bed.profile.program, {"ready": kept}))
+    keeper.wait_told("READY=1", ready + 1)
+    bed.note(f"restart with {under_way} handshakes under way: ended after "
+             f"{ended_s:.2f} s, the next one ready after "
+             f"{time.monotonic() - began:.2f} s")
+    return ended_s
+
+
+def _check_nothing_lost(bed, result: dict, before: int,
+                        ended_s: float) -> None:
+    """But what a slow machine had no time for: the agent says so, or nfsd did
+    not wait, 5 seconds from its READY on."""
+    lost = result["clients"] - result["sessions"]
+    codes = [r["code"] for agent in bed.agents[-2:]
+             for r in agents.handshake_records(agent.log()) if "code" in r]
+    cut_off = codes.count("shutting_down")
+    late = cut_off + sum(code in OUT_OF_TIME for code in codes) + sum(
+        u.answered_at - ready > 4.5 for u, ready in zip(
+            bed.upcalls.upcalls()[before:],
+            bed.upcalls.ready_times()[before:]))
+    bed.note(f"{lost} sessions lost, {late} handshakes out of time, {cut_off} "
+             "of them cut off at the end")
+    assert cut_off == 0 or ended_s >= _LONGEST_END_S, codes
+    assert lost <= late, f"{result['failures']}, {codes}"
+    assert agents.handshake_records(bed.agent.log()), \
+        "the next agent had nothing to do: no load any more"
+
+
+def _restart_with_a_silent_client(bed, keeper: Manager) -> None:
+    """Nobody has the end of an agent wait for as long as a handshake may."""
+    ended = bed.agent
+    before = len(bed.upcalls.upcalls("server"))
+    client = SilentClient()
+    bed.upcalls.wait_for_accept("server", before + 1)
+    ended_s = _restart(bed, keeper)
+    bed.upcalls.wait_all_answered()
+    codes = [r.get("code") for r in agents.handshake_records(ended.log())]
+    assert codes[-1] == "shutting_down", codes[-1]
+    assert ended_s >= _LONGEST_END_S, "it did not wait for the handshake"
+    client.close()
 
 
 @case("agent/killed-load", "the monitor is killed under load and started "
-      "again: what waits is served", memory=_MEMORY, deadline_s=240)
+      "again: what waits is served", memory=_MEMORY, deadline_s=240,
+      not_emulated=LOAD)
 def killed_load(bed):
     if not bed.profile.takes_what_is_queued:
         raise Skip(f"{bed.profile.name} waits for the kernel's next READY")

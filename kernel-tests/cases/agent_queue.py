@@ -3,7 +3,7 @@
 import os
 import signal
 
-from cases import case
+from cases import LOAD, case
 from guest import nfs, wait
 from guest.peers import SilentClient
 
@@ -14,7 +14,7 @@ _MEMORY_FOR_BURST = "18G"
 
 
 @case("agent/queue", f"{_BURST} requests wait when the agent wakes up",
-      memory=_MEMORY_FOR_BURST)
+      memory=_MEMORY_FOR_BURST, not_emulated=LOAD)
 def queue(bed):
     # nfsd waits for a handshake in the thread that asked for it.
     nfs.serve(("tls",), threads=_BURST + 8)

@@ -1,35 +1,11 @@
 """Certificates and configuration that change under a running agent."""
 
-import os
-import shutil
-
 from cases import Skip, case
 from guest import agents, machine, nfs, wait
 from guest.agents import Credentials
+from guest.live_files import LiveFiles
 
 _KEPT = "the old settings stay in use"
-
-
-class _LiveFiles:
-    """A certificate and its key at one place, replaced as renewals do it."""
-
-    def __init__(self, certificate: str):
-        agents.RUN.mkdir(parents=True, exist_ok=True)
-        self.path = agents.RUN / "live"
-        self.replace(certificate)
-
-    def replace(self, certificate: str) -> None:
-        for kind in ("key", "pem"):
-            new = agents.RUN / "new"
-            shutil.copy2(machine.PKI / f"{certificate}.{kind}", new)
-            os.rename(new, f"{self.path}.{kind}")
-
-    def spoil(self) -> None:
-        self.path.with_suffix(".pem").write_text("not a certificate\n")
-
-    @property
-    def credentials(self) -> Credentials:
-        return Credentials(certificate=str(self.path))
 
 
 def _start(bed, server: Credentials) -> None:
@@ -58,7 +34,7 @@ def _becomes(bed, *, mountable: bool) -> None:
 
 @case("agent/reload", "renewed certificates are taken without being told")
 def reload(bed):
-    live = _LiveFiles("server")
+    live = LiveFiles("server")
     _start(bed, live.credentials)
     live.replace("server-wrong-name")
     _becomes(bed, mountable=False)

@@ -6,7 +6,7 @@ import signal
 import statistics
 import time
 
-from cases import Skip, case
+from cases import TIME, Skip, case
 from guest import agents, genl, machine, manager, nfs, wait
 from guest.manager import Manager
 from guest.peers import SilentClient
@@ -140,7 +140,7 @@ def two_agents(bed):
     bed.expect_statuses("client", [0])
 
 
-@case("agent/start", "from the start to the first ACCEPT")
+@case("agent/start", "from the start to the first ACCEPT", not_emulated=TIME)
 def start(bed):
     nfs.serve(("tls",))
     # Once before, for its program to be in memory.

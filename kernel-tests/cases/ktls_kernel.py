@@ -6,7 +6,8 @@ from cases import Skip, case
 from guest import machine
 
 
-@case("ktls/kernel", "keys that our own code installs, on sockets of its own")
+@case("ktls/kernel", "keys that our own code installs, on sockets of its own",
+      needs=())
 def kernel(bed):
     if bed.profile.name != "ktlsd":
         raise Skip("about ktlsd's own code")

@@ -3,7 +3,7 @@
 import pathlib
 
 from cases import Skip, case
-from guest import machine, nfs
+from guest import agents, machine, nfs
 from guest.agents import Credentials
 from guest.proofs import mount_and_check
 
@@ -94,3 +94,30 @@ def connections(bed):
     bed.expect_statuses("client", [0] * 4)
     bed.expect_statuses("server", [0] * 4)
     nfs.unmount()
+
+
+@case("nfs/peer-key", "the server's certificate as a key: told, or -1 and why")
+def peer_key(bed):
+    if bed.profile.name != "ktlsd":
+        raise Skip(f"{bed.profile.name} always adds a key, for good")
+    nfs.serve(("tls", "mtls"))
+    bed.start_agent(client=Credentials(certificate="client"), more=(
+        "[consumer.nfs-client]\npeer_key.timeout=600\n"))
+    mount_and_check(bed, "mtls")
+    said = [r for r in agents.handshake_records(bed.agent.log())
+            if r.get("side") == "client"][-1]
+    told = bed.upcalls.upcalls("client")[-1].remote_auth
+    if "peer_key" in said:
+        key = int(said["peer_key"])
+        assert told == [key], f"the kernel was told {told}, not {key}"
+        keys = pathlib.Path("/proc/keys").read_text()
+        line = next(k for k in keys.splitlines()
+                    if k.startswith(f"{key:08x} "))
+        bed.note(f"/proc/keys: {line}")
+        assert " asymmetric " in line and " perm " not in line, line
+    else:
+        bed.note(f"peer_key_problem: {said.get('peer_key_problem')}")
+        assert "No such device" in said["peer_key_problem"], said
+        assert told in ([-1], [0xffffffff]), f"the kernel was told {told}"
+    mount_and_check(bed, "tls")
+    assert not bed.upcalls.upcalls("client")[-1].remote_auth, "of nobody"

@@ -6,20 +6,11 @@ import secrets
 
 from cases import case as any_case
 from guest import agents, nvme
+from guest.proofs import tls_counters
 
 case = functools.partial(any_case, modules=True)
 
-# Of each side: the admin queue and one queue for I/O.
-_QUEUES = 2
-
-
-def _check_data(bed, size: int = 1 << 20) -> None:
-    data = secrets.token_bytes(size)
-    nvme.write(data)
-    assert nvme.BACKING.read_bytes()[:size] == data, \
-        "the target's file differs from what was written"
-    assert nvme.read(size) == data, "reading back gave other data"
-    bed.note(f"{size} bytes written and read back, equal")
+_QUEUES = nvme.QUEUES
 
 
 def _expect_sessions(bed, key: int, suite: str, count: int = _QUEUES) -> None:
@@ -57,12 +48,12 @@ def psk(bed):
     key = nvme.add_key(nvme.identity("02"), secrets.token_bytes(48))
     nvme.serve()
     bed.start_agent()
-    before = nvme.tls_counters()  # the agent has tried the kernel's TLS
+    before = tls_counters()  # the agent has tried the kernel's TLS
     nvme.connect()
     _expect_sessions(bed, key, "TLS_AES_256_GCM_SHA384")
     assert nvme.key_in_use() == key, f"the kernel uses {nvme.key_in_use():x}"
-    _check_data(bed)
-    counted = nvme.tls_counters()
+    nvme.check_data(bed)
+    counted = tls_counters()
     moved = {name: value - before[name] for name, value in counted.items()}
     bed.note("kernel: " + ", ".join(f"{n} {v}" for n, v in moved.items() if v))
     for name in ("TlsTxSw", "TlsRxSw", "TlsCurrTxSw", "TlsCurrRxSw"):
@@ -71,7 +62,7 @@ def psk(bed):
     nvme.reset()
     bed.upcalls.wait_for_done("server", 2 * _QUEUES)
     _expect_sessions(bed, key, "TLS_AES_256_GCM_SHA384", 2 * _QUEUES)
-    _check_data(bed)
+    nvme.check_data(bed)
     nvme.disconnect()
 
 
@@ -84,7 +75,7 @@ def psk_sha256(bed):
     nvme.serve()
     nvme.connect(tls_key=key)
     _expect_sessions(bed, key, "TLS_AES_128_GCM_SHA256")
-    _check_data(bed)
+    nvme.check_data(bed)
     nvme.disconnect()
 
 

@@ -12,6 +12,9 @@ _NFSD_THREADS = 16
 _STORE = "storm-store"
 # Each request of which nobody has heard takes a slot; one for so much memory.
 _MIB_PER_SLOT = 400
+# Few at a time: what is traced is slow.
+_TRACED = 100
+_TRACED_AT_ONCE = 8
 
 
 @case("storm/measure", "sessions, rate and CPU of one agent", deadline_s=900,
@@ -20,6 +23,8 @@ def measure(bed):
     nfs.serve(("tls", "mtls"), threads=_NFSD_THREADS)
     bed.fact("slots", _slots())
     rounds = []
+    if bed.options["syscalls"]:
+        bed.fact("calls", _calls(bed))
     for at_once in bed.options["at_once"]:
         rounds.append(_round(bed, at_once))
         bed.fact("rounds", rounds)
@@ -27,16 +32,36 @@ def measure(bed):
                      + load.describe(rounds[-1]))
 
 
-def _round(bed, at_once: int) -> dict:
+def _start(bed):
     agent = bed.start_agent(
         client=Credentials(truststore=_STORE, certificate="client"),
         server=Credentials(truststore=_STORE, certificate="server"), busy=True)
     _warm_up()
+    return agent
+
+
+def _calls(bed) -> dict:
+    """System calls of one agent for one session, by role."""
+    agent = _start(bed)
+    traced = usage.TracedCalls(agent)
+    result = load.run(_TRACED, _TRACED_AT_ONCE, deadline_s=300)
+    calls = traced.finish()
+    agent.stop()
+    return {role: {name: count / result["sessions"]
+                   for name, count in names.items()}
+            for role, names in calls.items()}
+
+
+def _round(bed, at_once: int) -> dict:
+    agent = _start(bed)
     group = usage.CpuGroup(f"agent-{at_once}")
     group.add(agent)
     before, busy, began = group.seconds(), _busy_seconds(), time.time()
+    switches = usage.switches(agent)
     result = load.run(bed.options["clients"], at_once, deadline_s=300)
     _wait_idle(group)
+    result["switches"] = {role: count - switches.get(role, 0) for role, count
+                          in usage.switches(agent).items()}
     result.update(began=began, ended=time.time(),
                   guest_busy_ms=(_busy_seconds() - busy) * 1000,
                   agent_cpu_ms=(group.seconds() - before) * 1000)

@@ -9,13 +9,17 @@ import errno
 import os
 import pathlib
 import re
-import shlex
 import signal
 import subprocess
 import threading
 from collections.abc import Callable
 
 from guest import genl, machine, wait
+
+# name=value, name="what has to be quoted"; see agent/log/log_event.cc.
+_FIELD = re.compile(r'(\w+)=(?:([^\s"]+)|"((?:[^"\\]|\\.)*)")')
+_LINE = re.compile(rf"{_FIELD.pattern}(?: {_FIELD.pattern})*")
+_ESCAPED = re.compile(r'\\(["\\])')
 
 # Configurations, and whatever else a case wants to change while it runs.
 RUN = pathlib.Path("/run/ktlsd-test")
@@ -25,20 +29,27 @@ RUN = pathlib.Path("/run/ktlsd-test")
 class Credentials:
     """One [authenticate.*] section; names of files of the test PKI.
 
-    A certificate may also be a path, without ".pem" and ".key".
+    Each may also be a path, without ".pem" and ".key".
     """
 
     truststore: str | None = "ca"
     certificate: str | None = None
+    crl: str | None = None
+    pq_certificate: str | None = None
 
     def section(self, name: str, group: str = "authenticate") -> str:
         lines = [f"[{group}.{name}]"]
         if self.truststore:
-            lines.append(f"x509.truststore={machine.PKI}/{self.truststore}.pem")
-        if self.certificate:
-            base = machine.PKI / self.certificate
-            lines.append(f"x509.certificate={base}.pem")
-            lines.append(f"x509.private_key={base}.key")
+            lines.append(
+                f"x509.truststore={machine.PKI / self.truststore}.pem")
+        if self.crl:
+            lines.append(f"x509.crl={machine.PKI / self.crl}.pem")
+        for kind, name in (("", self.certificate),
+                           ("pq.", self.pq_certificate)):
+            if name:
+                base = machine.PKI / name
+                lines.append(f"x509.{kind}certificate={base}.pem")
+                lines.append(f"x509.{kind}private_key={base}.key")
         return "\n".join(lines) + "\n"
 
 
@@ -104,6 +115,14 @@ PROFILES = {
 }
 
 
+def profile(name: str) -> Profile:
+    """That of an agent; a program that was staged comes before the root's."""
+    own = machine.AGENT / name
+    found = PROFILES[name]
+    return dataclasses.replace(found, program=str(own)) if own.is_file() \
+        else found
+
+
 def events(log: str, kind: str) -> list[dict[str, str]]:
     """The fields of each of ktlsd's lines about one kind of event."""
     records = (_fields(line) for line in log.splitlines())
@@ -124,12 +143,26 @@ def log_faults(log: str) -> list[str]:
         if r.get("outcome") != "ok" and not (r.get("reason") and r.get("code"))]
 
 
+def environment_of(options: dict) -> dict[str, str]:
+    """What the run's options ask of an agent."""
+    loop = options.get("event_loop")
+    return {"KTLSD_EVENT_LOOP": loop} if loop else {}
+
+
+def other_loops(log: str, options: dict) -> list[str]:
+    """Event loops that workers chose instead of the one that was asked for."""
+    loop = options.get("event_loop")
+    return [chosen for record in events(log, "started")
+            if (chosen := record.get("event_loop")) and loop not in
+            (None, chosen)]
+
+
 def _fields(line: str) -> dict[str, str]:
-    try:
-        words = shlex.split(line)
-    except ValueError:
+    """Of a line that is nothing else. Quick: soaks write very many of them."""
+    if not _LINE.fullmatch(line):
         return {}
-    return dict(w.split("=", 1) for w in words if "=" in w)
+    return {name: _ESCAPED.sub(r"\1", quoted) if quoted else plain
+            for name, plain, quoted in _FIELD.findall(line)}
 
 
 class Agent:

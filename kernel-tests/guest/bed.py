@@ -1,9 +1,10 @@
 """What a case gets: the guest with its kernel, agent, NFS ends and checks."""
 
 import secrets
+import subprocess
 
 import cases
-from guest import agents, genl, machine, nfs, upcalls, wait
+from guest import agents, genl, machine, nfs, tracing, upcalls, wait
 
 # What the log line of a success must name.
 _SESSION_WORDS = ("peer", "suite", "group", "scheme")
@@ -13,14 +14,22 @@ class Bed:
     def __init__(self, profile: agents.Profile, options: dict):
         self.profile = profile
         self.options = options
-        nfs.load_modules()
         self.family = genl.find_family()
         # What watches takes CPU of the one that there is.
-        self.upcalls = (upcalls.Observer(self.family)
-                        if options.get("observe", True) else upcalls.Record())
+        watched = options.get("observe", True)
+        self.upcalls = self._observe() if watched else upcalls.Record()
+        self.trace = (tracing.Tracepoints()
+                      if watched and tracing.available() else None)
         self.agents: list[agents.Agent] = []
         self.notes: list[str] = []
         self.facts: dict = {}
+
+    def _observe(self) -> upcalls.Observer:
+        try:
+            return upcalls.Observer(self.family)
+        except subprocess.CalledProcessError as error:
+            raise cases.Skip("the kernel has no capture of netlink messages "
+                             "(CONFIG_NLMON)") from error
 
     # Agents.
 
@@ -28,17 +37,19 @@ class Bed:
                     server: agents.Credentials | None = None, *,
                     program: str | None = None,
                     environment: dict[str, str] | None = None,
-                    busy: bool = False, more: str = "") -> agents.Agent:
+                    busy: bool = False, more: str = "",
+                    profile: agents.Profile | None = None) -> agents.Agent:
         """Starts the agent under test and waits until it listens.
 
         `busy`: for many handshakes, `more`: of its configuration; see
-        agents.Agent.
+        agents.Agent. `profile`: another one than the agent under test.
         """
         agent = agents.Agent(
-            self.profile, self.family, client or agents.Credentials(),
+            profile or self.profile, self.family, client or agents.Credentials(),
             server or agents.Credentials(certificate="server"),
-            len(self.agents) + 1, program, environment, busy=busy,
-            more=more)
+            len(self.agents) + 1, program,
+            {**agents.environment_of(self.options), **(environment or {})},
+            busy=busy, more=more)
         self.agents.append(agent)
         agent.wait_listening()
         return agent
@@ -80,8 +91,9 @@ class Bed:
         assert not mounted.ok, "the mount was not refused"
         assert says in mounted.message, \
             f"mount said {mounted.message!r}, not {says!r}"
-        assert mounted.seconds < within_s, \
-            f"took {mounted.seconds:.1f} s, at most {within_s:g} allowed"
+        assert mounted.seconds < wait.scaled(within_s), \
+            f"took {mounted.seconds:.1f} s, at most " \
+            f"{wait.scaled(within_s):g} allowed"
 
     def check_data(self, size: int = 256 * 1024) -> None:
         """Data survives both ways through the mount."""

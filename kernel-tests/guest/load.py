@@ -9,8 +9,9 @@ import subprocess
 
 from guest import agents, machine, wait
 
-_OUT_OF_TIME = ("deadline_first_byte", "deadline_progress", "deadline_total",
-                "too_busy")
+# Codes of handshakes that a machine was too slow for.
+OUT_OF_TIME = ("deadline_first_byte", "deadline_progress", "deadline_total",
+               "too_busy")
 _PLACE = pathlib.Path("/run")
 
 
@@ -76,7 +77,7 @@ def expect_served(bed, *results: dict) -> None:
     On a slow machine that happens; the agent's log has it for each.
     """
     lost = sum(r["clients"] - r["sessions"] for r in results)
-    late = sum(record.get("code") in _OUT_OF_TIME for agent in bed.agents
+    late = sum(record.get("code") in OUT_OF_TIME for agent in bed.agents
                for record in agents.handshake_records(agent.log())
                if record.get("side") == "server")
     if lost:

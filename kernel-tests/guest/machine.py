@@ -1,7 +1,7 @@
 """Brings the guest up: file systems, modules, the loopback device.
 
-The root is the host's directory, read-only. What a case writes goes to a
-tmpfs, and its results to /ktlsd/out.
+The root is the host's directory, read-only, by hostfs or by virtiofs. What a
+case writes goes to a tmpfs, and its results to /ktlsd/out.
 """
 
 import ctypes
@@ -10,6 +10,9 @@ import os
 import pathlib
 import resource
 import subprocess
+import time
+
+from guest import wait
 
 OUT = pathlib.Path("/ktlsd/out")
 PKI = pathlib.Path("/ktlsd/pki")
@@ -18,6 +21,7 @@ AGENT = pathlib.Path("/ktlsd/agent")
 _MS_BIND = 4096
 _MNT_FORCE, _MNT_DETACH = 1, 2
 _POWER_OFF = 0x4321FEDC
+_CLOCK_MAY_BE_OFF_S = 600
 _libc = ctypes.CDLL(None, use_errno=True)
 
 # One address for each name: mount tries all that a name has, and every attempt
@@ -33,13 +37,18 @@ def prepare() -> None:
     for place in ("/run", "/tmp", "/var/lib/nfs", "/root", "/mnt"):
         mount("tmpfs", place, "tmpfs", "mode=0755")
     os.chmod("/tmp", 0o1777)
-    mount("none", str(OUT), "hostfs", str(OUT))
-    # The modules are where modprobe does not look for them.
-    mount("/usr/lib/uml/modules", "/usr/lib/modules", flags=_MS_BIND)
+    if _root_type() == "hostfs":
+        # That of the root cannot be written to, whatever the host allows.
+        mount("none", str(OUT), "hostfs", str(OUT))
     hosts = pathlib.Path("/run/hosts")
     hosts.write_text(_HOSTS)
     mount(str(hosts), "/etc/hosts", flags=_MS_BIND)
     run("ip", "link", "set", "lo", "up")
+
+
+def _root_type() -> str:
+    mounts = pathlib.Path("/proc/mounts").read_text().splitlines()
+    return next(line.split()[2] for line in mounts if line.split()[1] == "/")
 
 
 def mount(source: str, target: str, kind: str = "", data: str = "",
@@ -50,6 +59,13 @@ def mount(source: str, target: str, kind: str = "", data: str = "",
     if done != 0:
         error = ctypes.get_errno()
         raise OSError(error, f"mount {source}: {os.strerror(error)}", target)
+
+
+def unmount(target: str) -> None:
+    """umount2(2), as `mount`."""
+    if _libc.umount2(target.encode(), 0) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error), target)
 
 
 def unmount_by_force(target: str) -> None:
@@ -67,7 +83,14 @@ def unmount_by_force(target: str) -> None:
 
 
 def load_modules(*names: str) -> None:
-    run("modprobe", "-a", *names)
+    """Those of them that the kernel has as modules; a feature that is not
+    there is missed by who asks for it (guest/features.py)."""
+    if _modules_folder().is_dir():
+        run("modprobe", "-a", "-q", *names, check=False)
+
+
+def _modules_folder() -> pathlib.Path:
+    return pathlib.Path("/usr/lib/modules") / os.uname().release
 
 
 def built_modules() -> pathlib.Path:
@@ -76,6 +99,10 @@ def built_modules() -> pathlib.Path:
 
 
 def load_built_modules(*names: str) -> None:
+    """The kernel's own where they had not to be built."""
+    if not built_modules().is_dir():
+        load_modules(*names)
+        return
     for name in names:
         run("insmod", str(built_modules() / f"{name}.ko"))
 
@@ -83,7 +110,14 @@ def load_built_modules(*names: str) -> None:
 def run(*command: str, check: bool = True, deadline_s: float = 30,
         ) -> subprocess.CompletedProcess:
     return subprocess.run(command, check=check, capture_output=True, text=True,
-                          stdin=subprocess.DEVNULL, timeout=deadline_s)
+                          stdin=subprocess.DEVNULL,
+                          timeout=wait.scaled(deadline_s))
+
+
+def has_key_type(name: str) -> bool:
+    """Whether the kernel knows it: an unknown one is ENODEV."""
+    tried = run("keyctl", "add", name, "ktlsd-test", "x", "@p", check=False)
+    return os.strerror(errno.ENODEV) not in tried.stderr
 
 
 def staged(name: str) -> str:
@@ -97,6 +131,12 @@ def allow_descriptors() -> None:
     """As many for the case itself as a process may have."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def set_clock(now: float) -> None:
+    """A machine without a clock of its own would find no certificate valid."""
+    if abs(time.time() - now) > _CLOCK_MAY_BE_OFF_S:
+        time.clock_settime(time.CLOCK_REALTIME, now)
 
 
 def drop_caches() -> None:

@@ -48,23 +48,48 @@ def serve(policy: tuple[str, ...], threads: int = 4,
     _start_recovery_tracking()
     _write(_CONTROL / "nfsv4leasetime", "10")
     _write(_CONTROL / "nfsv4gracetime", "10")
+    start_server(threads)
+    publish(policy, clients)
+
+
+def start_server(threads: int = 4) -> None:
     _write(_CONTROL / "versions", "-3")
     _write(_CONTROL / "portlist", f"tcp {PORT}")
     _write(_CONTROL / "threads", str(threads))
-    _publish(policy, clients)
+
+
+def stop_server() -> None:
+    """Ends its connections, listens no more, forgets what it exports."""
+    _write(_CONTROL / "threads", "0")
 
 
 def _start_recovery_tracking() -> None:
-    """nfsdcld; without it nfsd waits seconds for one, then does without."""
+    """nfsdcld; without it nfsd has clients wait for ten seconds, and so it does
+    when nfsdcld does not watch yet for nfsd to come."""
     pipes = pathlib.Path("/run/rpc_pipefs")
     pipes.mkdir(exist_ok=True)
     machine.mount("rpc_pipefs", str(pipes), "rpc_pipefs")
     store = pathlib.Path("/var/lib/nfs/nfsdcld")
     store.mkdir(parents=True, exist_ok=True)
-    machine.run("nfsdcld", "-p", str(pipes), "-s", str(store))
+    daemon = subprocess.Popen(
+        ["nfsdcld", "-F", "-p", str(pipes), "-s", str(store)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL)
+    wait.until(lambda: _watches(daemon.pid), "nfsdcld to wait for nfsd")
 
 
-def _publish(policy: tuple[str, ...], clients: tuple[str, ...]) -> None:
+def _watches(pid: int) -> bool:
+    folder = pathlib.Path(f"/proc/{pid}/fd")
+    try:
+        return any(os.readlink(entry) == "anon_inode:inotify"
+                   for entry in folder.iterdir())
+    except FileNotFoundError:
+        return False  # a descriptor that was closed while we looked
+
+
+def publish(policy: tuple[str, ...],
+            clients: tuple[str, ...] = ("127.0.0.1",)) -> None:
+    """What is exported to whom; instead of what was before."""
     until = int(time.time()) + _ALWAYS
     rpc = pathlib.Path("/proc/net/rpc")
     modes = " ".join(str(_SECURITY[p]) for p in policy)
@@ -105,15 +130,17 @@ def start_mount(security: str, host: str = "localhost", port: int = PORT, *,
 
 
 class DirectMount(threading.Thread):
-    """A mount without mount(8), where there are many at a time."""
+    """A mount without mount(8), where there are many."""
 
-    def __init__(self, place: pathlib.Path, port: int):
+    def __init__(self, place: pathlib.Path, port: int = PORT,
+                 security: str = "tls", *, more: str = ""):
         super().__init__(daemon=True)
         self.error: OSError | None = None
         self._place = place
         self._options = ("vers=4.2,addr=127.0.0.1,clientaddr=127.0.0.1,"
-                         f"port={port},xprtsec=tls")
-        place.mkdir(parents=True)
+                         f"port={port},xprtsec={security}"
+                         + (f",{more}" if more else ""))
+        place.mkdir(parents=True, exist_ok=True)
         self.start()
 
     def run(self) -> None:
@@ -131,14 +158,24 @@ class DirectMount(threading.Thread):
         if self.error:
             raise self.error
 
+    def use(self, at_once: int) -> None:
+        """So many calls at once: a mount with several connections takes the
+        next one for each, and makes it when it is first used."""
+        callers = [threading.Thread(target=os.statvfs, args=(self._place,),
+                                    daemon=True) for _ in range(at_once)]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join(60)
+
     def unmount(self) -> None:
-        machine.run("umount", str(self._place))
+        machine.unmount(str(self._place))
 
 
 def finish_mount(mounting: Mounting, deadline_s: float = 40) -> Mounted:
     child = mounting.child
     try:
-        message, _ = child.communicate(timeout=deadline_s)
+        message, _ = child.communicate(timeout=wait.scaled(deadline_s))
     except subprocess.TimeoutExpired:
         child.kill()
         raise wait.DeadlineExceeded(

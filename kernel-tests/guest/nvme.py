@@ -6,18 +6,23 @@ No nvme-cli: the target is set up in configfs, the host through
 
 import os
 import pathlib
+import secrets
 import subprocess
-import uuid
+import threading
 
-from guest import machine, wait
+from guest import features, machine, wait
 
-HOST = "nqn.2014-08.org.nvmexpress:uuid:11111111-2222-3333-4444-555555555555"
+_HOST_ID = "11111111-2222-3333-4444-555555555555"
+HOST = f"nqn.2014-08.org.nvmexpress:uuid:{_HOST_ID}"
 SUBSYSTEM = "nqn.2026-01.example:sub1"
 BACKING = pathlib.Path("/run/namespace")
 SIZE = 8 << 20
+# Of each side: the admin queue and one queue for I/O.
+QUEUES = 2
 DEVICE = pathlib.Path("/dev/nvme0n1")
-_PORT = 4420
-_CONTROLLER = pathlib.Path("/sys/class/nvme/nvme0")
+PORT = 4420
+_CONTROLLERS = pathlib.Path("/sys/class/nvme")
+_CONTROLLER = _CONTROLLERS / "nvme0"
 _CONFIG = pathlib.Path("/sys/kernel/config")
 _TARGET = _CONFIG / "nvmet"
 # Possessor and owner may do everything with a keyring of ours, as with .nvme.
@@ -25,8 +30,8 @@ _ALL = "0x3f3f0000"
 
 
 def built() -> bool:
-    """Whether there are modules for this kernel."""
-    return machine.built_modules().is_dir()
+    """Whether this kernel has them, by itself or by beds/modules.py."""
+    return not features.missing(("nvme",))
 
 
 def load_modules() -> None:
@@ -42,6 +47,11 @@ def identity(hash_name: str = "01", subsystem: str = SUBSYSTEM) -> str:
     return f"NVMe1R{hash_name} {HOST} {subsystem} ZGlnZXN0"
 
 
+def old_identity(hash_name: str) -> str:
+    """Of version 0, which has no digest."""
+    return f"NVMe0R{hash_name} {HOST} {SUBSYSTEM}"
+
+
 def add_key(name: str, key: bytes, keyring: str = "%:.nvme") -> int:
     """Adds a PSK; returns its serial."""
     added = subprocess.run(["keyctl", "padd", "psk", name, keyring], input=key,
@@ -55,12 +65,18 @@ def new_keyring(name: str) -> str:
     return serial
 
 
+def forget_key(key: int) -> None:
+    machine.run("keyctl", "unlink", str(key), "%:.nvme")
+
+
 def revoke(key: int) -> None:
-    machine.run("keyctl", "revoke", str(key))
+    """One of .nvme: only who possesses it may."""
+    machine.run("keyctl", "session", "-", "sh", "-c",
+                f"keyctl link %:.nvme @s && keyctl revoke {key}")
 
 
-def serve() -> None:
-    """A subsystem of one file, on a port that takes TLS only."""
+def serve(address: str = "127.0.0.1", *, required: bool = True) -> None:
+    """A subsystem of one file, on a port that takes TLS, or only that."""
     BACKING.write_bytes(bytes(SIZE))
     subsystem = _TARGET / "subsystems" / SUBSYSTEM
     subsystem.mkdir()
@@ -73,9 +89,11 @@ def serve() -> None:
     port = _TARGET / "ports/1"
     port.mkdir()
     for name, value in {"adrfam": "ipv4", "trtype": "tcp",
-                        "traddr": "127.0.0.1", "trsvcid": str(_PORT),
+                        "traddr": address, "trsvcid": str(PORT),
                         "tsas": "tls1.3"}.items():
         _set(port, f"addr_{name}", value)
+    if not required:
+        _set(port, "addr_treq", "not required")
     (port / "subsystems" / SUBSYSTEM).symlink_to(subsystem)
 
 
@@ -84,21 +102,45 @@ def _set(folder: pathlib.Path, name: str, value: str) -> None:
         out.write(value)
 
 
-def connect(**options: object) -> None:
-    """Connects with TLS; an OSError says what the kernel thinks of it.
+def connect(*, tls: bool = True, **options: object) -> None:
+    """Connects; an OSError says what the kernel thinks of it.
 
-    `options` are those of /dev/nvme-fabrics, as tls_key.
+    `options` are those of /dev/nvme-fabrics, as tls_key; None for a word
+    without a value.
     """
-    wanted = {"transport": "tcp", "traddr": "127.0.0.1", "trsvcid": _PORT,
-              "nqn": SUBSYSTEM, "hostnqn": HOST, "hostid": uuid.uuid4(),
-              "nr_io_queues": 1, **options}
-    words = [f"{name}={value}" for name, value in wanted.items()] + ["tls"]
     fabrics = os.open("/dev/nvme-fabrics", os.O_RDWR)
     try:
-        os.write(fabrics, ",".join(words).encode())
+        os.write(fabrics, _wanted(tls, options).encode())
     finally:
         os.close(fabrics)
     wait.until(DEVICE.exists, f"{DEVICE}", 20)
+
+
+def start_connect(**options: object) -> subprocess.Popen:
+    """A connection with TLS that will not come about; the caller waits."""
+    return subprocess.Popen(
+        ["sh", "-c", 'echo "$1" >/dev/nvme-fabrics', "sh",
+         _wanted(True, options)],
+        stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _wanted(tls: bool, options: dict[str, object]) -> str:
+    wanted = {"transport": "tcp", "traddr": "127.0.0.1", "trsvcid": PORT,
+              "nqn": SUBSYSTEM, "hostnqn": HOST, "hostid": _HOST_ID,
+              "nr_io_queues": 1, **options}
+    words = [name if value is None else f"{name}={value}"
+             for name, value in wanted.items()]
+    return ",".join(words + ["tls"] * tls)
+
+
+def connect_more(controllers: int, **options: object) -> None:
+    """Further controllers to the same subsystem."""
+    for _ in range(controllers):
+        connect(duplicate_connect=None, **options)
+
+
+def controllers() -> list[pathlib.Path]:
+    return sorted(_CONTROLLERS.iterdir())
 
 
 def reset() -> None:
@@ -106,8 +148,32 @@ def reset() -> None:
     _set(_CONTROLLER, "reset_controller", "1")
 
 
+def reset_all() -> None:
+    """The same for every controller, all at once."""
+    resets = [threading.Thread(target=_set, daemon=True,
+                               args=(one, "reset_controller", "1"))
+              for one in controllers()]
+    for one in resets:
+        one.start()
+    for one in resets:
+        one.join(60)
+
+
 def disconnect() -> None:
-    _set(_CONTROLLER, "delete_controller", "1")
+    for one in controllers():
+        _set(one, "delete_controller", "1")
+
+
+def connected() -> bool:
+    try:
+        return (_CONTROLLER / "state").read_text().strip() == "live"
+    except OSError:
+        return False
+
+
+def gone() -> bool:
+    """The host has given the controller up."""
+    return not _CONTROLLER.exists()
 
 
 def key_in_use() -> int:
@@ -131,6 +197,11 @@ def read(size: int) -> bytes:
         return data
 
 
-def tls_counters() -> dict[str, int]:
-    lines = pathlib.Path("/proc/net/tls_stat").read_text().splitlines()
-    return {name: int(value) for name, value in map(str.split, lines)}
+def check_data(bed, size: int = 1 << 20) -> None:
+    """Data survives both ways through the device."""
+    data = secrets.token_bytes(size)
+    write(data)
+    assert BACKING.read_bytes()[:size] == data, \
+        "the target's file differs from what was written"
+    assert read(size) == data, "reading back gave other data"
+    bed.note(f"{size} bytes written and read back, equal")

@@ -1,55 +1,13 @@
-"""Peers that misbehave: both ends of the step before TLS, and then nothing.
+"""Peers that misbehave: both ends of the step before TLS, and then nothing."""
 
-A client asks for TLS by an RPC NULL call with the flavor AUTH_TLS; the server
-agrees with the eight bytes "STARTTLS" as verifier (RFC 9289 section 4.1).
-"""
-
+import collections
 import selectors
 import socket
 import struct
+import subprocess
 import threading
 
-from guest import nfs, wait
-
-_AUTH_NONE, _AUTH_TLS = 0, 7
-_CALL, _REPLY = 0, 1
-_NFS_PROGRAM, _NFS_VERSION = 100003, 4
-_LAST_FRAGMENT = 1 << 31
-
-
-def _record(body: bytes) -> bytes:
-    return struct.pack(">I", _LAST_FRAGMENT | len(body)) + body
-
-
-def _receive_record(sock: socket.socket) -> bytes:
-    length = struct.unpack(">I", _receive(sock, 4))[0] & ~_LAST_FRAGMENT
-    return _receive(sock, length)
-
-
-def _receive(sock: socket.socket, length: int) -> bytes:
-    data = b""
-    while len(data) < length:
-        more = sock.recv(length - len(data))
-        if not more:
-            raise ConnectionError("the peer closed the connection")
-        data += more
-    return data
-
-
-def _ask_for_tls() -> bytes:
-    return _record(struct.pack(">10I", 1, _CALL, 2, _NFS_PROGRAM, _NFS_VERSION,
-                               0, _AUTH_TLS, 0, _AUTH_NONE, 0))
-
-
-def _agree_to_tls(connection: socket.socket) -> bytes:
-    """What a server does; returns what the client asked with."""
-    call = _receive_record(connection)
-    xid = struct.unpack_from(">I", call)[0]
-    accepted, success = 0, 0
-    connection.sendall(_record(
-        struct.pack(">5I", xid, _REPLY, accepted, _AUTH_NONE, 8)
-        + b"STARTTLS" + struct.pack(">I", success)))
-    return call
+from guest import nfs, rpc, wait
 
 
 class SilentClient:
@@ -57,8 +15,8 @@ class SilentClient:
 
     def __init__(self):
         self._socket = socket.create_connection(("127.0.0.1", nfs.PORT), 10)
-        self._socket.sendall(_ask_for_tls())
-        assert b"STARTTLS" in _receive_record(self._socket), \
+        self._socket.sendall(rpc.ask_for_tls())
+        assert b"STARTTLS" in rpc.receive_record(self._socket), \
             "nfsd does not offer TLS"
 
     def send(self, data: bytes) -> None:
@@ -75,6 +33,39 @@ class SilentClient:
 
     def close(self) -> None:
         self._socket.close()
+
+
+def openssl_client(schemes: str, truststore: str, meanwhile) -> list[str]:
+    """Asks nfsd for TLS and lets openssl make the handshake, with these
+    signature schemes. Calls `meanwhile` before it hangs up, and returns what
+    openssl says of it."""
+    server = socket.create_connection(("127.0.0.1", nfs.PORT), 10)
+    server.sendall(rpc.ask_for_tls())
+    assert b"STARTTLS" in rpc.receive_record(server), "nfsd does not offer TLS"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        openssl = subprocess.Popen(
+            ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-tls1_3",
+             "-sigalgs", schemes, "-CAfile", truststore,
+             "-verify_return_error", "-verify_hostname", "localhost",
+             "-alpn", "sunrpc"], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        connection, _ = listener.accept()
+    for ends in ((server, connection), (connection, server)):
+        threading.Thread(target=_pump, args=ends, daemon=True).start()
+    overdue = threading.Timer(20, openssl.kill)
+    overdue.start()
+    try:
+        said = []
+        for line in openssl.stdout:
+            said.append(line.rstrip())
+            if line.startswith("Verify return code"):
+                meanwhile()
+                break
+        return said + openssl.communicate()[0].splitlines()
+    finally:
+        overdue.cancel()
+        openssl.kill()
 
 
 class StallingServer:
@@ -112,7 +103,7 @@ class StallingServer:
                              daemon=True).start()
 
     def _stall(self, connection: socket.socket) -> None:
-        _agree_to_tls(connection)
+        rpc.agree_to_tls(connection)
         connection.recv(1)
         self._got_hello.set()
 
@@ -128,70 +119,167 @@ class Gate:
     until it is opened.
 
     Each client has a port of its own: with one, the kernel would use the
-    connection of the first for all.
+    connection of the first for all. All are served by one thread.
     """
 
+    # Handshakes with nfsd at a time. Of more than 64 clients that it has not
+    # authenticated it drops the oldest, and it waits 5 seconds for each.
+    _MOST_AT_ONCE = 16
     _next_port = 2100
 
     def __init__(self, clients: int = 1):
         self.ports = range(Gate._next_port, Gate._next_port + clients)
         Gate._next_port += clients
-        self._open = threading.Event()
-        self._lock = threading.Lock()
+        self._is_open = False
         self._held = 0
-        self._connections: list[socket.socket] = []
+        self._to_cut = False
+        self._waiting: collections.deque[_Passage] = collections.deque()
+        self._passages: set[_Passage] = set()
+        self._selector = selectors.DefaultSelector()
+        self._bell, woken = socket.socketpair()
+        self.watch(woken, lambda: self._obey(woken))
         for port in self.ports:
             listener = socket.create_server(("127.0.0.1", port))
-            threading.Thread(target=self._accept, args=(listener,),
-                             daemon=True).start()
+            self.watch(listener, lambda listener=listener:
+                       self._passages.add(_Passage(self, listener)))
+        threading.Thread(target=self._run, daemon=True).start()
 
     def held(self) -> int:
         """How many clients have sent a ClientHello to the closed gate."""
-        with self._lock:
-            return self._held
+        return self._held
 
     def open(self) -> None:
-        self._open.set()
+        self._is_open = True
+        self._bell.send(b"!")
 
     def close(self) -> None:
-        self._open.clear()
+        self._is_open = False
 
     def cut(self) -> None:
         """Ends every connection; the clients connect anew."""
-        with self._lock:
-            connections, self._connections = self._connections, []
-        for connection in connections:
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # it has ended by itself
+        self._to_cut = True
+        self._bell.send(b"!")
 
-    def _accept(self, listener: socket.socket) -> None:
+    # For its passages.
+
+    def watch(self, sock: socket.socket, callback,
+              events: int = selectors.EVENT_READ) -> None:
+        self._selector.register(sock, events, callback)
+
+    def forget(self, sock: socket.socket) -> None:
+        if sock.fileno() in self._selector.get_map():
+            self._selector.unregister(sock)
+
+    def arrived(self, passage: "_Passage") -> None:
+        """Its client has begun a handshake."""
+        self._held += not self._is_open
+        self._waiting.append(passage)
+        self.let_pass()
+
+    def ended(self, passage: "_Passage") -> None:
+        self._passages.discard(passage)
+        if passage in self._waiting:
+            self._waiting.remove(passage)
+        self.let_pass()
+
+    def let_pass(self) -> None:
+        busy = sum(passage.is_in_handshake for passage in self._passages)
+        while self._is_open and self._waiting and busy < self._MOST_AT_ONCE:
+            self._waiting.popleft().begin()
+            busy += 1
+
+    def _obey(self, woken: socket.socket) -> None:
+        woken.recv(64)
+        if self._to_cut:
+            self._to_cut = False
+            for passage in list(self._passages):
+                passage.end()
+        self.let_pass()
+
+    def _run(self) -> None:
         while True:
-            connection, _ = listener.accept()
-            threading.Thread(target=self._serve, args=(connection,),
-                             daemon=True).start()
+            for key, _ in self._selector.select():
+                # What was called before may have forgotten it.
+                if key.fd in self._selector.get_map():
+                    key.data()
 
-    def _serve(self, connection: socket.socket) -> None:
+
+class _Passage:
+    """One connection through a Gate; every method runs in the gate's thread."""
+
+    def __init__(self, gate: Gate, listener: socket.socket):
+        self.is_in_handshake = False
+        self._gate = gate
+        self._client, _ = listener.accept()
+        self._server = socket.socket()
+        self._call = b""
+        self._answers = 0
+        gate.watch(self._client, self._on_call)
+
+    def end(self) -> None:
+        self.is_in_handshake = False
+        for sock in (self._client, self._server):
+            self._gate.forget(sock)
+            sock.close()
+        self._gate.ended(self)
+
+    def begin(self) -> None:
+        """Connects to nfsd and says what the client said."""
+        self.is_in_handshake = True
+        self._server.setblocking(False)
+        self._server.connect_ex(("127.0.0.1", nfs.PORT))
+        self._gate.watch(self._server, self._guarded(self._ask),
+                         selectors.EVENT_WRITE)
+
+    def _on_call(self) -> None:
+        self._gate.forget(self._client)
         try:
-            call = _agree_to_tls(connection)
-            if not self._open.is_set():
-                if not connection.recv(1, socket.MSG_PEEK):
-                    return
-                with self._lock:
-                    self._held += 1
-                self._open.wait()
-            server = socket.create_connection(("127.0.0.1", nfs.PORT))
-            server.sendall(_record(call))
-            _receive_record(server)
+            self._call = rpc.agree_to_tls(self._client)
         except OSError:
-            connection.close()
-            return
-        with self._lock:
-            self._connections += [connection, server]
-        threading.Thread(target=_pump, args=(server, connection),
-                         daemon=True).start()
-        _pump(connection, server)
+            return self.end()
+        self._gate.watch(self._client, self._guarded(self._on_hello))
+
+    def _on_hello(self) -> None:
+        self._gate.forget(self._client)
+        if not self._client.recv(1, socket.MSG_PEEK):
+            raise ConnectionError("the client has left")
+        self._gate.arrived(self)
+
+    def _ask(self) -> None:
+        self._gate.forget(self._server)
+        self._server.setblocking(True)
+        self._server.sendall(rpc.record(self._call))
+        self._gate.watch(self._server, self._guarded(self._on_agreement))
+
+    def _on_agreement(self) -> None:
+        self._gate.forget(self._server)
+        rpc.receive_record(self._server)
+        self._gate.watch(self._client, self._guarded(
+            lambda: _relay(self._client, self._server)))
+        self._gate.watch(self._server, self._guarded(self._on_answer))
+
+    def _on_answer(self) -> None:
+        _relay(self._server, self._client)
+        self._answers += 1
+        # Its flight, then the reply to the first call.
+        if self._answers == 2:
+            self.is_in_handshake = False
+            self._gate.let_pass()
+
+    def _guarded(self, step):
+        def run() -> None:
+            try:
+                step()
+            except OSError:
+                self.end()
+        return run
+
+
+def _relay(source: socket.socket, target: socket.socket) -> None:
+    data = source.recv(65536)
+    if not data:
+        raise ConnectionError("one end has closed")
+    target.sendall(data)
 
 
 class HalfOpenClients:
@@ -219,7 +307,7 @@ class HalfOpenClients:
             for key, _ in self._selector.select():
                 self._selector.unregister(key.fileobj)
                 try:
-                    key.fileobj.send(_ask_for_tls())
+                    key.fileobj.send(rpc.ask_for_tls())
                     self.asked += 1
                 except OSError:
                     key.fileobj.close()

@@ -1,12 +1,13 @@
 """Runs the one case that /ktlsd/out/request.json names, and reports."""
 
 import json
+import os
 import signal
 import time
 import traceback
 
 import cases
-from guest import agents, machine
+from guest import agents, features, machine, nfs, wait
 from guest.bed import Bed
 
 # Left for saving the logs when a case has run into its deadline.
@@ -20,16 +21,19 @@ class _TooLate(BaseException):
 def run() -> None:
     request = json.loads((machine.OUT / "request.json").read_text())
     case = cases.all_cases()[request["case"]]
-    profile = agents.PROFILES[request["agent"]]
+    profile = agents.profile(request["agent"])
     started = time.monotonic()
     bed = None
     verdict, why = "passed", ""
+    wait.allow(request["slower"])
+    machine.set_clock(request["now"])
     signal.signal(signal.SIGALRM, _raise_too_late)
     signal.setitimer(signal.ITIMER_REAL, max(request["deadline_s"] - _GRACE_S,
                                              _GRACE_S))
     try:
         if request["options"]["sanitizer"]:
             machine.OUT.chmod(0o1777)  # roles that are not root report there
+        _expect_features(case)
         bed = Bed(profile, request["options"])
         case.run(bed)
         _finish(bed)
@@ -49,6 +53,14 @@ def _raise_too_late(_signal, _frame) -> None:
     raise _TooLate("the case ran into its deadline")
 
 
+def _expect_features(case: cases.Case) -> None:
+    if "nfs" in case.needs:
+        nfs.load_modules()
+    lacks = features.missing(case.needs)
+    if lacks:
+        raise cases.Skip(lacks)
+
+
 def _finish(bed: Bed) -> None:
     """What holds at the end of every case."""
     for agent in bed.agents:
@@ -58,13 +70,17 @@ def _finish(bed: Bed) -> None:
         assert status in agent.profile.ends_with, \
             f"{agent.profile.name} ended with status {status}"
     faults = bed.upcalls.faults(
-        probes_allowed=bed.profile.probes_with_done)
+        probes_allowed=any(agent.profile.probes_with_done
+                           for agent in bed.agents))
+    if bed.trace:
+        # The kernel traces all network namespaces, the capture is of one.
+        elsewhere = len(_records(bed)) - len(_records(bed, here=True))
+        faults += bed.trace.faults(*(count + elsewhere
+                                     for count in bed.upcalls.counts()))
     assert not faults, "; ".join(faults)
-    if bed.agents and bed.profile.logs_each_handshake and \
-            bed.upcalls.sees_all:
-        # The capture is of this network namespace.
-        lines = sum("netns" not in record for agent in bed.agents
-                    for record in agents.handshake_records(agent.log()))
+    if bed.agents and bed.upcalls.sees_all and \
+            all(agent.profile.logs_each_handshake for agent in bed.agents):
+        lines = len(_records(bed, here=True))
         accepts = len(bed.upcalls.upcalls())
         # One that is killed may have answered and not yet said so.
         killed = sum(agent.was_killed for agent in bed.agents)
@@ -73,16 +89,29 @@ def _finish(bed: Bed) -> None:
         strange = [fault for agent in bed.agents
                    for fault in agents.log_faults(agent.log())]
         assert not strange, "; ".join(strange)
+    others = [loop for agent in bed.agents
+              for loop in agents.other_loops(agent.log(), bed.options)]
+    assert not others, f"workers wait with {', '.join(others)}"
+
+
+def _records(bed: Bed, here: bool = False) -> list[dict[str, str]]:
+    """What the agents logged about handshakes; `here`: in this namespace."""
+    found = [record for agent in bed.agents
+             for record in agents.handshake_records(agent.log())]
+    return [r for r in found if "netns" not in r] if here else found
 
 
 def _save(bed: Bed | None, verdict: str, why: str, seconds: float) -> None:
     result = {"verdict": verdict, "why": why, "seconds": round(seconds, 2),
+              "kernel": os.uname().release,
               "notes": bed.notes if bed else [],
               "facts": bed.facts if bed else {}}
     # The result comes first: saving the rest could still go wrong.
     machine.write_out("result.json", json.dumps(result, indent=1))
     if bed:
         bed.upcalls.save()
+        if bed.trace:
+            bed.trace.save()
         for agent in bed.agents:
             agent.save_log()
     machine.save_kernel_log()

@@ -4,6 +4,7 @@ An nlmon device sees every netlink message of the namespace, so what is counted
 here is what crossed, not what the agent says it did.
 """
 
+import collections
 import dataclasses
 import itertools
 import os
@@ -16,8 +17,11 @@ from guest import genl, machine, wait
 
 _ETH_P_ALL = 3
 _SOL_PACKET, _PACKET_STATISTICS = 263, 6
-_RECEIVE_BUFFER = 4 << 20
+# A burst of handshakes can keep the watcher from the CPU for a while.
+_SO_RCVBUFFORCE = 33
+_RECEIVE_BUFFER = 64 << 20
 _SIDES = {1: "client", 2: "server"}
+_AUTH_PSK = 2
 # The kernel takes a missing status for EIO.
 _NO_STATUS, _NO_SOCKET = struct.pack("=I", 5), struct.pack("=i", -1)
 
@@ -29,6 +33,7 @@ class Upcall:
     process: int    # by its netlink port; see _process
     sockfd: int
     side: str
+    psk: bool       # by a pre-shared key, else by certificate
     peername: str
     accepted_at: float
     ready_before: int   # how often READY had been said when it was taken
@@ -50,6 +55,7 @@ class Record:
         self._waiting: dict[int, list[Upcall]] = {}
         self._last: dict[int, Upcall] = {}
         self._answered = 0
+        self._said = collections.Counter()
         self._stray: list[int] = []
         self._lines: list[str] = []
         self._ready: list[float] = []
@@ -67,7 +73,9 @@ class Record:
         return [s for u in self.upcalls(side) for s in u.statuses]
 
     def unanswered(self) -> list[Upcall]:
-        return [u for u in self.upcalls() if not u.statuses]
+        """Cheap to ask often, however many have been answered."""
+        with self._lock:
+            return [u for waiting in self._waiting.values() for u in waiting]
 
     def abandon(self) -> list[Upcall]:
         """Forgets those without an answer: whom they asked is dead."""
@@ -92,12 +100,17 @@ class Record:
         with self._lock:
             return self._answered
 
+    def counts(self) -> tuple[int, int]:
+        """How often ACCEPT and DONE were said about a socket, in all."""
+        with self._lock:
+            return self._said["ACCEPT"], self._said["DONE"]
+
     def text(self) -> str:
         with self._lock:
             return "".join(self._lines)
 
-    def save(self) -> None:
-        machine.write_out("netlink.log", self.text())
+    def save(self, name: str = "netlink.log") -> None:
+        machine.write_out(name, self.text())
 
     def note(self, message: genl.Message, now: float) -> None:
         """Takes one message of the "handshake" family into the record."""
@@ -116,13 +129,14 @@ class Record:
         fields = dict(attributes)
         side = _SIDES.get(_u32(fields.get(genl.ACCEPT_MESSAGE_TYPE)), "?")
         peername = fields.get(genl.ACCEPT_PEERNAME, b"").rstrip(b"\0")
+        auth = _u32(fields.get(genl.ACCEPT_AUTH_MODE))
         upcall = Upcall(process, _s32(fields[genl.ACCEPT_SOCKFD]), side,
-                        peername.decode(errors="replace"), now,
-                        len(self._ready))
+                        auth == _AUTH_PSK, peername.decode(errors="replace"),
+                        now, len(self._ready))
+        self._said["ACCEPT"] += 1
         self._upcalls.append(upcall)
         self._waiting.setdefault(upcall.sockfd, []).append(upcall)
         self._last[upcall.sockfd] = upcall
-        auth = _u32(fields.get(genl.ACCEPT_AUTH_MODE))
         self._line(now, f"ACCEPT fd={upcall.sockfd} side={side} auth={auth} "
                         f"peername={upcall.peername}")
 
@@ -132,6 +146,7 @@ class Record:
         status = _u32(fields.get(genl.DONE_STATUS, _NO_STATUS))
         auth = [_s32(v) for k, v in attributes if k == genl.DONE_REMOTE_AUTH]
         self._line(now, f"DONE fd={sockfd} status={status} remote_auth={auth}")
+        self._said["DONE"] += sockfd >= 0
         upcall = self._find(process, sockfd)
         if upcall is None:
             self._stray.append(sockfd)
@@ -180,7 +195,7 @@ class Observer(Record):
         machine.run("ip", "link", "set", "nlmon0", "up")
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW,
                                      socket.htons(_ETH_P_ALL))
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF,
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE,
                                 _RECEIVE_BUFFER)
         self._socket.bind(("nlmon0", 0))
         threading.Thread(target=self._watch, daemon=True).start()
@@ -192,6 +207,10 @@ class Observer(Record):
     def upcalls(self, side: str | None = None) -> list[Upcall]:
         self._catch_up()
         return super().upcalls(side)
+
+    def unanswered(self) -> list[Upcall]:
+        self._catch_up()
+        return super().unanswered()
 
     def ready_times(self) -> list[float]:
         self._catch_up()

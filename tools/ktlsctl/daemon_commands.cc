@@ -21,6 +21,7 @@ struct Options {
   std::string socket = agent::ControlPath();
   bool json = false;
   SessionFilter filter;
+  bool live = false;
   std::string output;
 };
 
@@ -53,6 +54,11 @@ Exit ShowStatus(const Json& answer, const Options& options) {
 }
 
 Exit ShowSessions(const Json& answer, const Options& options) {
+  if (options.live) {
+    const Json& live = answer.at("live");
+    return Print(options.json ? agent::Dump(Json{{"live", live}})
+                              : LiveText(live));
+  }
   const Json selected = Select(answer.at("sessions"), options.filter);
   return Print(options.json ? agent::Dump(Json{{"sessions", selected}})
                             : SessionsText(selected));
@@ -94,6 +100,8 @@ void AddDaemonCommands(CommandLine& line) {
   const Added sessions = AddQuestion(
       line, "sessions", "The newest handshakes, newest last", ShowSessions);
   SessionFilter& filter = sessions.options->filter;
+  sessions.command->add_flag("--live", sessions.options->live,
+                             "Those that are up and watched instead");
   sessions.command->add_flag("--failed", filter.failed,
                              "Only those that did not succeed");
   sessions.command->add_option("--peer", filter.peer,

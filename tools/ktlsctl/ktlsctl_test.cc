@@ -38,7 +38,9 @@ constexpr char kStatus[] =
     R"("troubles":[]})";
 constexpr char kSessions[] =
     R"({"sessions":[{"outcome":"ok","peer":"10.0.0.1:1"},)"
-    R"({"outcome":"failed","peer":"10.0.0.2:1"}]})";
+    R"({"outcome":"failed","peer":"10.0.0.2:1"}],)"
+    R"("live":[{"since":"2026-06-01T00:00:00.000Z","side":"server",)"
+    R"("peer":"10.0.0.3:700","settings":"peer.a","state":"accepted"}]})";
 constexpr char kMetrics[] =
     R"({"families":[{"name":"up","help":"h","type":"gauge","samples":)"
     R"([{"labels":{},"value":1}]}]})";
@@ -148,6 +150,11 @@ TEST_F(KtlsctlTest, ShowsSessions) {
   EXPECT_EQ(Run({"sessions"}), 0) << err_;
   EXPECT_THAT(out_, HasSubstr("10.0.0.1:1"));
   EXPECT_THAT(out_, HasSubstr("10.0.0.2:1"));
+  EXPECT_EQ(Run({"sessions", "--live"}), 0) << err_;
+  EXPECT_THAT(out_, HasSubstr("10.0.0.3:700"));
+  EXPECT_THAT(out_, HasSubstr("accepted"));
+  EXPECT_EQ(Run({"sessions", "--live", "--json"}), 0);
+  EXPECT_THAT(out_, HasSubstr(R"({"live":[{)"));
   EXPECT_EQ(Run({"sessions", "--failed", "--json"}), 0);
   EXPECT_EQ(out_, R"({"sessions":[{"outcome":"failed","peer":"10.0.0.2:1"}]})"
                   "\n");

@@ -82,4 +82,15 @@ std::string SessionsText(const Json& sessions) {
   return table.empty() ? "no handshakes\n" : table.Text();
 }
 
+std::string LiveText(const Json& live) {
+  Table table(
+      {"SINCE", "SIDE", "PEER", "NAME", "SETTINGS", "NEXT LOOK", "STATE"});
+  for (const Json& session : live) {
+    table.Add({Text(session, "since"), Text(session, "side"),
+               Text(session, "peer"), Name(session), Text(session, "settings"),
+               Text(session, "due"), Text(session, "state")});
+  }
+  return table.empty() ? "no sessions are watched\n" : table.Text();
+}
+
 }  // namespace ktlsd::ktlsctl

@@ -22,5 +22,7 @@ struct SessionFilter {
 agent::Json Select(const agent::Json& sessions, const SessionFilter& filter);
 
 std::string SessionsText(const agent::Json& sessions);
+// `live`: the list of sessions that are watched.
+std::string LiveText(const agent::Json& live);
 
 }  // namespace ktlsd::ktlsctl

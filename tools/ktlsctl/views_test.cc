@@ -53,7 +53,7 @@ class ViewsTest : public ::testing::Test {
                     .Add("total_us", 2500));
   }
   Json Sessions() const {
-    return Json::parse(agent::SessionsJson(sink_.records()))["sessions"];
+    return Json::parse(agent::SessionsJson(sink_.records(), {}))["sessions"];
   }
   Json Status() const {
     return Json::parse(agent::StatusJson(sink_.records(), report_));

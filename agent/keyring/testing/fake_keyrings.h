@@ -5,6 +5,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <map>
 #include <string>
@@ -32,6 +34,9 @@ class FakeKeyrings final : public Keyrings {
               KeySerial keyring = kNvme) {
     AddKey(serial, "psk", std::move(identity), Bytes(size, 7), keyring);
   }
+  // Describing and listing fail so often.
+  void FailDescribing(int times) { describing_fails_ = times; }
+  void FailListing(int times) { listing_fails_ = times; }
   // Reading it fails from now on.
   void Spoil(KeySerial serial, Error error) { keys_.at(serial).error = error; }
   void Remove(KeySerial serial) {
@@ -52,6 +57,10 @@ class FakeKeyrings final : public Keyrings {
   }
   Result<KeyFacts> Describe(KeySerial key) override {
     ++described;
+    if (describing_fails_ > 0) {
+      --describing_fails_;
+      return KeyError(ENOMEM);
+    }
     const auto found = keys_.find(key);
     if (found == keys_.end()) {
       return Error{Code::kKeyUnavailable, "no such key"};
@@ -71,6 +80,10 @@ class FakeKeyrings final : public Keyrings {
   }
   Result<std::vector<KeySerial>> List(KeySerial keyring) override {
     listed.push_back(keyring);
+    if (listing_fails_ > 0) {
+      --listing_fails_;
+      return KeyError(ENOMEM);
+    }
     const auto found = keyrings_.find(keyring);
     if (found == keyrings_.end()) {
       return Error{Code::kKeyUnavailable, "no such keyring"};
@@ -78,12 +91,24 @@ class FakeKeyrings final : public Keyrings {
     return found->second;
   }
   std::vector<KeySerial> PskKeyrings() override { return {kNvme}; }
+  Result<KeySerial> AddPeerCertificate(ByteView certificate,
+                                       std::chrono::seconds timeout) override {
+    if (peer_key_error.has_value()) {
+      return *peer_key_error;
+    }
+    peer_keys.push_back(
+        {Bytes(certificate.begin(), certificate.end()), timeout});
+    return static_cast<KeySerial>(1000 + peer_keys.size());
+  }
   void Unlink(KeySerial keyring) override { unlinked.push_back(keyring); }
 
   int described = 0;
   int read = 0;
   std::vector<KeySerial> listed;
   std::vector<KeySerial> unlinked;
+  // The serial of the first one is 1001.
+  std::vector<std::pair<Bytes, std::chrono::seconds>> peer_keys;
+  std::optional<Error> peer_key_error;
 
  private:
   struct Key {
@@ -91,6 +116,8 @@ class FakeKeyrings final : public Keyrings {
     Bytes payload;
     std::optional<Error> error;
   };
+  int describing_fails_ = 0;
+  int listing_fails_ = 0;
   std::map<KeySerial, Key> keys_;
   std::map<KeySerial, std::vector<KeySerial>> keyrings_;
 };

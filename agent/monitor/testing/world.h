@@ -17,9 +17,11 @@
 #include <utility>
 #include <vector>
 
+#include "agent/ipc/chain.h"
 #include "agent/keyring/testing/fake_keyrings.h"
 #include "agent/monitor/job_desk.h"
 #include "agent/monitor/switchboard.h"
+#include "agent/netlink/keyring_uses.h"
 #include "agent/netlink/testing/fake_handshake_kernel.h"
 #include "ktls/loopback.h"
 #include "ktls/testing/fake_socket_ops.h"
@@ -221,6 +223,14 @@ class World : public ::testing::Test {
     verdict.detail = Text<kDetailSize>::Of("detail");
     EXPECT_TRUE(verifier_->Send(verdict).ok());
   }
+  void SendChain(JobId job, const std::vector<Bytes>& chain) {
+    PeerChain shown;
+    shown.job = job;
+    shown.certificates = static_cast<uint16_t>(chain.size());
+    Bytes payload;
+    AppendChain(chain, payload);
+    EXPECT_TRUE(verifier_->Send(shown, payload).ok());
+  }
   static JobReport Report(JobId job, Outcome outcome = Outcome::Success()) {
     JobReport report;
     report.job = job;
@@ -242,21 +252,26 @@ class World : public ::testing::Test {
   const std::size_t capacity_;
   FakeHandshakeKernel kernel_;
   FakeKeyrings keyrings_;
+  KeyringUses keyring_uses_{
+      [this](KeySerial keyring) { keyrings_.Unlink(keyring); }};
   ktls::FakeSocketOps socket_ops_;
   FakeClock clock_;
   RecordingLog log_;
   Resources resources_{log_};
   Roster roster_;
-  JobDesk desk_{
-      {kernel_,
-       keyrings_,
-       socket_ops_,
-       clock_,
-       log_,
-       resources_,
-       roster_,
-       {CipherSuite::kAes256GcmSha384, CipherSuite::kAes128GcmSha256}},
-      capacity_};
+  LiveSessions live_{log_, clock_, resources_};
+  JobDesk desk_{{kernel_,
+                 keyrings_,
+                 keyring_uses_,
+                 socket_ops_,
+                 clock_,
+                 log_,
+                 resources_,
+                 roster_,
+                 live_,
+                 {CipherSuite::kAes256GcmSha384, CipherSuite::kAes128GcmSha256},
+                 /*record_size_limit=*/true},
+                capacity_};
   Switchboard switchboard_{desk_, resources_, roster_};
 
   std::vector<std::unique_ptr<Link>> ends_;

@@ -10,6 +10,7 @@
 #include <deque>
 #include <functional>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -49,6 +50,7 @@ class FakeHandshakeKernel final : public HandshakeKernel {
     int socket;  // the number of the descriptor that was answered
     uint32_t status;
     std::optional<KeySerial> remote_auth;
+    std::string tags;
   };
   // What becomes of a DONE that fails: it never arrived, or only its
   // acknowledgement was lost.
@@ -82,6 +84,9 @@ class FakeHandshakeKernel final : public HandshakeKernel {
     answered_.reserve(answers);
   }
 
+  void SetDiag(SocketDiag* diag) { diag_ = diag; }
+  SocketDiag* diag() const override { return diag_; }
+
   const std::vector<Answer>& answers() const { return answers_; }
   std::size_t waiting() const { return waiting_.size() + to_make_; }
   unsigned accepted() const { return accepted_; }
@@ -111,12 +116,12 @@ class FakeHandshakeKernel final : public HandshakeKernel {
     return request;
   }
 
-  Status Done(BorrowedFd socket, uint32_t status,
-              std::optional<KeySerial> remote_auth) override {
+  Status Done(BorrowedFd socket, const DoneAnswer& answer) override {
     ++done_calls_;
     const bool fails = failing_dones_.Next();
     if (!fails || loss_ == Loss::kAcknowledgement) {
-      Take({socket.raw(), status, remote_auth});
+      Take({socket.raw(), answer.status, answer.remote_auth,
+            std::string(answer.tags)});
     }
     if (fails) {
       return Error{Code::kNetlinkFailed, "fake refusal", done_error_};
@@ -133,6 +138,7 @@ class FakeHandshakeKernel final : public HandshakeKernel {
     }
   }
 
+  SocketDiag* diag_ = nullptr;
   std::deque<Request> waiting_;
   unsigned to_make_ = 0;
   std::function<Request()> make_;

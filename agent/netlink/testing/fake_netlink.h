@@ -85,11 +85,14 @@ class FakeNetlink {
     int socket = -1;
     uint32_t status = 0;
     std::optional<uint32_t> remote_auth;
+    std::vector<std::string> tags;
   };
 
   // What there is; may be changed at any time.
   bool has_family = true;
   bool has_policy = true;
+  // The type of DONE's fourth attribute, NL_ATTR_TYPE_*; 0: it has none.
+  uint32_t fourth_of_done = 0;
   uint16_t family = 37;
   uint32_t group = 5;
   std::deque<Bytes> requests;  // the attributes of each reply to ACCEPT
@@ -227,6 +230,9 @@ class FakeNetlink {
         answered.status = value;
       } else if (attribute->type == 2) {
         answered.socket = static_cast<int>(value);
+      } else if (attribute->type == 4) {
+        answered.tags.emplace_back(attribute->payload.begin(),
+                                   attribute->payload.end());
       } else {
         answered.remote_auth = value;
       }
@@ -276,12 +282,20 @@ class FakeNetlink {
     }
     const std::pair<uint16_t, uint16_t> known[] = {
         {0, 2}, {1, 1}, {1, 2}, {1, 3}};
-    for (const auto& [policy, attribute] : known) {
+    const auto say_policy = [&](uint16_t policy, uint16_t attribute,
+                                uint32_t type) {
       say(AttributeBytes()
               .U16(CTRL_ATTR_FAMILY_ID, family)
-              .Put(8, AttributeBytes().Put(
-                          policy, AttributeBytes().Put(
-                                      attribute, AttributeBytes().U32(1, 4)))));
+              .Put(8,
+                   AttributeBytes().Put(
+                       policy, AttributeBytes().Put(
+                                   attribute, AttributeBytes().U32(1, type)))));
+    };
+    for (const auto& [policy, attribute] : known) {
+      say_policy(policy, attribute, NL_ATTR_TYPE_U32);
+    }
+    if (fourth_of_done != 0) {
+      say_policy(1, 4, fourth_of_done);
     }
     replies_.push_back(
         Make(NLMSG_DONE, sequence, Bytes(sizeof(int)), NLM_F_MULTI));

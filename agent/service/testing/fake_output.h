@@ -29,11 +29,18 @@ class FakeOutput final : public RoleOutput<Notice, Answer> {
   std::optional<Error> notify_error;
   std::optional<Error> reply_error;
 
-  Status Notify(const Notice& notice) override {
+  // Of the last notice that had one.
+  Bytes notice_payload;
+
+  using RoleOutput<Notice, Answer>::Notify;
+  Status Notify(const Notice& notice, ByteView payload) override {
     if (notify_error) {
       return *notify_error;
     }
     said.push_back(notice);
+    if (!payload.empty()) {
+      notice_payload.assign(payload.begin(), payload.end());
+    }
     return Ok{};
   }
   Status Reply(WorkerId worker, const Answer& answer,

@@ -14,7 +14,8 @@ namespace ktlsd::agent {
 
 class NoServices final : public JobServices {
  public:
-  Status RequestSignature(JobId, const handshake::SignatureRequest&) override {
+  Status RequestSignature(JobId, CredentialId,
+                          const handshake::SignatureRequest&) override {
     return Ok{};
   }
   Status RequestVerdict(JobId, const handshake::PeerProof&) override {

@@ -18,6 +18,7 @@ struct Options {
   std::string config = agent::DefaultConfigPath();
   std::string consumer;
   std::string peer;
+  std::string netns;
 };
 
 Exit Print(const agent::Report& report) {
@@ -40,8 +41,8 @@ Exit Run(const Options& options) {
   if (*consumer == agent::Consumer::kNfsClient && options.peer.empty()) {
     return Complain("a mount has a server: name it with --peer");
   }
-  return Print(agent::CheckThisHost(options.config,
-                                    agent::Question{*consumer, options.peer}));
+  return Print(agent::CheckThisHost(
+      options.config, agent::Question{*consumer, options.peer, options.netns}));
 }
 
 }  // namespace
@@ -59,6 +60,10 @@ void AddCheckCommand(CommandLine& line) {
   command
       ->add_option("--peer", options->peer,
                    "and for this name or address of the other side")
+      ->needs(consumer);
+  command
+      ->add_option("--netns", options->netns,
+                   "and for one in this network namespace, not the daemon's")
       ->needs(consumer);
 }
 

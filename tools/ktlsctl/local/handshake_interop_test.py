@@ -22,6 +22,9 @@ KEY = "6b" * 32
 REPLY = bytes.fromhex("80000020" "00000001" "00000001" "00000000" "00000000"
                       "00000008") + b"STARTTLS" + bytes(4)
 CALL = 44  # bytes
+# To the second call, over TLS: done.
+DONE = bytes.fromhex("80000018" "00000002" "00000001" "00000000" "00000000"
+                     "00000000" "00000000")
 
 
 def openssl(*arguments: str) -> None:
@@ -91,7 +94,7 @@ class Server:
         # What the client sends is printed behind the session's description.
         for line in self.process.stdout:
             if self.rpc and b"CIPHER is" in line:
-                self.process.stdin.write(b"reply\n")
+                self.process.stdin.write(DONE)
                 self.process.stdin.flush()
 
     def _front(self) -> None:

@@ -1,0 +1,219 @@
+"""ktlsd at one end, tlshd at the other: both must understand each other.
+
+The client's end is this network namespace, the server's another one, so each
+agent has its consumer to itself.
+"""
+
+import secrets
+
+from cases import Skip, case
+from guest import ends, machine, netns, nfs, nvme
+from guest.agents import Credentials
+
+_BESIDE = ("tlshd",)
+_CLIENTS = (netns.NEAR, netns.NEAR6)
+_KINDS = ("", "-p384", "-rsa", "-ed25519")
+_SERVER = Credentials(certificate="server-far")
+
+
+def _pair(bed, role: str, what: str, client: Credentials,
+          server: Credentials) -> ends.Pair:
+    """`role` is ktlsd's; the other one is tlshd's. `what` is for the table."""
+    if bed.profile.name != "ktlsd":
+        raise Skip("about ktlsd and tlshd together")
+    agents = {role: "ktlsd", ends.OTHER_SIDE[role]: "tlshd"}
+    pair = ends.Pair(bed, agents["client"], agents["server"], client, server)
+    bed.fact("interop", {"what": what, "ktlsd": role,
+                         "peer": f"tlshd {ends.tlshd_version()}"})
+    bed.note(f"ktlsd is the {role}; tlshd {ends.tlshd_version()}")
+    return pair
+
+
+def _serve(policy: tuple[str, ...]) -> None:
+    with netns.inside(ends.FAR_NAME):
+        nfs.serve(policy, clients=_CLIENTS)
+
+
+def _mount_and_check(bed, pair: ends.Pair, security: str, host: str) -> None:
+    before = pair.counters()
+    done = {end: len(end.upcalls.statuses(end.side))
+            for end in (pair.client, pair.server)}
+    bed.mount(security, host)
+    bed.check_data()
+    for end, count in done.items():
+        end.expect_statuses([0] * (count + 1))
+    pair.expect_keys(before)
+    nfs.unmount()
+
+
+def _nfs_tls(role: str):
+    def run(bed):
+        with _pair(bed, role, "NFS, server-only TLS", Credentials(),
+                   _SERVER) as pair:
+            _serve(("tls",))
+            for host in ("server.example", netns.FAR):
+                _mount_and_check(bed, pair, "tls", host)
+    return run
+
+
+def _nfs_mtls(role: str, kind: str):
+    def run(bed):
+        client = Credentials(certificate=f"client{kind}")
+        server = Credentials(certificate=f"server-far{kind}")
+        what = f"NFS, mutual TLS, {kind.strip('-') or 'p256'}"
+        with _pair(bed, role, what, client, server) as pair:
+            _serve(("mtls",))
+            if _reports_peers(pair.server):
+                _mount_and_check(bed, pair, "mtls", "server.example")
+                ids = pair.server.peer_ids()
+                assert ids == [[-1]], ids
+            else:
+                _shake_hands_only(bed, pair)
+    return run
+
+
+def _reports_peers(server: ends.End) -> bool:
+    """tlshd 1.0.0 needs a kernel key to say that a client was verified."""
+    return (server.agent.profile.name != "tlshd"
+            or ends.tlshd_version() != "1.0.0"
+            or machine.has_key_type("asymmetric"))
+
+
+def _shake_hands_only(bed, pair: ends.Pair) -> None:
+    """Both ends agree; nfsd is told of no client, and so refuses the mount."""
+    before = pair.counters()
+    bed.mount_refused("mtls", "Operation not permitted", host="server.example")
+    for end in (pair.client, pair.server):
+        end.expect_statuses([0])
+    pair.expect_keys(before)
+    assert pair.server.peer_ids() == [[0]], pair.server.peer_ids()
+    bed.facts["interop"]["remark"] = ("handshake: pass; no mount, this tlshd "
+                                      "reports no client to this kernel")
+
+
+@case("interop/nfs-client-of-another-ca",
+      "tlshd names the authorities that it trusts, the client has none of them",
+      beside=_BESIDE)
+def client_of_another_ca(bed):
+    """The server's doing; ktlsd's worker, with others' handshakes in it, was
+    killed for showing no certificate."""
+    client = Credentials(certificate="client-other-ca")
+    with _pair(bed, "client", "NFS, client of another authority", client,
+               _SERVER) as pair:
+        _serve(("mtls",))
+        bed.mount_refused("mtls", "access denied", host="server.example")
+        bed.note("client: DONE status " + pair.client.expect_refusal())
+        bed.expect_log("certificate_required", "client",
+                       "our certificate is none that the server asks for")
+
+
+def _bad_server(role: str):
+    def run(bed):
+        server = Credentials(certificate="server-far-expired")
+        with _pair(bed, role, "NFS, expired server is refused",
+                   Credentials(), server) as pair:
+            _serve(("tls",))
+            bed.mount_refused("tls", "access denied", host="server.example")
+            bed.note("client: DONE status " + pair.client.expect_refusal())
+    return run
+
+
+def _bad_client(role: str):
+    def run(bed):
+        client = Credentials(certificate="client-expired")
+        with _pair(bed, role, "NFS, expired client is refused", client,
+                   _SERVER) as pair:
+            _serve(("mtls",))
+            bed.mount_refused("mtls", "", host="server.example")
+            bed.note("server: DONE status " + pair.server.expect_refusal())
+    return run
+
+
+def _nvme_pair(bed, role: str, bits: int) -> ends.Pair:
+    """tlshd looks for the keyring .nvme only when it starts."""
+    nvme.load_modules()
+    return _pair(bed, role, f"NVMe/TCP, PSK for SHA-{bits}", Credentials(),
+                 Credentials())
+
+
+def _nvme_serve(hash_name: str, length: int) -> int:
+    """The target, and a key for both ends; returns its serial."""
+    key = nvme.add_key(nvme.identity(hash_name), secrets.token_bytes(length))
+    with netns.inside(ends.FAR_NAME):
+        nvme.serve(netns.FAR)
+    return key
+
+
+def _nvme_connected(bed, pair: ends.Pair, key: int) -> None:
+    """Data both ways; a reset; more data; everything with that key."""
+    nvme.check_data(bed)
+    nvme.reset()
+    pair.server.upcalls.wait_for_done("server", 2 * nvme.QUEUES)
+    nvme.check_data(bed)
+    for end in (pair.client, pair.server):
+        end.expect_statuses([0] * 2 * nvme.QUEUES)
+        assert end.peer_ids() == [[key]] * 2 * nvme.QUEUES, \
+            f"{end.side}: peer ids {end.peer_ids()}, the key is {key}"
+    nvme.disconnect()
+
+
+def _nvme_sha256(role: str):
+    def run(bed):
+        with _nvme_pair(bed, role, 256) as pair:
+            key = _nvme_serve("01", 32)
+            before = pair.counters()
+            nvme.connect(traddr=netns.FAR, tls_key=key)
+            pair.expect_keys(before, nvme.QUEUES)
+            _nvme_connected(bed, pair, key)
+    return run
+
+
+def _nvme_sha384(role: str):
+    """GnuTLS makes the binder of any key with SHA-256, and so tlshd's is
+    wrong for a key that its identity says is for SHA-384."""
+    def run(bed):
+        with _nvme_pair(bed, role, 384) as pair:
+            key = _nvme_serve("02", 48)
+            try:
+                nvme.connect(traddr=netns.FAR, tls_key=key)
+            except OSError as error:
+                _expect_bad_binder(bed, pair, role, error)
+                return
+            bed.note("this tlshd makes the binder with the key's hash")
+            _nvme_connected(bed, pair, key)
+    return run
+
+
+def _expect_bad_binder(bed, pair: ends.Pair, role: str,
+                       error: OSError) -> None:
+    bed.note(f"connect: {error.strerror}; tlshd's binder is not of the key's "
+             "hash")
+    bed.facts["interop"]["remark"] = "refused: tlshd's binder is of SHA-256"
+    pair.server.expect_refusal()
+    assert 0 not in pair.client.upcalls.statuses("client")
+    if role == "server":
+        pair.server.agent.wait_for_log("bad_psk_binder", "server")
+
+
+def _register() -> None:
+    for role in ("client", "server"):
+        other = ends.OTHER_SIDE[role]
+        says = f"ktlsd is the {role}, tlshd the {other}"
+        case(f"interop/nfs-tls-{role}", f"{says}: server-only TLS",
+             beside=_BESIDE)(_nfs_tls(role))
+        for kind in _KINDS:
+            case(f"interop/nfs-mtls{kind}-{role}",
+                 f"{says}: mutual TLS, {kind.strip('-') or 'p256'}",
+                 beside=_BESIDE)(_nfs_mtls(role, kind))
+        case(f"interop/nfs-bad-server-{role}",
+             f"{says}: the server's certificate has expired",
+             beside=_BESIDE)(_bad_server(role))
+        case(f"interop/nfs-bad-client-{role}",
+             f"{says}: the client's certificate has expired",
+             beside=_BESIDE)(_bad_client(role))
+        for bits, make in ((256, _nvme_sha256), (384, _nvme_sha384)):
+            case(f"interop/nvme-{bits}-{role}", f"{says}: PSK for SHA-{bits}",
+                 beside=_BESIDE, modules=True)(make(role))
+
+
+_register()
