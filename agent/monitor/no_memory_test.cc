@@ -79,17 +79,7 @@ class Life final : public World {
   void TestBody() override {}
 
   void Work() {
-    JobDesk desk({apart_,
-                  keyrings_,
-                  keyring_uses_,
-                  socket_ops_,
-                  clock_,
-                  log_,
-                  resources_,
-                  roster_,
-                  live_,
-                  {CipherSuite::kAes256GcmSha384}},
-                 kRequests);
+    JobDesk desk(Around(apart_, {CipherSuite::kAes256GcmSha384}), kRequests);
     Switchboard board(desk, resources_, roster_);
     desk.TakeRequests(JobDesk::Age::kFresh);
     PlayRoles();

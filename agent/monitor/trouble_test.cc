@@ -439,17 +439,7 @@ TEST_F(TroubleTest, AnswersEverythingWhenItStops) {
 
 TEST_F(TroubleTest, AnswersEvenWhenItIsDestroyed) {
   {
-    JobDesk desk({kernel_,
-                  keyrings_,
-                  keyring_uses_,
-                  socket_ops_,
-                  clock_,
-                  log_,
-                  resources_,
-                  roster_,
-                  live_,
-                  {}},
-                 4);
+    JobDesk desk(Around(kernel_, {}), 4);
     kernel_.Queue(Nfsd());
     desk.TakeRequests(JobDesk::Age::kFresh);
     EXPECT_TRUE(kernel_.answers().empty());

@@ -6,12 +6,12 @@
 #include <array>
 #include <cstddef>
 #include <optional>
-#include <span>
 #include <utility>
 #include <vector>
 
 #include "agent/ipc/messages.h"
 #include "agent/worker/connection.h"
+#include "agent/worker/testing/no_services.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/owned_fd.h"
@@ -40,7 +40,7 @@ constexpr CredentialId kFirst = 8;
 constexpr CredentialId kSecond = 9;
 
 // Takes every request, and remembers by whose key a signature is wanted.
-class Signers final : public JobServices {
+class Signers final : public NoServices {
  public:
   Status RequestSignature(JobId, CredentialId credential,
                           const handshake::SignatureRequest& request) override {
@@ -52,19 +52,6 @@ class Signers final : public JobServices {
     verdict_wanted = true;
     return Ok{};
   }
-  Status RequestPskChoice(JobId, const handshake::OfferedPsks&,
-                          std::span<const HashAlgorithm>) override {
-    return Ok{};
-  }
-  Status RequestPskBinder(JobId, std::size_t,
-                          const handshake::PskBinderRequest&) override {
-    return Ok{};
-  }
-  Status RequestPskSecret(JobId, std::size_t,
-                          const handshake::PskSecretRequest&) override {
-    return Ok{};
-  }
-  Status StopWatching(BorrowedFd) override { return Ok{}; }
 
   CredentialId asked = 0;
   std::optional<handshake::SignatureRequest> signature;

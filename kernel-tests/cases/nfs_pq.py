@@ -1,5 +1,7 @@
 """A post-quantum certificate beside the classic one."""
 
+import functools
+
 from cases import Skip, case
 from guest import agents, nfs, peers, pq, wait
 from guest.proofs import mount_and_check
@@ -41,8 +43,7 @@ def pq_certificate(bed):
         before = len(bed.upcalls.statuses("server"))
         said = peers.openssl_client(
             offered, str(_PQ / "both-cas.pem"),
-            lambda count=before + 1:
-            bed.upcalls.wait_for_done("server", count))
+            functools.partial(bed.upcalls.wait_for_done, "server", before + 1))
         bed.note(f"openssl that takes {offered}: {said[-1] if said else ''}")
         assert bed.upcalls.statuses("server")[-1] == 0, said
         wait.until(lambda: _last_session(bed, "server").get("scheme") == shown,

@@ -249,6 +249,22 @@ class World : public ::testing::Test {
     switchboard_.OnTime();
   }
 
+  // What another desk than desk_ works with.
+  Surroundings Around(HandshakeKernel& kernel, std::vector<CipherSuite> suites,
+                      bool record_size_limit = false) {
+    return {kernel,
+            keyrings_,
+            keyring_uses_,
+            socket_ops_,
+            clock_,
+            log_,
+            resources_,
+            roster_,
+            live_,
+            std::move(suites),
+            record_size_limit};
+  }
+
   const std::size_t capacity_;
   FakeHandshakeKernel kernel_;
   FakeKeyrings keyrings_;
@@ -260,18 +276,11 @@ class World : public ::testing::Test {
   Resources resources_{log_};
   Roster roster_;
   LiveSessions live_{log_, clock_, resources_};
-  JobDesk desk_{{kernel_,
-                 keyrings_,
-                 keyring_uses_,
-                 socket_ops_,
-                 clock_,
-                 log_,
-                 resources_,
-                 roster_,
-                 live_,
-                 {CipherSuite::kAes256GcmSha384, CipherSuite::kAes128GcmSha256},
-                 /*record_size_limit=*/true},
-                capacity_};
+  JobDesk desk_{
+      Around(kernel_,
+             {CipherSuite::kAes256GcmSha384, CipherSuite::kAes128GcmSha256},
+             /*record_size_limit=*/true),
+      capacity_};
   Switchboard switchboard_{desk_, resources_, roster_};
 
   std::vector<std::unique_ptr<Link>> ends_;

@@ -12,7 +12,7 @@
 
 namespace ktlsd::agent {
 
-class NoServices final : public JobServices {
+class NoServices : public JobServices {
  public:
   Status RequestSignature(JobId, CredentialId,
                           const handshake::SignatureRequest&) override {
