@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <new>
 #include <utility>
 
@@ -73,6 +74,11 @@ void CryptoFree(void* memory, const char*, int) { Free(memory); }
 
 }  // namespace
 
+Ledger& NewLedger() {
+  static auto* const ledgers = new std::deque<Ledger>;
+  return ledgers->emplace_back();
+}
+
 void CountLibcrypto() {
   if (CRYPTO_set_mem_functions(CryptoMalloc, CryptoRealloc, CryptoFree) != 1) {
     std::abort();  // it allocated before
@@ -85,6 +91,8 @@ Counting::~Counting() { open_ledger = before_; }
 
 }  // namespace ktlsd::benchmarks
 
+// All forms that this allocator must pair: a sanitizer's runtime brings its own
+// of each, which would not call the first. Aligned forms are not counted.
 void* operator new(std::size_t size) {
   void* const memory =
       ktlsd::benchmarks::Allocate(size, ktlsd::benchmarks::OwnAccount());
@@ -93,7 +101,26 @@ void* operator new(std::size_t size) {
   }
   return memory;
 }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  return ktlsd::benchmarks::Allocate(size, ktlsd::benchmarks::OwnAccount());
+}
+void* operator new[](std::size_t size) { return operator new(size); }
+void* operator new[](std::size_t size, const std::nothrow_t& tag) noexcept {
+  return operator new(size, tag);
+}
 void operator delete(void* memory) noexcept { ktlsd::benchmarks::Free(memory); }
 void operator delete(void* memory, std::size_t) noexcept {
+  ktlsd::benchmarks::Free(memory);
+}
+void operator delete(void* memory, const std::nothrow_t&) noexcept {
+  ktlsd::benchmarks::Free(memory);
+}
+void operator delete[](void* memory) noexcept {
+  ktlsd::benchmarks::Free(memory);
+}
+void operator delete[](void* memory, std::size_t) noexcept {
+  ktlsd::benchmarks::Free(memory);
+}
+void operator delete[](void* memory, const std::nothrow_t&) noexcept {
   ktlsd::benchmarks::Free(memory);
 }

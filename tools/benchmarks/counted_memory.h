@@ -16,11 +16,14 @@ struct Account {
   std::size_t peak = 0;  // bytes, of `live`
 };
 
-// Outlives every block that was allocated while it was open.
 struct Ledger {
   Account own;
   Account libcrypto;
 };
+
+// An empty one. It lasts as long as the program: libcrypto keeps blocks, and
+// each block counts in its ledger when it is freed.
+Ledger& NewLedger();
 
 // Before libcrypto allocates anything: counts for it from now on.
 void CountLibcrypto();

@@ -23,7 +23,7 @@ constexpr int kMostTurns = 10;
 
 // One end, with what it allocates.
 struct CountedEnd {
-  Ledger ledger;
+  Ledger& ledger = NewLedger();
   std::unique_ptr<End> end;
   Bytes sent;
 

@@ -45,7 +45,7 @@ int main(int argc, char** argv) {
   for (const Role role : {Role::kClient, Role::kServer}) {
     benchmark::RegisterBenchmark(
         role == Role::kClient ? "parked/client" : "parked/server",
-        [&](benchmark::State& state) {
+        [&cases, role](benchmark::State& state) {
           ktlsd::benchmarks::BesideParked(state, cases.front(), role);
         })
         ->Arg(1)
