@@ -270,6 +270,9 @@ Status JobDesk::OnReport(WorkerId from, const JobReport& report) {
   if (std::optional<Running> job = Take(report.job)) {
     Conclude(std::move(*job), report, verdict);
   }
+  if (!verdict.ok()) {
+    around_.roster.GiveUp(from);  // before room is used: it would get the next
+  }
   UseRoom();
   return verdict;
 }

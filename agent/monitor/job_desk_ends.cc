@@ -74,7 +74,9 @@ std::optional<MonotonicTime> JobDesk::NextWake() const {
     consider(queued.ticket.deadline - kWorkersMargin);
   }
   for (const Source& source : sources_) {
-    consider(source.pace.NextTry());
+    if (!closed_) {
+      consider(source.pace.NextTry());
+    }
   }
   consider(around_.roster.NextLook());
   return first;

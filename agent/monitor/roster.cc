@@ -34,6 +34,12 @@ Roster::Worker* Roster::Pick(Pool pool, const std::string& group) {
   return best;
 }
 
+void Roster::GiveUp(WorkerId id) {
+  if (Worker* const worker = Find(id)) {
+    worker->given_up = true;
+  }
+}
+
 std::vector<WorkerId> Roster::Ids() const {
   std::vector<WorkerId> ids;
   ids.reserve(workers_.size());

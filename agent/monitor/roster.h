@@ -85,6 +85,9 @@ class Roster {
   // When to look again how those do that are behind.
   std::optional<MonotonicTime> NextLook() const;
 
+  // `id`, if it is here, gets nothing more and is believed nothing more.
+  void GiveUp(WorkerId id);
+
   static void Begin(Worker& worker, JobId job);
   // The monitor answers `job` itself.
   static void EndEarly(Worker& worker, JobId job);

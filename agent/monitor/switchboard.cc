@@ -131,6 +131,9 @@ Status Switchboard::Take(WorkerId id, const JobReport& report, ByteView) {
   // their links fail, the event loop sees it too.
   static_cast<void>(ReadKeeper());
   static_cast<void>(ReadVerifier());
+  if (roster_.Find(id)->given_up) {
+    return Error{Code::kWorkerMisbehaved, "a report after it was given up"};
+  }
   return desk_.OnReport(id, report);
 }
 
@@ -222,6 +225,7 @@ Status Switchboard::Handle(const Verdict& verdict) {
 }
 
 Status Switchboard::Handle(const Misbehaved& notice) {
+  roster_.GiveUp(notice.worker);
   dismissed_.push_back({notice.worker, std::string(notice.what.view())});
   return Ok{};
 }
@@ -259,7 +263,10 @@ void Switchboard::LoseVerifier() {
 void Switchboard::OnTime() {
   // A report that lies in the queue was in time.
   for (const WorkerId id : desk_.Overdue()) {
-    if (const Status read = ReadWorker(id, Extent::kAll); !read.ok()) {
+    const Status read = ReadWorker(id, Extent::kAll);
+    // Of one that died the loop tells.
+    if (!read.ok() && read.error().code != Code::kPeerClosed) {
+      roster_.GiveUp(id);
       dismissed_.push_back({id, std::string(read.error().what)});
     }
   }

@@ -201,6 +201,55 @@ TEST_F(TroubleTest, AnswersForAWorkerThatHangs) {
   EXPECT_EQ(dismissed[0].worker, kServerWorker);
 }
 
+TEST_F(TroubleTest, GivesNothingMoreToAWorkerThatLied) {
+  Start();
+  roster_.Find(kServerWorker)->allowance = 1;
+  Ask(Nfsd());
+  Ask(Nfsd());  // waits for room
+  const Job job = TakeJob(kServerWorker);
+  EXPECT_FALSE(SendReport(kServerWorker, Report(job.job)).ok());
+  ExpectAnswers({EIO});
+  EXPECT_TRUE(roster_.Find(kServerWorker)->running.empty());
+}
+
+TEST_F(TroubleTest, BelievesNothingMoreOfAWorkerThatTheKeeperAccuses) {
+  Start();
+  Ask(Nfsd());
+  const Job job = TakeJob(kServerWorker);
+  SendSigned(job.job);
+  Misbehaved notice;
+  notice.worker = kServerWorker;
+  notice.what = Text<kDetailSize>::Of("signed twice");
+  ASSERT_TRUE(keeper_->Send(notice).ok());
+  const Status judged = SendReport(kServerWorker, Report(job.job));
+  ASSERT_FALSE(judged.ok());
+  EXPECT_EQ(judged.error().code, Code::kWorkerMisbehaved);
+  ExpectAnswers({});
+  switchboard_.LoseWorker(kServerWorker, Code::kWorkerDied, "signed twice");
+  ExpectAnswers({EIO});
+}
+
+TEST_F(TroubleTest, AccusesNoWorkerThatDied) {
+  Start();
+  Ask(Nfsd());
+  TakeJob(kServerWorker);
+  std::erase_if(ends_, [this](const std::unique_ptr<Link>& end) {
+    return end.get() == workers_[kServerWorker];
+  });
+  Advance(milliseconds(4000));
+  ExpectAnswers({EIO});
+  EXPECT_TRUE(switchboard_.TakeDismissed().empty());
+}
+
+TEST_F(TroubleTest, WakesForNoPauseOnceItTakesNoMore) {
+  Start();
+  kernel_.FailAccept(1);
+  desk_.TakeRequests(JobDesk::Age::kFresh);
+  EXPECT_TRUE(desk_.NextWake().has_value());
+  desk_.TakeNoMore();
+  EXPECT_EQ(desk_.NextWake(), std::nullopt);
+}
+
 TEST_F(TroubleTest, GivesUpAServiceThatReadsNothingAndSaysNothing) {
   constexpr auto kKeeper = ProcessRole::kKeeper;
   constexpr auto kVerifier = ProcessRole::kVerifier;
