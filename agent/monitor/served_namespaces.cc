@@ -132,6 +132,12 @@ void ServedNamespaces::Open(const std::string& name) {
                               "it is the daemon's own, which is served by the "
                               "general settings"});
   }
+  const auto same =
+      std::ranges::find(served_, netns->identity, &ServedNamespace::identity);
+  if (same != served_.end()) {
+    return NoteTrouble(name, {Code::kConfigUnusable,
+                              "it is served already, under another name"});
+  }
   const Status served = Serve(name, std::move(netns).value());
   if (!served.ok()) {
     NoteTrouble(name, served.error());

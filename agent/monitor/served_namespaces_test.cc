@@ -145,6 +145,15 @@ TEST_F(ServedNamespacesTest, ServesThoseThatMatch) {
             1);
 }
 
+// Else two groups' settings would race for its requests.
+TEST_F(ServedNamespacesTest, ServesNoneTwice) {
+  names_.Name("blue", blue_.path());
+  names_.Name("azure", blue_.path());
+  served_.Set({"*"});
+  EXPECT_EQ(Served().size(), 1U);
+  EXPECT_EQ(log_.Count("served already, under another name"), 1);
+}
+
 TEST_F(ServedNamespacesTest, TellsWhereARequestMayWait) {
   names_.Name("blue", blue_.path());
   names_.Name("green", green_.path());
