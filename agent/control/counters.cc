@@ -52,9 +52,9 @@ Words CodeWords() {
 }
 
 Words RoleWords() {
-  static const std::array<std::string_view, 3> words = {
-      RoleName(ProcessRole::kKeeper), RoleName(ProcessRole::kVerifier),
-      RoleName(ProcessRole::kWorker)};
+  static const std::array<std::string_view, 4> words = {
+      RoleName(ProcessRole::kKeeper), RoleName(ProcessRole::kTokenKeeper),
+      RoleName(ProcessRole::kVerifier), RoleName(ProcessRole::kWorker)};
   return words;
 }
 

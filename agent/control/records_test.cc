@@ -144,10 +144,16 @@ TEST_F(RecordsTest, CountsWhatIsNoHandshake) {
     LogEvent event = Event(kind, LogLevel::kError);
     sink_.Write(event.Add("role", "worker"));
   }
+  LogEvent token = Event(EventKind::kProcessEnded, LogLevel::kError);
+  sink_.Write(token.Add("role", "keeper-token"));
   EXPECT_EQ(Samples("ktlsd_netlink_overruns_total")[0]["value"], 3);
   EXPECT_EQ(Samples("ktlsd_kernel_troubles_total")[0]["value"], 2);
   EXPECT_EQ(Samples("ktlsd_config_problems_total")[0]["value"], 1);
-  EXPECT_EQ(Samples("ktlsd_process_events_total").size(), 3U);
+  const Json processes = Samples("ktlsd_process_events_total");
+  ASSERT_EQ(processes.size(), 4U);
+  EXPECT_TRUE(std::ranges::any_of(processes, [](const Json& sample) {
+    return sample["labels"]["role"] == "keeper-token";
+  })) << processes;
   EXPECT_TRUE(records().handshakes.newest_last().empty());
 }
 

@@ -6,10 +6,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
+#include <initializer_list>
 #include <iterator>
 #include <optional>
 #include <thread>
@@ -198,12 +200,8 @@ class Monitor {
 
   // One event, and what is due.
   Status Turn() {
-    RETURN_IF_ERROR(loop_.RunOnce(UntilNextWake()));
-    switchboard_.OnTime();
-    supervisor_.OnTime();
+    RETURN_IF_ERROR(Serve({look_at_, files_.NextWake(), live_.NextWake()}));
     netns_.OnTime();
-    duties_.OnTime(desk_.counts());
-    control_.OnTime();
     live_.OnTime();
     if (clock_.Now() >= look_at_) {
       look_at_ = clock_.Now() + kLookForRequestsEvery;
@@ -219,14 +217,29 @@ class Monitor {
     return Ok{};
   }
 
-  std::chrono::microseconds UntilNextWake() const {
-    MonotonicTime first = look_at_;
-    for (const auto& wake :
-         {desk_.NextWake(), switchboard_.NextWake(), supervisor_.NextWake(),
-          files_.NextWake(), duties_.NextWake(), control_.NextWake(),
-          live_.NextWake()}) {
+  // One event, and what is due of the jobs and of who does them; `also` wakes
+  // for what the caller does beside.
+  Status Serve(std::initializer_list<std::optional<MonotonicTime>> also) {
+    RETURN_IF_ERROR(loop_.RunOnce(UntilNextWake(also)));
+    switchboard_.OnTime();
+    supervisor_.OnTime();
+    duties_.OnTime(desk_.counts());
+    control_.OnTime();
+    return Ok{};
+  }
+
+  std::chrono::microseconds UntilNextWake(
+      std::initializer_list<std::optional<MonotonicTime>> also) const {
+    MonotonicTime first = MonotonicTime::max();
+    const auto consider = [&first](std::optional<MonotonicTime> wake) {
       first = std::min(first, wake.value_or(first));
-    }
+    };
+    std::ranges::for_each(also, consider);
+    consider(desk_.NextWake());
+    consider(switchboard_.NextWake());
+    consider(supervisor_.NextWake());
+    consider(duties_.NextWake());
+    consider(control_.NextWake());
     // Rounded up: a wake too early would find nothing to do.
     return std::max(
         std::chrono::ceil<std::chrono::microseconds>(first - clock_.Now()),
@@ -305,12 +318,7 @@ class Monitor {
   Status Finish() {
     const MonotonicTime end = clock_.Now() + kLongestFinish;
     while (!desk_.idle() && !stopping_.has_value() && clock_.Now() < end) {
-      look_at_ = end;  // for the loop to wake up
-      RETURN_IF_ERROR(loop_.RunOnce(UntilNextWake()));
-      switchboard_.OnTime();
-      supervisor_.OnTime();
-      duties_.OnTime(desk_.counts());
-      control_.OnTime();
+      RETURN_IF_ERROR(Serve({end}));
     }
     return Ok{};
   }
@@ -459,10 +467,11 @@ Result<Withdrawal> Withdraw(bool enters_netns) {
   return withdrawal;
 }
 
+// The exit status: the unit does not start again what cannot get better.
 int Complain(LogSink& log, EventKind kind, const Error& error) {
   LogEvent event{kind, LogLevel::kError, {}};
   log.Write(event.Add("reason", error.what).Add("os_error", error.os_error));
-  return EXIT_FAILURE;
+  return error.code == Code::kConfigUnusable ? EX_CONFIG : EXIT_FAILURE;
 }
 
 void PrepareThisProcess(LogSink& log) {
@@ -488,7 +497,7 @@ int RunMonitor(const std::string& config_path, LogSink& sink,
   if (const Problem* problem = std::get_if<Problem>(&config)) {
     LogEvent event{EventKind::kConfigProblem, LogLevel::kError, {}};
     log.Write(event.Add("file", problem->file).Add("reason", problem->reason));
-    return EX_CONFIG;  // the unit starts nothing again for it
+    return EX_CONFIG;
   }
   PrepareThisProcess(log);
   // Before anything is taken. Also loads the kernel's modules, which a worker
@@ -498,7 +507,9 @@ int RunMonitor(const std::string& config_path, LogSink& sink,
   Offload offload = UseWhatIsThere(
       log, found, kernel.ok() ? kernel->policy() : KernelPolicy());
   if (!kernel.ok()) {
-    return Complain(log, EventKind::kKernelTrouble, kernel.error());
+    const int status = Complain(log, EventKind::kKernelTrouble, kernel.error());
+    // No kernel gets the upcall while it runs.
+    return kernel.error().os_error == ENOENT ? EX_UNAVAILABLE : status;
   }
   Status ends_sessions =
       kernel->diag() != nullptr

@@ -4,6 +4,7 @@
 #include <linux/netlink.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <optional>
 #include <string_view>
 
@@ -46,7 +47,8 @@ Result<Family> FindFamily(Asker& kernel) {
   Message message(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, kControlVersion, 0);
   message.Text(CTRL_ATTR_FAMILY_NAME, kHandshakeFamily);
   const Error none{Code::kNetlinkFailed,
-                   "this kernel has no handshake upcall (net/handshake)"};
+                   "this kernel has no handshake upcall (net/handshake)",
+                   ENOENT};
   const Result<Asker::Answer> answer = kernel.Ask(message, CTRL_CMD_NEWFAMILY);
   if (!answer.ok()) {
     return kernel.refused() ? none : answer.error();

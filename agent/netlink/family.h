@@ -18,7 +18,8 @@ struct Family {
   uint32_t group = 0;
 };
 
-// Errors: kNetlinkFailed: there is no such family, or no such group in it
+// Errors: kNetlinkFailed: there is no such family (ENOENT), or no such group in
+//         it
 Result<Family> FindFamily(Asker& kernel);
 
 // A kernel that does not tell has that of every kernel.

@@ -71,8 +71,8 @@ class UnitTest(unittest.TestCase):
                               capture_output=True, text=True, timeout=60,
                               check=False)
         self.assertIn("/no/such/file", done.stderr)
-        self.assertEqual(str(done.returncode),
-                         have["RestartPreventExitStatus"])
+        self.assertEqual(done.returncode, 78)
+        self.assertEqual(have["RestartPreventExitStatus"], "69 78")
 
     def test_makes_the_directory_that_it_names(self):
         text = UNIT.read_text()
