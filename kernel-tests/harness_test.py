@@ -218,8 +218,8 @@ class Upcalls(unittest.TestCase):
 
 class Storm(unittest.TestCase):
     def round(self, agent: str, **fields) -> dict:
-        return {"agent": agent, "memory": "8G", "slots": 20, "at_once": 8,
-                "clients": 300, "sessions": 300, "wall_ms": 3000.0,
+        return {"agent": agent, "number": 0, "memory": "8G", "slots": 20,
+                "at_once": 8, "clients": 300, "sessions": 300, "wall_ms": 3000.0,
                 "agent_cpu_ms": 600.0, "guest_busy_ms": 3000.0,
                 "host_cpu_ms": 1500.0, "p50_ms": 60.0, "p99_ms": 110.0,
                 "switches": {"ktlsd": 900, "ktlsd-worker": 1350}, **fields}
@@ -243,6 +243,12 @@ class Storm(unittest.TestCase):
         lines = self.table(self.round("ktlsd"), self.round("other", sessions=0))
         self.assertIn("0/300", lines[7])
         self.assertIn("nothing to compare", lines[8])
+
+    def test_the_first_agent_has_to_serve_everybody(self):
+        rounds = [self.round("ktlsd"), self.round("ktlsd", sessions=299),
+                  self.round("other", sessions=70, number=1)]
+        self.assertEqual(storm_table.lost({"rounds": rounds}),
+                         ["8G, 8 at once: ktlsd served 299 of 300"])
 
     def test_system_calls_are_summed_by_role(self):
         lines = self.table(self.round("ktlsd"), calls=[

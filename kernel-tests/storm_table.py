@@ -62,6 +62,15 @@ def table(measured: dict) -> str:
     return "\n".join(lines)
 
 
+def lost(measured: dict) -> list[str]:
+    """Where the first agent did not serve every client. What it is measured
+    beside is only reported."""
+    return [f"{one['memory']}, {one['at_once']} at once: {one['agent']} served "
+            f"{one['sessions']} of {one['clients']}"
+            for one in measured["rounds"]
+            if one["number"] == 0 and one["sessions"] < one["clients"]]
+
+
 def _calls(by_role: dict[str, dict[str, float]]) -> list[str]:
     """Of each role, those that it makes most, and of all."""
     lines = []

@@ -173,17 +173,22 @@ class Agent:
                  client: Credentials, server: Credentials, number: int,
                  program: str | None = None,
                  environment: dict[str, str] | None = None,
-                 *, busy: bool = False, more: str = ""):
+                 *, busy: bool = False, more: str = "",
+                 configuration: str | None = None):
         """`busy`: it will log so much that its log is kept in memory.
 
-        `more`: further groups of its configuration.
+        `more`: further groups of its configuration. `configuration`: all of it,
+        instead.
         """
         self.profile = profile
         self.was_killed = False
         self._family = family
         RUN.mkdir(parents=True, exist_ok=True)
         self.config = RUN / f"config-{number}"
-        self.configure(client, server, more)
+        if configuration is None:
+            self.configure(client, server, more)
+        else:
+            self.config.write_text(configuration)
         log = _BusyLog(number) if busy else _Log(number)
         self._process = subprocess.Popen(
             [program or profile.program, "-c", str(self.config), "-s"],

@@ -38,18 +38,20 @@ class Bed:
                     program: str | None = None,
                     environment: dict[str, str] | None = None,
                     busy: bool = False, more: str = "",
+                    configuration: str | None = None,
                     profile: agents.Profile | None = None) -> agents.Agent:
         """Starts the agent under test and waits until it listens.
 
-        `busy`: for many handshakes, `more`: of its configuration; see
-        agents.Agent. `profile`: another one than the agent under test.
+        `busy`: for many handshakes, `more`: of its configuration,
+        `configuration`: all of it; see agents.Agent. `profile`: another one
+        than the agent under test.
         """
         agent = agents.Agent(
             profile or self.profile, self.family, client or agents.Credentials(),
             server or agents.Credentials(certificate="server"),
             len(self.agents) + 1, program,
             {**agents.environment_of(self.options), **(environment or {})},
-            busy=busy, more=more)
+            busy=busy, more=more, configuration=configuration)
         self.agents.append(agent)
         agent.wait_listening()
         return agent

@@ -9,8 +9,9 @@ _NAMES = "subjectAltName=DNS:localhost,IP:127.0.0.1"
 
 
 def make(folder: pathlib.Path) -> None:
-    """Fills it with `server` and `client`, ML-DSA throughout, and `both-cas`:
-    their authority and the classic one."""
+    """Fills it with `server` and `client`, ML-DSA throughout, and with what is
+    theirs and the classic one's: `both-cas`, the authorities, and `both-crls`,
+    which revoke nobody."""
     folder.mkdir(parents=True, exist_ok=True)
     _request(folder, "ca", "basicConstraints=critical,CA:TRUE",
              "keyUsage=critical,keyCertSign,cRLSign")
@@ -18,9 +19,11 @@ def make(folder: pathlib.Path) -> None:
         _request(folder, name, "basicConstraints=critical,CA:FALSE",
                  "keyUsage=critical,digitalSignature",
                  f"extendedKeyUsage={usage}", _NAMES, issuer="ca")
-    (folder / "both-cas.pem").write_text(
-        (folder / "ca.pem").read_text()
-        + (machine.PKI / "ca.pem").read_text())
+    _list(folder)
+    for name, both in (("ca", "both-cas"), ("crl", "both-crls")):
+        (folder / f"{both}.pem").write_text(
+            (folder / f"{name}.pem").read_text()
+            + (machine.PKI / f"{name}.pem").read_text())
 
 
 def _request(folder: pathlib.Path, name: str, *extensions: str,
@@ -35,6 +38,17 @@ def _request(folder: pathlib.Path, name: str, *extensions: str,
     _openssl("req", "-x509", "-new", "-config", "/dev/null", "-key", key,
              "-subj", f"/CN=pq {name}", "-days", "30", *signer, *added,
              "-out", folder / f"{name}.pem")
+
+
+def _list(folder: pathlib.Path) -> None:
+    """The authority's CRL, of nobody."""
+    (folder / "index.txt").touch()
+    settings = folder / "ca.cnf"
+    settings.write_text(f"[ca]\ndefault_ca=pq\n[pq]\n"
+                        f"database={folder}/index.txt\n"
+                        "default_md=default\ndefault_crl_days=30\n")
+    _openssl("ca", "-gencrl", "-config", settings, "-cert", folder / "ca.pem",
+             "-keyfile", folder / "ca.key", "-out", folder / "crl.pem")
 
 
 def _openssl(*arguments) -> None:

@@ -1,0 +1,76 @@
+"""tlshd's own configuration, unchanged: what an administrator has already."""
+
+import pathlib
+
+from cases import Skip, case
+from guest import agents, machine, nfs, pq
+from guest.peers import SilentClient
+from guest.proofs import mount_and_check
+
+# Where Debian's ktls-utils puts it: since 1.4, before.
+_SHIPPED = (pathlib.Path("/etc/tlshd/config"), pathlib.Path("/etc/tlshd.conf"))
+_PQ = agents.RUN / "pq"
+
+_EVERY_OPTION = f"""\
+[debug]
+loglevel=1
+tls=1
+nl=1
+
+[authenticate]
+keyrings= .nfs;.nvme;of-nobody
+
+[authenticate.client]
+x509.truststore= {_PQ}/both-cas.pem
+x509.crl= {_PQ}/both-crls.pem
+x509.certificate= {machine.PKI}/client.pem
+x509.private_key= {machine.PKI}/client.key
+x509.pq.certificate= {_PQ}/client.pem
+x509.pq.private_key= {_PQ}/client.key
+
+[authenticate.server]
+x509.truststore= {_PQ}/both-cas.pem
+x509.crl= {_PQ}/both-crls.pem
+x509.certificate= {machine.PKI}/server.pem
+x509.private_key= {machine.PKI}/server.key
+x509.pq.certificate= {_PQ}/server.pem
+x509.pq.private_key= {_PQ}/server.key
+"""
+
+
+def _complaints(bed, about: str) -> list[dict[str, str]]:
+    return [r for r in agents.events(bed.agent.log(), "config_problem")
+            if r.get(about)]
+
+
+@case("agent/tlshd-shipped", "the file that the distribution ships for tlshd: "
+      "it starts, and says what nobody has configured yet")
+def tlshd_shipped(bed):
+    if bed.profile.name != "ktlsd":
+        raise Skip("about what ktlsd makes of tlshd's file")
+    shipped = next((path for path in _SHIPPED if path.is_file()), None)
+    if shipped is None:
+        raise Skip("the root has no ktls-utils")
+    nfs.serve(("tls",))
+    bed.start_agent(configuration=shipped.read_text())
+    bed.wait_for_event("config_loaded")
+    assert not _complaints(bed, "key"), "it knows not every key"
+    # It names no certificate: the server has none to show.
+    client = SilentClient()
+    bed.expect_log("no_certificate_configured", "server")
+    client.wait_closed()
+    client.close()
+
+
+@case("agent/tlshd-every-option", "a file with every option of tlshd: all of "
+      "them are taken, mutual TLS works")
+def tlshd_every_option(bed):
+    if bed.profile.name != "ktlsd":
+        raise Skip("about what ktlsd makes of tlshd's file")
+    pq.make(_PQ)
+    nfs.serve(("mtls",))
+    bed.start_agent(configuration=_EVERY_OPTION)
+    mount_and_check(bed, "mtls")
+    assert not _complaints(bed, "key"), "it knows not every key"
+    missing = [r["keyring"] for r in _complaints(bed, "keyring")]
+    assert "of-nobody" in missing, missing
