@@ -136,5 +136,6 @@ def hostile_admitted(bed):
     bed.upcalls.wait_all_answered()
     assert bed.upcalls.statuses("server")[1:] == [errno.EIO], \
         bed.upcalls.statuses("server")
+    agent.keeps_connections = True
     bed.note("kept-descriptor: admitted, as long as the worker lives")
     del client

@@ -5,6 +5,7 @@ import pathlib
 from cases import Skip, case
 from guest import machine, nfs, wait
 from guest.agents import Credentials
+from guest.peers import StallingServer
 
 _HOST, _GUEST = "10.77.0.1", "10.77.0.2"
 # What it shows and whom it trusts is its own: the host's would not do.
@@ -62,6 +63,31 @@ def netns(bed):
     _make_netns("blue")
     bed.wait_for_event("namespace_changed", count=2, **_SERVED)
     assert _mount_inside(bed).ok
+    nfs.unmount()
+
+
+@case("agent/netns-gone-meanwhile",
+      "a namespace goes with a handshake of it under way")
+def netns_gone_meanwhile(bed):
+    _serve(bed, _BLUE)
+    _make_netns("blue")
+    bed.wait_for_event("namespace_changed", **_SERVED)
+    server = StallingServer(address=_HOST)
+    mounting = nfs.start_mount("mtls", "server.example", StallingServer.PORT,
+                               netns="blue")
+    server.wait_for_hello()
+    mounting.child.kill()
+    mounting.child.wait(20)
+    machine.run("ip", "netns", "del", "blue")
+    bed.wait_for_event("namespace_changed", netns="blue",
+                       state="not served any more")
+    bed.wait_for_event("handshake_done", netns="blue", outcome="failed",
+                       side="client")
+    _wait_for_no_device()
+    _make_netns("blue")
+    bed.wait_for_event("namespace_changed", count=2, **_SERVED)
+    mounted = _mount_inside(bed)
+    assert mounted.ok, mounted.message
     nfs.unmount()
 
 

@@ -219,6 +219,6 @@ def unit_cell(bed):
                          environment={"KTLSD_CELL": "/etc"})
     bed.agents.append(agent)
     wait.until(agent.has_exited, "the agent to give up")
-    assert agent.stop() == 1, "it did not fail"
+    assert agent.stop() == os.EX_CONFIG, "it did not fail for good"
     assert "root directory is not empty and read-only" in agent.log(), \
         agent.log()

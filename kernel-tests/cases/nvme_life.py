@@ -37,6 +37,27 @@ def cut(bed):
     nvme.disconnect()
 
 
+@case("nvme/disconnect-meanwhile",
+      "the administrator disconnects a host in the middle of a handshake")
+def disconnect_meanwhile(bed):
+    nvme.load_modules()
+    nvme.add_key(nvme.identity("02"), secrets.token_bytes(48))
+    nvme.serve()
+    bed.start_agent()
+    cable = Cable(nvme.PORT)
+    nvme.connect(trsvcid=Cable.PORT, **_SOON)
+    cable.hold()
+    assert cable.cut() == nvme.QUEUES
+    bed.upcalls.wait_for_accept("client", nvme.QUEUES + 1, 30)
+    nvme.disconnect()
+    wait.until(nvme.gone, "the controller to be gone", 30)
+    cable.release()
+    bed.upcalls.wait_all_answered()
+    nvme.connect()
+    nvme.check_data(bed)
+    nvme.disconnect()
+
+
 @case("nvme/several-keys",
       "four keys in .nvme: the kernel names the best, both ends use that one")
 def several_keys(bed):

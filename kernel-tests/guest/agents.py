@@ -10,6 +10,7 @@ import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Callable
@@ -182,6 +183,7 @@ class Agent:
         """
         self.profile = profile
         self.was_killed = False
+        self.keeps_connections = False  # a process of it is made to
         self._family = family
         RUN.mkdir(parents=True, exist_ok=True)
         self.config = RUN / f"config-{number}"
@@ -244,6 +246,11 @@ class Agent:
             if not more:
                 return sorted(tree)
             tree |= more
+
+    def wait_for_no_connection(self, deadline_s: float = 15) -> None:
+        """Until it has closed every connection that it was given."""
+        wait.until(lambda: not any(map(_connections, self.processes())),
+                   f"{self.profile.name} to close its connections", deadline_s)
 
     def stop(self, deadline_s: float = 15) -> int:
         """Asks it to stop; returns the exit status (sanitizers report now)."""
@@ -382,15 +389,32 @@ def _command_line(pid: int) -> str:
 
 
 def socket_inodes(pid: int) -> set[int]:
-    inodes = set()
+    return set(_sockets(pid).values())
+
+
+def _sockets(pid: int) -> dict[int, int]:
+    """The inode of each descriptor that is a socket."""
+    inodes = {}
     try:
         for entry in os.listdir(f"/proc/{pid}/fd"):
             target = os.readlink(f"/proc/{pid}/fd/{entry}")
             if target.startswith("socket:["):
-                inodes.add(int(target[8:-1]))
+                inodes[int(entry)] = int(target[8:-1])
     except OSError:
         pass  # it ended while we looked
     return inodes
+
+
+def _connections(pid: int) -> int:
+    """How many sockets of it are of TCP, in whatever state or namespace."""
+    count = 0
+    for descriptor in _sockets(pid):
+        copy = machine.descriptor_of(pid, descriptor)
+        if copy is None:
+            continue
+        with socket.socket(fileno=copy) as seen:
+            count += seen.family in (socket.AF_INET, socket.AF_INET6)
+    return count
 
 
 def _kill(pid: int, number: int) -> None:

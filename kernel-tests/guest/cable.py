@@ -13,8 +13,17 @@ class Cable:
         self._target = target
         self._lock = threading.Lock()
         self._ends: list[socket.socket] = []
+        self._passing = threading.Event()
+        self._passing.set()
         self._listener = socket.create_server(("127.0.0.1", self.PORT))
         threading.Thread(target=self._accept, daemon=True).start()
+
+    def hold(self) -> None:
+        """New connections come about, and nothing passes."""
+        self._passing.clear()
+
+    def release(self) -> None:
+        self._passing.set()
 
     def cut(self) -> int:
         """Ends every connection; new ones are passed on. How many it was."""
@@ -34,14 +43,14 @@ class Cable:
             with self._lock:
                 self._ends += [near, far]
             for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=_pass, args=(source, sink),
+                threading.Thread(target=self._pass, args=(source, sink),
                                  daemon=True).start()
 
-
-def _pass(source: socket.socket, sink: socket.socket) -> None:
-    try:
-        while data := source.recv(1 << 16):
-            sink.sendall(data)
-        sink.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass  # cut
+    def _pass(self, source: socket.socket, sink: socket.socket) -> None:
+        self._passing.wait()
+        try:
+            while data := source.recv(1 << 16):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # cut

@@ -20,6 +20,7 @@ AGENT = pathlib.Path("/ktlsd/agent")
 
 _MS_BIND = 4096
 _MNT_FORCE, _MNT_DETACH = 1, 2
+_PIDFD_GETFD = 438  # of every machine
 _POWER_OFF = 0x4321FEDC
 _CLOCK_MAY_BE_OFF_S = 600
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -131,6 +132,19 @@ def allow_descriptors() -> None:
     """As many for the case itself as a process may have."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def descriptor_of(pid: int, descriptor: int) -> int | None:
+    """A copy of another process's, if it is still there."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None
+    try:
+        copy = _libc.syscall(_PIDFD_GETFD, process, descriptor, 0)
+    finally:
+        os.close(process)
+    return copy if copy >= 0 else None
 
 
 def set_clock(now: float) -> None:

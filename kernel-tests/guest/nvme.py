@@ -10,7 +10,7 @@ import secrets
 import subprocess
 import threading
 
-from guest import features, machine, wait
+from guest import features, machine, secrets_seen, wait
 
 _HOST_ID = "11111111-2222-3333-4444-555555555555"
 HOST = f"nqn.2014-08.org.nvmexpress:uuid:{_HOST_ID}"
@@ -54,6 +54,7 @@ def old_identity(hash_name: str) -> str:
 
 def add_key(name: str, key: bytes, keyring: str = "%:.nvme") -> int:
     """Adds a PSK; returns its serial."""
+    secrets_seen.remember(key)
     added = subprocess.run(["keyctl", "padd", "psk", name, keyring], input=key,
                            capture_output=True, check=True, timeout=30)
     return int(added.stdout)

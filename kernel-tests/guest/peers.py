@@ -77,9 +77,9 @@ class StallingServer:
 
     PORT = 2050
 
-    def __init__(self, stalls: int = 1):
+    def __init__(self, stalls: int = 1, address: str = "127.0.0.1"):
         self._stalls = stalls
-        self._listener = socket.create_server(("127.0.0.1", self.PORT))
+        self._listener = socket.create_server((address, self.PORT))
         self._got_hello = threading.Event()
         self._stalled: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()

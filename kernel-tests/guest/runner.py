@@ -7,7 +7,7 @@ import time
 import traceback
 
 import cases
-from guest import agents, features, machine, nfs, wait
+from guest import agents, features, machine, nfs, secrets_seen, wait
 from guest.bed import Bed
 
 # Left for saving the logs when a case has run into its deadline.
@@ -66,10 +66,15 @@ def _finish(bed: Bed) -> None:
     for agent in bed.agents:
         if agent.has_exited():
             continue
+        if agent.profile.keeps_deadlines and not agent.keeps_connections:
+            agent.wait_for_no_connection()
         status = agent.stop()
         assert status in agent.profile.ends_with, \
             f"{agent.profile.name} ended with status {status}"
-    faults = bed.upcalls.faults(
+    faults = [f"{agent.profile.name}'s log has {secret}"
+              for agent in bed.agents
+              for secret in secrets_seen.in_text(agent.log())]
+    faults += bed.upcalls.faults(
         probes_allowed=any(agent.profile.probes_with_done
                            for agent in bed.agents))
     if bed.trace:
