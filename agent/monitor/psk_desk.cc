@@ -13,6 +13,7 @@ namespace {
 
 constexpr unsigned kMostBindersOfClient = 2;  // for two ClientHellos
 constexpr unsigned kMostBindersOfServer = 1;  // of the hello that counts
+constexpr std::size_t kChosen = 0;            // a server's only PSK
 
 Error Lie(std::string_view what) { return {Code::kWorkerMisbehaved, what}; }
 
@@ -136,13 +137,13 @@ Result<PskDesk::Job*> PskDesk::Find(JobId id) {
   return &found->second;
 }
 
-template <typename Request>
-Result<PskDesk::Usable*> PskDesk::UsableOf(Job& job, const Request& request) {
-  if (request.index >= job.usable.size()) {
+Result<PskDesk::Usable*> PskDesk::UsableOf(Job& job, std::size_t index,
+                                           WirePskHash hash) {
+  if (index >= job.usable.size()) {
     return Lie("it asks for a PSK that its job does not have");
   }
-  Usable& usable = job.usable[request.index];
-  if (usable.psk.hash != FromWire(request.hash)) {
+  Usable& usable = job.usable[index];
+  if (usable.psk.hash != FromWire(hash)) {
     return Lie("it asks for another hash than its PSK's");
   }
   return &usable;
@@ -198,15 +199,19 @@ Result<std::optional<PskLookup::Found>> PskDesk::Choose(
 
 Status PskDesk::Serve(Link& worker, const BinderRequest& request, ByteView) {
   ASSIGN_OR_RETURN(Job * job, Find(request.job));
-  ASSIGN_OR_RETURN(Usable * usable, UsableOf(*job, request));
-  const unsigned most =
-      job->side == Side::kClient ? kMostBindersOfClient : kMostBindersOfServer;
-  if (usable->binders == most) {
+  // With it a worker could vouch for a client that has no key.
+  if (job->side != Side::kClient) {
+    return Lie("it asks for the binder that its client is to show");
+  }
+  ASSIGN_OR_RETURN(Usable * usable,
+                   UsableOf(*job, request.index, request.hash));
+  if (usable->binders == kMostBindersOfClient) {
     return Lie("it asks for a binder too many");
   }
   ++usable->binders;
-  return Answer<BinderReply>(worker, request.job,
-                             MakeBinder(usable->psk, request), job->evidence);
+  const Result<HashSecret> made = MakeBinder(usable->psk, request);
+  usable->bound = made.ok();
+  return Answer<BinderReply>(worker, request.job, made, job->evidence);
 }
 
 Result<HashSecret> PskDesk::MakeBinder(const NamedPsk& psk,
@@ -217,11 +222,44 @@ Result<HashSecret> PskDesk::MakeBinder(const NamedPsk& psk,
             handshake::HashValue(request.transcript_hash.view())});
 }
 
+Status PskDesk::Serve(Link& worker, const PskProofRequest& request, ByteView) {
+  ASSIGN_OR_RETURN(Job * job, Find(request.job));
+  if (job->side != Side::kServer) {
+    return Lie("it asks about a client's binder, which it is itself");
+  }
+  ASSIGN_OR_RETURN(Usable * usable, UsableOf(*job, kChosen, request.hash));
+  if (usable->binders == kMostBindersOfServer) {
+    return Lie("it guesses at a binder");
+  }
+  ++usable->binders;
+  const Status checked = CheckProof(usable->psk, request);
+  usable->bound = checked.ok();
+  PskProofReply reply;
+  reply.job = request.job;
+  reply.outcome = checked.ok() ? Outcome::Success()
+                               : Outcome::Failure(checked.error().code);
+  if (!checked.ok()) {
+    Note(job->evidence, checked.error());
+  }
+  return SendTo(worker, reply);
+}
+
+Status PskDesk::CheckProof(const NamedPsk& psk,
+                           const PskProofRequest& request) {
+  ASSIGN_OR_RETURN(const handshake::PskKey key, keyrings_.ReadPsk(psk.serial));
+  const ByteView binder = request.binder.view();
+  return handshake::CheckPskBinder(
+      key, {{psk.identity, psk.hash,
+             handshake::HashValue(request.transcript_hash.view())},
+            Bytes(binder.begin(), binder.end())});
+}
+
 Status PskDesk::Serve(Link& worker, const SecretRequest& request,
                       ByteView ecdhe) {
   ASSIGN_OR_RETURN(Job * job, Find(request.job));
-  ASSIGN_OR_RETURN(Usable * usable, UsableOf(*job, request));
-  if (usable->binders == 0) {
+  ASSIGN_OR_RETURN(Usable * usable,
+                   UsableOf(*job, request.index, request.hash));
+  if (!usable->bound) {
     return Lie("it asks for the secret of a PSK before its binder");
   }
   if (ecdhe.empty()) {
