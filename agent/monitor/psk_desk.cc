@@ -73,8 +73,7 @@ Status PskDesk::Begin(JobId id, const Request& request, Plan& plan) {
   Job job;
   job.side = plan.side;
   if (plan.side == Side::kServer) {
-    job.keys = request.peer_identities;
-    job.keyring = request.keyring;
+    RETURN_IF_ERROR(BeginServer(job, request, plan));
   } else {
     const Status begun = BeginClient(job, request, plan);
     if (!begun.ok()) {
@@ -83,6 +82,41 @@ Status PskDesk::Begin(JobId id, const Request& request, Plan& plan) {
     }
   }
   jobs_.insert_or_assign(id, std::move(job));
+  return Ok{};
+}
+
+// The kernel keeps keys of network namespaces apart in a search only: in a list
+// of the host's keyring are those of all.
+Status PskDesk::BeginServer(Job& job, const Request& request,
+                            const Plan& plan) {
+  if (!plan.keyrings.empty()) {
+    for (const std::string& name : plan.keyrings) {
+      if (const auto keyring = keyrings_.Called(name)) {
+        job.keyrings.push_back(*keyring);
+      }
+    }
+    if (job.keyrings.empty()) {
+      return Error{Code::kKeyUnavailable,
+                   "no keyring of the network namespace's group is there"};
+    }
+  } else {
+    job.keys = request.peer_identities;
+    if (request.keyring.has_value()) {
+      job.keyrings = {*request.keyring};
+    }
+  }
+  const std::vector<KeySerial> hosts = keyrings_.PskKeyrings();
+  const bool borrows =
+      job.keys.empty() &&
+      (job.keyrings.empty() ||
+       std::ranges::any_of(job.keyrings, [&hosts](KeySerial keyring) {
+         return std::ranges::count(hosts, keyring) != 0;
+       }));
+  if (plan.elsewhere && borrows) {
+    return Error{Code::kConfigUnusable,
+                 "a keyring of the host's is for no other network namespace: "
+                 "its group has to name keyrings"};
+  }
   return Ok{};
 }
 
@@ -189,10 +223,9 @@ Result<std::optional<PskLookup::Found>> PskDesk::Choose(
   if (!job.keys.empty()) {
     return lookup_.FindAmong(job.keys, identities, hashes);
   }
-  const std::vector<KeySerial> keyrings =
-      job.keyring.has_value() ? std::vector<KeySerial>{*job.keyring}
-                              : keyrings_.PskKeyrings();
-  return lookup_.FindIn(keyrings, identities, hashes);
+  return lookup_.FindIn(
+      job.keyrings.empty() ? keyrings_.PskKeyrings() : job.keyrings, identities,
+      hashes);
 }
 
 // --- What is computed ---

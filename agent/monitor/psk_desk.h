@@ -53,6 +53,8 @@ class PskDesk {
   // away the suites that fit none of it. Keys that cannot be used are left out
   // while there are others.
   // Errors: kKeyUnavailable, kKeyRejected  of the first key of the request
+  //         kKeyUnavailable  no keyring of the group's is there
+  //         kConfigUnusable  a keyring of the host's, for another namespace
   //         kCipherNotOffloadable  this kernel has no suite for the PSKs
   Status Begin(JobId job, const Request& request, Plan& plan);
   // Of any job, also one without a PSK.
@@ -79,12 +81,13 @@ class PskDesk {
     Side side{};
     bool choice_asked = false;
     // Of a server: where its client's PSK may be.
-    std::vector<KeySerial> keys;  // empty: all of `keyring`
-    std::optional<KeySerial> keyring;
-    std::vector<Usable> usable;  // what is offered, or the one chosen
+    std::vector<KeySerial> keys;      // empty: all of `keyrings`
+    std::vector<KeySerial> keyrings;  // none: the host's
+    std::vector<Usable> usable;       // what is offered, or the one chosen
     PskEvidence evidence;
   };
 
+  Status BeginServer(Job& job, const Request& request, const Plan& plan);
   Status BeginClient(Job& job, const Request& request, Plan& plan);
   Result<std::optional<PskLookup::Found>> Choose(
       const Job& job, const std::vector<Bytes>& identities,
