@@ -47,6 +47,11 @@ concept Binding =
       std::move(state).Bind(binder, channel);
     };
 template <typename S>
+concept Proving = requires(S state, PskVerified verified) {
+  state.psk_proof();
+  std::move(state).Accept(std::move(verified));
+};
+template <typename S>
 concept Agreeing = requires(S state, HashSecret secret, Channel& channel) {
   state.secret_request();
   std::move(state).Agree(std::move(secret), channel);
@@ -100,6 +105,9 @@ Wait Engine::wait() const {
                         },
                         [](const Binding auto& state) -> Wait {
                           return NeedPskBinder{&state.binder_request()};
+                        },
+                        [](const Proving auto& state) -> Wait {
+                          return NeedPskVerdict{&state.psk_proof()};
                         },
                         [](const Agreeing auto& state) -> Wait {
                           return NeedPskSecret{&state.secret_request()};
@@ -263,6 +271,12 @@ void Engine::ChoosePsk(Result<std::optional<PskChoice>> choice) {
 void Engine::GivePskBinder(Result<HashSecret> binder) {
   Give(std::move(binder), [this](Binding auto state, const HashSecret& mac) {
     return std::move(state).Bind(mac, channel_);
+  });
+}
+
+void Engine::JudgePsk(Result<PskVerified> verdict) {
+  Give(std::move(verdict), [](Proving auto state, PskVerified verified) {
+    return std::move(state).Accept(std::move(verified));
   });
 }
 

@@ -11,6 +11,7 @@
 //       [&](NeedPeerVerdict w) { engine.Judge(verdict on *w.proof); },
 //       [&](NeedPskChoice w)   { engine.ChoosePsk(one of *w.offered); },
 //       [&](NeedPskBinder w)   { engine.GivePskBinder(for *w.request); },
+//       [&](NeedPskVerdict w)  { engine.JudgePsk(verdict on *w.proof); },
 //       [&](NeedPskSecret w)   { engine.GivePskSecret(for *w.request); },
 //       [&](Done)              { ... std::move(engine).TakeSession(); },
 //       [&](Failed failed)     { ... },
@@ -73,10 +74,15 @@ struct NeedPskChoice {
   const OfferedPsks* offered;
   const std::vector<HashAlgorithm>* hashes;
 };
-// Compute a binder with the PSK: a client's own, or the one that a server
-// compares with its client's. The request lives until GivePskBinder().
+// Client: compute a binder with the PSK. The request lives until
+// GivePskBinder().
 struct NeedPskBinder {
   const PskBinderRequest* request;
+};
+// Server: is the client's binder that of the PSK? The proof lives until
+// JudgePsk().
+struct NeedPskVerdict {
+  const PskProof* proof;
 };
 // Compute the Handshake Secret with the PSK. The request lives until
 // GivePskSecret().
@@ -91,9 +97,10 @@ struct Failed {
   std::optional<Alert> alert_sent;
 };
 
-using Wait = std::variant<HaveOutput, NeedInput, NeedServerConfig,
-                          NeedSignature, NeedPeerVerdict, NeedPskChoice,
-                          NeedPskBinder, NeedPskSecret, Done, Failed>;
+using Wait =
+    std::variant<HaveOutput, NeedInput, NeedServerConfig, NeedSignature,
+                 NeedPeerVerdict, NeedPskChoice, NeedPskBinder, NeedPskVerdict,
+                 NeedPskSecret, Done, Failed>;
 
 // What ktls/ needs, with its proofs.
 struct EstablishedSession {
@@ -130,6 +137,7 @@ class Engine {
   void Judge(Result<PeerVerified> verdict);
   void ChoosePsk(Result<std::optional<PskChoice>> choice);
   void GivePskBinder(Result<HashSecret> binder);
+  void JudgePsk(Result<PskVerified> verdict);
   void GivePskSecret(Result<HashSecret> handshake_secret);
 
   // The stream ended: FIN (`reset` false) or RST. Also: the caller gives up.

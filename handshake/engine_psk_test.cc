@@ -20,6 +20,7 @@
 #include "handshake/psk_wait.h"
 #include "handshake/testing/local_peer.h"
 #include "handshake/testing/world.h"
+#include "handshake/verdict_source.h"
 #include "handshake/wire.h"
 
 namespace ktlsd::handshake {
@@ -375,6 +376,9 @@ TEST(EnginePsk, AnswersThatWereNotWaitedForEndTheHandshake) {
   Engine third = Engine::Server();
   third.ChoosePsk(std::optional<PskChoice>());
   EXPECT_NE(third.failure(), nullptr);
+  Engine fourth = Engine::Server();
+  fourth.JudgePsk(VerdictSource::AcceptedPsk());
+  EXPECT_NE(fourth.failure(), nullptr);
 }
 
 TEST(EnginePsk, ABinderOfTheWrongLengthIsNotSent) {

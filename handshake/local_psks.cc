@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/key_access.h"
+#include "handshake/verdict_source.h"
 
 namespace ktlsd::handshake {
 
@@ -76,6 +77,13 @@ std::optional<PskChoice> LocalPsks::Choose(
 Result<HashSecret> LocalPsks::Binder(const PskBinderRequest& request) const {
   ASSIGN_OR_RETURN(const Entry* entry, Find(request.identity, request.hash));
   return PskBinder(*entry->key, request);
+}
+
+Result<PskVerified> LocalPsks::Judge(const PskProof& proof) const {
+  ASSIGN_OR_RETURN(const Entry* entry,
+                   Find(proof.claim.identity, proof.claim.hash));
+  RETURN_IF_ERROR(CheckPskBinder(*entry->key, proof));
+  return VerdictSource::AcceptedPsk();
 }
 
 Result<HashSecret> LocalPsks::HandshakeSecret(

@@ -17,6 +17,7 @@
 #include "handshake/codec/messages.h"
 #include "handshake/config.h"
 #include "handshake/crypto/digest.h"
+#include "handshake/proofs.h"
 #include "handshake/psk.h"
 #include "handshake/psk_wait.h"
 
@@ -47,6 +48,8 @@ class LocalPsks {
   // Errors: kKeyUnavailable for an identity that is not here, or a hash that
   //         is not its.
   Result<HashSecret> Binder(const PskBinderRequest& request) const;
+  // Also kBadPskBinder.
+  Result<PskVerified> Judge(const PskProof& proof) const;
   Result<HashSecret> HandshakeSecret(const PskSecretRequest& request) const;
 
  private:

@@ -55,11 +55,28 @@ TEST(LocalPsks, GivesNothingForAnotherHashOrIdentity) {
                 .error()
                 .code,
             Code::kKeyUnavailable);
+  EXPECT_EQ(psks.Judge({{BytesFrom("name"), HashAlgorithm::kSha384, hash},
+                        Bytes(48, 1)})
+                .error()
+                .code,
+            Code::kKeyUnavailable);
   EXPECT_EQ(psks.HandshakeSecret({BytesFrom("name"), HashAlgorithm::kSha384,
                                   SharedSecret(KeyAccess(), Bytes(32, 1))})
                 .error()
                 .code,
             Code::kKeyUnavailable);
+}
+
+TEST(LocalPsks, JudgesABinder) {
+  LocalPsks psks;
+  psks.Add(BytesFrom("name"), KeyOf(1)).value();
+  const PskBinderRequest claim = {BytesFrom("name"), HashAlgorithm::kSha256,
+                                  HashValue(Bytes(32, 1))};
+  const HashSecret binder = psks.Binder(claim).value();
+  const ByteView right = binder.Reveal(KeyAccess());
+  EXPECT_TRUE(psks.Judge({claim, Bytes(right.begin(), right.end())}).ok());
+  EXPECT_EQ(psks.Judge({claim, Bytes(32, 1)}).error().code,
+            Code::kBadPskBinder);
 }
 
 OfferedPsks Offer(std::initializer_list<std::string_view> identities) {

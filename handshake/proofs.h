@@ -1,7 +1,9 @@
 // Proofs about the peer that the states of a handshake ask for.
 //
-// Scope:     types without data. Who can make a PeerVerified is decided by the
-//            visibility of the build target //handshake:verdict_source.
+// Scope:     types without data. Who can make a PeerVerified or a PskVerified
+// is
+//            decided by the visibility of the build target
+//            //handshake:verdict_source.
 // Layer:     handshake.
 #pragma once
 
@@ -31,6 +33,18 @@ class [[nodiscard]] PeerAnonymousByPolicy {
   friend class AwaitClientCertificate;  // handshake/server.h
   friend class AwaitServerSignature;    // handshake/server.h
   PeerAnonymousByPolicy() = default;
+};
+
+// Proof that a client's binder is that of the PSK which it is to have. Made
+// from the answer of whoever holds the PSK.
+class [[nodiscard]] PskVerified {
+ public:
+  PskVerified(PskVerified&&) noexcept = default;
+  PskVerified& operator=(PskVerified&&) noexcept = default;
+
+ private:
+  friend class VerdictSource;  // handshake/verdict_source.h
+  PskVerified() = default;
 };
 
 // Proof that the handshake's secrets come from an external PSK: the peer's

@@ -61,6 +61,14 @@ Result<HashSecret> PskBinder(const PskKey& psk,
   return FinishedMac(request.hash, key, request.transcript_hash);
 }
 
+Status CheckPskBinder(const PskKey& psk, const PskProof& proof) {
+  ASSIGN_OR_RETURN(const HashSecret binder, PskBinder(psk, proof.claim));
+  if (!SecretEquals(binder, proof.binder)) {
+    return Error{Code::kBadPskBinder, "the client's binder is wrong"};
+  }
+  return Ok{};
+}
+
 Result<HashSecret> PskHandshakeSecret(const PskKey& psk,
                                       const PskSecretRequest& request) {
   ASSIGN_OR_RETURN(

@@ -35,4 +35,8 @@ Result<HashSecret> PskBinder(const PskKey& psk,
 Result<HashSecret> PskHandshakeSecret(const PskKey& psk,
                                       const PskSecretRequest& request);
 
+// Whether the binder is that of `psk`, compared in constant time.
+// Errors: kBadPskBinder, and those of PskBinder.
+Status CheckPskBinder(const PskKey& psk, const PskProof& proof);
+
 }  // namespace ktlsd::handshake

@@ -17,10 +17,12 @@
 #include "handshake/codec/messages.h"
 #include "handshake/config.h"
 #include "handshake/crypto/digest.h"
+#include "handshake/psk_wait.h"
 #include "handshake/server.h"
 #include "handshake/server_start.h"
 #include "handshake/states.h"
 #include "handshake/testing/walk.h"
+#include "handshake/verdict_source.h"
 #include "handshake/wire.h"
 
 namespace ktlsd::handshake {
@@ -202,7 +204,7 @@ TEST(PskStates, TheAgeOfATicketIsSentAsZeroAndIgnored) {
                       .Choose(PskChoice{0, HashAlgorithm::kSha256}, walk.server)
                       .value();
     EXPECT_EQ(Outcome(std::get<AwaitPeerBinder>(std::move(binder))
-                          .Bind(Walk::AnySecret(), walk.server)),
+                          .Accept(VerdictSource::AcceptedPsk())),
               "accepted");
   }
 }
@@ -251,15 +253,32 @@ TEST(PskStates, ASecretOfAnotherHashIsRefused) {
             "api_misuse");
 }
 
-TEST(PskStates, ABinderOfAnotherLengthIsTheCallersFault) {
+// --- The client's proof ---
+
+TEST(PskStates, ABinderOfAnotherLengthIsNotAskedAbout) {
+  for (const std::size_t size : {33U, 48U, 255U}) {
+    PskWalk walk;
+    const auto client = walk.To<AwaitServerHello>();
+    const Bytes hello = walk.HelloWith([size](auto& offer) {
+      offer.pre_shared_keys->binders.front().resize(size);
+    });
+    auto server = Give(AwaitClientHello(), hello, walk.server).value();
+    auto choice =
+        std::move(server).Configure(walk.server_config, walk.server).value();
+    EXPECT_EQ(
+        Outcome(std::get<AwaitPskChoice>(std::move(choice))
+                    .Choose(PskChoice{0, HashAlgorithm::kSha256}, walk.server)),
+        "bad_psk_binder");
+  }
+}
+
+TEST(PskStates, TheProofIsTheChosenIdentitysBinder) {
   PskWalk walk;
-  EXPECT_EQ(Outcome(walk.To<AwaitPeerBinder>().Bind(
-                Walk::AnySecret(HashAlgorithm::kSha384), walk.server)),
-            "api_misuse");
-  PskWalk other;
-  EXPECT_EQ(
-      Outcome(other.To<AwaitPeerBinder>().Bind(HashSecret(), other.server)),
-      "api_misuse");
+  const AwaitPeerBinder state = walk.To<AwaitPeerBinder>();
+  const PskProof& proof = state.psk_proof();
+  EXPECT_EQ(proof.claim.identity, Bytes{1});
+  EXPECT_EQ(proof.claim.hash, HashAlgorithm::kSha256);
+  EXPECT_TRUE(SecretEquals(Walk::AnySecret(), proof.binder));
 }
 
 TEST(PskStates, TellsWhichHashesCanBeUsed) {

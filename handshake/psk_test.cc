@@ -60,6 +60,27 @@ TEST(Psk, BinderAndHandshakeSecretAreTheKnownOnes) {
   }
 }
 
+TEST(Psk, ABinderIsRightInAllItsBytesOrWrong) {
+  for (const Known& known : kKnown) {
+    const std::size_t size = HashSize(known.hash);
+    const PskKey key = CountingKey(size);
+    PskProof proof{{Bytes{1}, known.hash, HashValue(Bytes(size, 0x5a))},
+                   FromHex(known.binder)};
+    EXPECT_TRUE(CheckPskBinder(key, proof).ok());
+    EXPECT_EQ(CheckPskBinder(CountingKey(size - 1), proof).error().code,
+              Code::kBadPskBinder);
+    for (uint8_t& byte : proof.binder) {
+      byte ^= 1;
+      EXPECT_EQ(CheckPskBinder(key, proof).error().code, Code::kBadPskBinder);
+      byte ^= 1;
+    }
+    proof.binder.pop_back();
+    EXPECT_EQ(CheckPskBinder(key, proof).error().code, Code::kBadPskBinder);
+    proof.binder.clear();
+    EXPECT_EQ(CheckPskBinder(key, proof).error().code, Code::kBadPskBinder);
+  }
+}
+
 TEST(Psk, AnEmptyKeyGivesNothing) {
   const PskKey empty;
   EXPECT_EQ(PskBinder(empty, {Bytes{1}, HashAlgorithm::kSha256,

@@ -27,6 +27,13 @@ struct PskBinderRequest {
   HashValue transcript_hash;  // up to the binders of the ClientHello
 };
 
+// What a client sends to prove that it has the PSK of `claim`, unchecked.
+// Answered with yes or no, so that who asks need not learn a binder.
+struct PskProof {
+  PskBinderRequest claim;
+  Bytes binder;  // as long as the hash
+};
+
 // Answered with the Handshake Secret (section 7.1) of the PSK called
 // `identity`.
 struct PskSecretRequest {

@@ -220,14 +220,19 @@ class ServerAnswer {
     }
     const auto index =
         static_cast<std::size_t>(found - offered.identities.begin());
+    const Bytes& binder = offered.binders[index];
+    if (binder.size() != HashSize(psk.hash)) {
+      return Error{Code::kBadPskBinder,
+                   "the client's binder is of another hash than the PSK"};
+    }
     ASSIGN_OR_RETURN(
         const HashValue hash,
         transcript.CurrentWith(
             ByteView(received.bytes).first(offered.truncated_size)));
-    PskBinderRequest request{psk.identity, psk.hash, hash};
+    PskProof proof{{psk.identity, psk.hash, hash}, binder};
     return AwaitSecondHello::Next(
         AwaitPeerBinder(std::move(choice), std::move(received), index, retried,
-                        std::move(transcript), std::move(request)));
+                        std::move(transcript), std::move(proof)));
   }
 
   static Result<AwaitSecondHello::Next> WithCertificate(
@@ -351,16 +356,9 @@ Status AwaitSecondHello::Check(const ClientHello& hello) const {
   return Ok{};
 }
 
-Result<AwaitServerPskSecret> AwaitPeerBinder::Bind(const HashSecret& binder,
-                                                   Channel& /*channel*/) && {
+Result<AwaitServerPskSecret> AwaitPeerBinder::Accept(
+    PskVerified /*verified*/) && {
   const ClientHello& hello = received_.hello;
-  if (binder.size() != HashSize(request_.hash)) {
-    return Error{Code::kApiMisuse,
-                 "a binder of another length than its hash has"};
-  }
-  if (!SecretEquals(binder, PsksOf(hello).binders[index_])) {
-    return Error{Code::kBadPskBinder, "the client's binder is wrong"};
-  }
   RETURN_IF_ERROR(transcript_.Add(received_.bytes));
   const KeyShareEntry* share = FindShare(hello, choice_.group);
   ASSIGN_OR_RETURN(KeyAgreement agreement,
@@ -372,7 +370,7 @@ Result<AwaitServerPskSecret> AwaitPeerBinder::Bind(const HashSecret& binder,
   return AwaitServerPskSecret(
       std::move(choice_), std::move(info), std::move(answer),
       std::move(transcript_),
-      PskSecretRequest{std::move(request_.identity), request_.hash,
+      PskSecretRequest{std::move(proof_.claim.identity), proof_.claim.hash,
                        std::move(agreement.secret)});
 }
 

@@ -21,6 +21,7 @@
 #include "handshake/codec/messages.h"
 #include "handshake/config.h"
 #include "handshake/crypto/digest.h"
+#include "handshake/proofs.h"
 #include "handshake/psk_wait.h"
 #include "handshake/server.h"
 #include "handshake/server_choice.h"
@@ -137,38 +138,35 @@ class AwaitSecondHello {
   Transcript transcript_;
 };
 
-// The client must have the chosen PSK: its binder is compared with ours.
+// The client must have the chosen PSK: whoever holds it judges the binder.
 class AwaitPeerBinder {
  public:
   AwaitPeerBinder(AwaitPeerBinder&&) noexcept = default;
   AwaitPeerBinder& operator=(AwaitPeerBinder&&) noexcept = default;
 
-  const PskBinderRequest& binder_request() const { return request_; }
+  const PskProof& psk_proof() const { return proof_; }
 
   using Next = AwaitServerPskSecret;
-  // Errors: kBadPskBinder; kApiMisuse for a binder of another length than
-  //         its hash has.
-  Result<AwaitServerPskSecret> Bind(const HashSecret& binder,
-                                    Channel& channel) &&;
+  Result<AwaitServerPskSecret> Accept(PskVerified verified) &&;
 
  private:
   friend class ServerAnswer;
   AwaitPeerBinder(ServerChoice choice, ReceivedHello received,
                   std::size_t index, bool retried, Transcript transcript,
-                  PskBinderRequest request)
+                  PskProof proof)
       : choice_(std::move(choice)),
         received_(std::move(received)),
         index_(index),
         retried_(retried),
         transcript_(std::move(transcript)),
-        request_(std::move(request)) {}
+        proof_(std::move(proof)) {}
 
   ServerChoice choice_;
   ReceivedHello received_;
   std::size_t index_;  // of the PSK in the hello
   bool retried_;
   Transcript transcript_;  // before this hello
-  PskBinderRequest request_;
+  PskProof proof_;
 };
 
 // The key agreement is done; nothing was sent yet.

@@ -34,7 +34,7 @@
 //                                               AwaitSecondHello
 //   AwaitSecondHello        ClientHello         AwaitServerSignature, or
 //                                               AwaitPeerBinder with a PSK
-//   AwaitPeerBinder         binder              AwaitServerPskSecret
+//   AwaitPeerBinder         PskVerified         AwaitServerPskSecret
 //   AwaitServerPskSecret    Handshake Secret    AwaitClientFinished
 //   AwaitServerSignature    signature           AwaitClientCertificate, or
 //                                               AwaitClientFinished

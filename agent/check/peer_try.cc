@@ -57,6 +57,9 @@ class Run {
             [&](const handshake::NeedPskBinder& need) {
               engine_.GivePskBinder(setup_.psks.binder(*need.request));
             },
+            [&](handshake::NeedPskVerdict) {
+              give_up({Code::kInternal, "a client asks like a server"});
+            },
             [&](const handshake::NeedPskSecret& need) {
               engine_.GivePskSecret(setup_.psks.secret(*need.request));
             },

@@ -159,7 +159,7 @@ std::variant<Config, Problem> ParseConfig(std::string_view text) {
   config.client = Inherit(ReadSide(file, kClient, Part::kClient), base);
   config.server = Inherit(ReadSide(file, kServer, Part::kServer), base);
   config.sections = ReadSections(file, config.client, config.server);
-  config.netns = ReadNetns(file, base);
+  config.netns = ReadNetns(file, base, config.keyrings);
   config.ignored = Ignored(file);
   if (const std::optional<Problem>& problem = file.problem()) {
     return *problem;

@@ -1,5 +1,7 @@
 #include "agent/config/netns_config.h"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 namespace ktlsd::agent {
@@ -9,6 +11,13 @@ constexpr std::string_view kPrefix = "netns.";
 constexpr std::string_view kOfClient = ".client";
 constexpr std::string_view kOfServer = ".server";
 constexpr char kMatchKey[] = "match";
+constexpr char kRequestKeys[] = "request_keys";
+constexpr char kKeyrings[] = "keyrings";
+constexpr std::array<std::string_view, 3> kKeys = {kMatchKey, kRequestKeys,
+                                                   kKeyrings};
+// The kernel's, and ours, for the host.
+constexpr std::array<std::string_view, 4> kHosts = {".nvme", ".nfs", ".nfsd",
+                                                    "ktlsd-peers"};
 
 bool IsSide(std::string_view group) {
   return group.ends_with(kOfClient) || group.ends_with(kOfServer);
@@ -20,7 +29,7 @@ void CheckKeys(KeyFile& file, const std::string& group) {
     file.Complain(group, "the group is there twice");
   }
   for (const std::string& key : file.Keys(group)) {
-    if (IsSide(group) ? !IsSideKey(key) : key != kMatchKey) {
+    if (IsSide(group) ? !IsSideKey(key) : std::ranges::count(kKeys, key) == 0) {
       file.Complain(group, key, "there is no such key");
     } else if (file.Times(group, key) > 1) {
       file.Complain(group, key, "the key is there twice");
@@ -44,6 +53,32 @@ std::vector<std::string> ReadMatch(KeyFile& file, const std::string& group) {
   return match;
 }
 
+bool ReadRequestKeys(KeyFile& file, const std::string& group) {
+  const std::string flag = file.Text(group, kRequestKeys).value_or("false");
+  if (flag != "true" && flag != "false") {
+    file.Complain(group, kRequestKeys, "neither true nor false");
+  }
+  return flag == "true";
+}
+
+std::vector<std::string> ReadKeyrings(KeyFile& file, const std::string& group,
+                                      const std::vector<std::string>& hosts) {
+  auto keyrings =
+      file.List(group, kKeyrings).value_or(std::vector<std::string>());
+  if (keyrings.size() > kMaxNetnsKeyrings) {
+    file.Complain(group, kKeyrings, "too many keyrings");
+  }
+  for (const std::string& name : keyrings) {
+    if (name.empty()) {
+      file.Complain(group, kKeyrings, "an empty name");
+    } else if (std::ranges::count(kHosts, name) != 0 ||
+               std::ranges::count(hosts, name) != 0) {
+      file.Complain(group, kKeyrings, "'" + name + "' is the host's");
+    }
+  }
+  return keyrings;
+}
+
 std::optional<SideConfig> ReadOwnSide(KeyFile& file, const std::string& group,
                                       Part part) {
   if (file.Times(group) == 0) {
@@ -61,11 +96,14 @@ std::optional<SideConfig> ReadOwnSide(KeyFile& file, const std::string& group,
 }
 
 NetnsConfig ReadOne(KeyFile& file, const std::string& group,
-                    const SideConfig& tls) {
+                    const SideConfig& tls,
+                    const std::vector<std::string>& hosts) {
   CheckKeys(file, group);
   NetnsConfig config;
   config.name = group;
   config.match = ReadMatch(file, group);
+  config.request_keys = ReadRequestKeys(file, group);
+  config.keyrings = ReadKeyrings(file, group, hosts);
   config.client =
       ReadOwnSide(file, group + std::string(kOfClient), Part::kClient);
   config.server =
@@ -94,7 +132,8 @@ void CheckOwner(KeyFile& file, const std::string& side) {
 
 bool IsNetnsGroup(std::string_view group) { return group.starts_with("netns"); }
 
-std::vector<NetnsConfig> ReadNetns(KeyFile& file, const SideConfig& tls) {
+std::vector<NetnsConfig> ReadNetns(KeyFile& file, const SideConfig& tls,
+                                   const std::vector<std::string>& hosts) {
   std::vector<NetnsConfig> found;
   for (const std::string& group : file.Groups()) {
     if (!IsNetnsGroup(group)) {
@@ -108,7 +147,7 @@ std::vector<NetnsConfig> ReadNetns(KeyFile& file, const SideConfig& tls) {
       file.Complain(group, "too many groups of this kind");
       return {};
     } else {
-      found.push_back(ReadOne(file, group, tls));
+      found.push_back(ReadOne(file, group, tls, hosts));
     }
   }
   return found;

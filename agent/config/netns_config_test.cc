@@ -59,6 +59,41 @@ TEST(ReadNetns, HasPatternsAndBothSidesAndInheritsNothing) {
   EXPECT_TRUE(config->ignored.empty());
 }
 
+TEST(ReadNetns, SaysWhichKeysServe) {
+  const auto kept = [](const std::string& keys) {
+    const auto parsed =
+        ParseConfig(Replaced("match=tenant", keys + "match=tenant"));
+    const auto* config = std::get_if<Config>(&parsed);
+    return config == nullptr ? NetnsConfig() : config->netns.front();
+  };
+  EXPECT_FALSE(kept("").request_keys);
+  EXPECT_FALSE(kept("request_keys=false\n").request_keys);
+  EXPECT_TRUE(kept("request_keys=true\n").request_keys);
+  EXPECT_EQ(kept("").keyrings, std::vector<std::string>{});
+  EXPECT_EQ(kept("keyrings=a;b\n").keyrings,
+            (std::vector<std::string>{"a", "b"}));
+  for (const std::string wrong : {"request_keys=yes\n", "request_keys=\n",
+                                  "request_keys=false\nrequest_keys=true\n"}) {
+    ExpectRefused(Replaced("match=tenant", wrong + "match=tenant"),
+                  "[netns.tenants] request_keys");
+  }
+}
+
+TEST(ReadNetns, RefusesKeyringsOfTheHost) {
+  for (const std::string name :
+       {".nvme", ".nfs", ".nfsd", "ktlsd-peers", "storage"}) {
+    ExpectRefused(
+        "[authenticate]\nkeyrings=storage\n" +
+            Replaced("match=tenant", "keyrings=a;" + name + "\nmatch=tenant"),
+        "'" + name + "' is the host's");
+  }
+  ExpectRefused(Replaced("match=tenant", "keyrings=a;;b\nmatch=tenant"),
+                "an empty name");
+  ExpectRefused(
+      Replaced("match=tenant", "keyrings=1;2;3;4;5;6;7;8;9\nmatch=tenant"),
+      "too many keyrings");
+}
+
 TEST(ReadNetns, MayHaveOneSide) {
   const auto parsed = ParseConfig(
       "[netns.a]\nmatch=a\n[netns.a.client]\nx509.truststore=/ca.pem\n");

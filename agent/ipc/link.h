@@ -29,9 +29,10 @@ namespace ktlsd::agent {
 
 // What may arrive at one end of a link.
 using ToWorker = std::variant<Job, TakeLink, EndJob, Forget, ChoiceReply,
-                              BinderReply, SecretReply>;
-using FromWorker = std::variant<JobReport, ChoiceRequest, BinderRequest,
-                                SecretRequest, NotConfined, LoopChosen>;
+                              BinderReply, PskProofReply, SecretReply>;
+using FromWorker =
+    std::variant<JobReport, ChoiceRequest, BinderRequest, PskProofRequest,
+                 SecretRequest, NotConfined, LoopChosen>;
 using ToKeeper = std::variant<AddWorker, RemoveWorker, SigningTerms,
                               LoadCredential, EndJob, Forget>;
 using FromKeeper =

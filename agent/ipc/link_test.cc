@@ -222,6 +222,15 @@ BinderRequest SomeBinder() {
   return request;
 }
 
+PskProofRequest SomeProof() {
+  PskProofRequest request;
+  request.job = 7;
+  request.hash = WirePskHash::kSha384;
+  request.transcript_hash.size = 48;
+  request.binder.size = 48;
+  return request;
+}
+
 ChoiceRequest SomeChoice() {
   ChoiceRequest request;
   request.job = 7;
@@ -246,8 +255,9 @@ std::pair<M, bool> With(M message, Change change) {
 TEST_F(LinkTest, CarriesWhatAWorkerAsksAboutPsks) {
   ASSERT_TRUE(a_.Send(SomeChoice(), Bytes{0, 1, 'a'}).ok());
   ASSERT_TRUE(a_.Send(SomeBinder()).ok());
+  ASSERT_TRUE(a_.Send(SomeProof()).ok());
   ASSERT_TRUE(a_.Send(SomeSecret(), Bytes(kMaxSharedSecretBytes)).ok());
-  for (int i = 0; i < 3; ++i) {
+  for (int i = 0; i < 4; ++i) {
     EXPECT_TRUE(b_.Receive<FromWorker>().ok());
   }
   EXPECT_FALSE(a_.Send(SomeSecret(), Bytes(kMaxSharedSecretBytes + 1)).ok());
@@ -262,6 +272,17 @@ TEST_F(LinkTest, RefusesRequestsAboutPsksThatNoWorkerWrites) {
            With(SomeBinder(), [](auto& r) { r.hash = WirePskHash{3}; }),
            With(SomeBinder(), [](auto& r) { r.transcript_hash.size = 32; }),
            With(SomeBinder(), [](auto& r) { r.hash = WirePskHash::kSha256; }),
+       }) {
+    EXPECT_FALSE(passes);
+    SendRaw(Raw(wrong));
+    ExpectRefused();
+  }
+  for (const auto& [wrong, passes] : {
+           With(SomeProof(), [](auto& r) { r.job = 0; }),
+           With(SomeProof(), [](auto& r) { r.hash = WirePskHash::kNone; }),
+           With(SomeProof(), [](auto& r) { r.transcript_hash.size = 32; }),
+           With(SomeProof(), [](auto& r) { r.binder.size = 32; }),
+           With(SomeProof(), [](auto& r) { r.binder.size = 255; }),
        }) {
     EXPECT_FALSE(passes);
     SendRaw(Raw(wrong));

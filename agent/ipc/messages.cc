@@ -50,6 +50,8 @@ static_assert(kFixedLayout<ChoiceRequest, 24>);
 static_assert(kFixedLayout<ChoiceReply, 24>);
 static_assert(kFixedLayout<BinderRequest, 72>);
 static_assert(kFixedLayout<BinderReply, 24>);
+static_assert(kFixedLayout<PskProofRequest, 120>);
+static_assert(kFixedLayout<PskProofReply, 24>);
 static_assert(kFixedLayout<SecretRequest, 24>);
 static_assert(kFixedLayout<SecretReply, 24>);
 
@@ -68,6 +70,10 @@ bool AreHashes(const std::array<WirePskHash, kMaxJobPsks>& hashes) {
          std::all_of(end, hashes.end(), [](WirePskHash hash) {
            return hash == WirePskHash::kNone;
          });
+}
+
+std::size_t SizeOf(WirePskHash hash) {
+  return hash == WirePskHash::kSha256 ? 32 : 48;
 }
 
 // With certificates a client needs a name to look for in its server's.
@@ -207,10 +213,17 @@ bool ChoiceReply::Check() const {
 
 bool BinderRequest::Check() const {
   return job != 0 && index < kMaxJobPsks && Valid(hash) &&
-         transcript_hash.size == (hash == WirePskHash::kSha256 ? 32 : 48);
+         transcript_hash.size == SizeOf(hash);
 }
 
 bool BinderReply::Check() const { return job != 0 && outcome.valid(); }
+
+bool PskProofRequest::Check() const {
+  return job != 0 && Valid(hash) && transcript_hash.size == SizeOf(hash) &&
+         binder.size == SizeOf(hash);
+}
+
+bool PskProofReply::Check() const { return job != 0 && outcome.valid(); }
 
 bool SecretRequest::Check() const {
   return job != 0 && index < kMaxJobPsks && Valid(hash);

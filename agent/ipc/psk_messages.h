@@ -44,8 +44,7 @@ struct ChoiceReply {
   bool Check() const;
 };
 
-// Asks for a binder: `index` is the place of a client's PSK in its job, 0 of a
-// server's chosen one.
+// Of a client: asks for a binder. `index` is the place of the PSK in its job.
 struct BinderRequest {
   static constexpr MessageType kType = MessageType::kBinderRequest;
   static constexpr Carries kCarries{};
@@ -69,7 +68,34 @@ struct BinderReply {
   bool Check() const;
 };
 
-// Asks for the Handshake Secret of the PSK at `index`, as above. Once per job.
+// Of a server, once per job: is `binder`, which the client sent, that of the
+// chosen PSK? No binder of a server's PSK is told.
+struct PskProofRequest {
+  static constexpr MessageType kType = MessageType::kPskProofRequest;
+  static constexpr Carries kCarries{};
+  Header header;
+  JobId job = 0;
+  WirePskHash hash{};
+  uint8_t reserved = 0;
+  WireHash transcript_hash;
+  WireHash binder;
+  std::array<uint8_t, 2> more_reserved{};
+  bool Check() const;
+};
+
+// Success: it is; kBadPskBinder: it is not.
+struct PskProofReply {
+  static constexpr MessageType kType = MessageType::kPskProofReply;
+  static constexpr Carries kCarries{};
+  Header header;
+  JobId job = 0;
+  Outcome outcome;
+  std::array<uint8_t, 6> reserved{};
+  bool Check() const;
+};
+
+// Asks for the Handshake Secret of the PSK at `index`: as above, 0 of a
+// server's chosen one. Once per job, after a binder.
 // Payload: the secret of the key agreement.
 struct SecretRequest {
   static constexpr MessageType kType = MessageType::kSecretRequest;

@@ -84,6 +84,8 @@ enum class MessageType : uint16_t {
   kBinderReply = 0x0704,
   kSecretRequest = 0x0705,
   kSecretReply = 0x0706,
+  kPskProofRequest = 0x0707,
+  kPskProofReply = 0x0708,
   // any role -> monitor
   kNotConfined = 0x0801,
   // worker -> monitor

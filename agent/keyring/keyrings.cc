@@ -199,6 +199,7 @@ std::vector<std::string> KernelKeyrings::Link(
   // Which of the kernel's own exist depends on its version and modules.
   static_cast<void>(LinkHolders());
   psk_keyrings_.clear();
+  called_.clear();
   psk_keyrings_.emplace_back(".nvme", LinkIntoSession(".nvme"));
   std::vector<std::string> failed;
   for (const std::string& name : others) {
@@ -262,6 +263,17 @@ std::vector<KeySerial> KernelKeyrings::PskKeyrings() {
     }
   }
   return keyrings;
+}
+
+std::optional<KeySerial> KernelKeyrings::Called(const std::string& name) {
+  if (const auto known = called_.find(name); known != called_.end()) {
+    return known->second;
+  }
+  const std::optional<KeySerial> serial = LinkIntoSession(name);
+  if (serial.has_value()) {
+    called_.emplace(name, *serial);
+  }
+  return serial;
 }
 
 Result<KeySerial> KernelKeyrings::AddPeerCertificate(

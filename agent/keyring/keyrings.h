@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstddef>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -79,6 +80,8 @@ class Keyrings {
   // Where PSKs are when a request names no keyring: ".nvme" and those of the
   // configuration, as far as they exist now.
   virtual std::vector<KeySerial> PskKeyrings() = 0;
+  // Root's keyring of this name, which this process possesses from then on.
+  virtual std::optional<KeySerial> Called(const std::string& name) = 0;
   // Makes the certificate of a verified peer, DER, a key of a keyring for such
   // certificates, for so long; the kernel parses it. The same again is the same
   // key, for so long from now on.
@@ -101,6 +104,7 @@ class KernelKeyrings final : public Keyrings {
   Result<handshake::PskKey> ReadPsk(KeySerial key) override;
   Result<std::vector<KeySerial>> List(KeySerial keyring) override;
   std::vector<KeySerial> PskKeyrings() override;
+  std::optional<KeySerial> Called(const std::string& name) override;
   Result<KeySerial> AddPeerCertificate(ByteView certificate,
                                        std::chrono::seconds timeout) override;
   void Unlink(KeySerial keyring) override;
@@ -122,6 +126,7 @@ class KernelKeyrings final : public Keyrings {
   std::vector<std::string> unlinked_holders_;
   // That serve PSKs, and their serial once it is known.
   std::vector<std::pair<std::string, std::optional<KeySerial>>> psk_keyrings_;
+  std::map<std::string, KeySerial> called_;  // that were asked for
   // That were added, newest last, so that a peer that comes back is no second
   // key.
   struct PeerKey {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/ipc/identities.h"
 #include "agent/monitor/testing/world.h"
 
 namespace ktlsd::agent {
@@ -27,7 +28,7 @@ class NetnsJobsTest : public World {
     Config config = GoodConfig();
     SideConfig client;
     client.truststore = File("blue-trust");
-    config.netns = {{"netns.blues", {"blu*"}, client, std::nullopt}};
+    config.netns = {{"netns.blues", {"blu*"}, false, {}, client, std::nullopt}};
     return config;
   }
   void StartWithBlue() {
@@ -40,6 +41,29 @@ class NetnsJobsTest : public World {
     Config config = ConfigWithBlue();
     config.netns[0].server = config.netns[0].client;
     return config;
+  }
+  Config ConfigWithKeysOfRequests() {
+    Config config = ConfigWithBothSidesOfBlue();
+    config.netns[0].request_keys = true;
+    return config;
+  }
+  Config ConfigWithKeyringOfBlue() {
+    Config config = ConfigWithBothSidesOfBlue();
+    config.netns[0].keyrings = {"blues"};
+    return config;
+  }
+  void StartWith(const Config& config) {
+    StartServices();
+    resources_.Reload(config);
+    LoadAll();
+    StartWorkers();
+    StartBlueWorkers();
+  }
+  // With the one certificate that is in the keyrings.
+  Request NfsMtlsByKeys() {
+    Request request = NfsMtls();
+    request.certificate = CertificateSerials{5, 6};
+    return request;
   }
   void StartBlueWorkers() {
     switchboard_.AddWorker(kBlueWorker, Pool::kClient,
@@ -134,18 +158,87 @@ TEST_F(NetnsJobsTest, AreRefusedWhereNothingNamesTheNamespace) {
 }
 
 TEST_F(NetnsJobsTest, LookForNoPskAmongTheHosts) {
-  StartServices();
-  resources_.Reload(ConfigWithBothSidesOfBlue());
-  LoadAll();
-  StartWorkers();
-  StartBlueWorkers();
+  StartWith(ConfigWithKeysOfRequests());
   AskInBlue(NvmeTarget());
   ASSERT_EQ(blue_.answers().size(), 1U);
   EXPECT_NE(blue_.answers().front().status, 0U);
-  EXPECT_EQ(log_.Count("netns=blue", "only keys that the request names"), 1);
-  // A keyring that the request itself names is its own.
+  EXPECT_EQ(log_.Count("netns=blue", "only keys of its group's keyrings"), 1);
   AskInBlue(NvmeTarget(77));
   EXPECT_NE(TakeJob(kBluePskWorker).job, 0U);
+}
+
+// Kernels from 7.2 on give every port of every namespace ".nvme".
+TEST_F(NetnsJobsTest, LookForNoPskInAKeyringOfTheHostsThatTheRequestNames) {
+  StartWith(ConfigWithKeysOfRequests());
+  AskInBlue(NvmeTarget(FakeKeyrings::kNvme));
+  EXPECT_EQ(BlueStatuses(), Statuses{EACCES});
+  EXPECT_EQ(log_.Count("netns=blue", "a keyring of the host's"), 1)
+      << log_.All();
+  EXPECT_EQ((Next<Job, ToWorker>(*workers_[kBluePskWorker])), std::nullopt);
+  EXPECT_TRUE(keyrings_.listed.empty());
+  Ask(NvmeTarget(FakeKeyrings::kNvme));  // the host itself may
+  EXPECT_NE(TakeJob(kPskWorker).job, 0U);
+}
+
+TEST_F(NetnsJobsTest, LookForPsksInTheKeyringsOfTheirGroup) {
+  StartWith(ConfigWithKeyringOfBlue());
+  AskInBlue(NvmeTarget(FakeKeyrings::kNvme));
+  EXPECT_EQ(log_.Count("netns=blue", "no keyring of the network namespace's"),
+            1)
+      << log_.All();
+  keyrings_.AddPsk(21, "NVMe1R01 host subsystem");
+  keyrings_.AddPsk(22, "NVMe1R01 host subsystem", 32, /*keyring=*/200);
+  keyrings_.called = {{"blues", 200}};
+  for (const std::optional<KeySerial> named :
+       {std::optional<KeySerial>(FakeKeyrings::kNvme), {}}) {
+    AskInBlue(NvmeTarget(named));
+    ChoiceRequest choice;
+    choice.job = TakeJob(kBluePskWorker).job;
+    choice.identities = 1;
+    choice.sha256 = 1;
+    Bytes identities;
+    const std::string name = "NVMe1R01 host subsystem";
+    AppendIdentity(Bytes(name.begin(), name.end()), identities);
+    EXPECT_TRUE(workers_[kBluePskWorker]->Send(choice, identities).ok());
+    EXPECT_TRUE(switchboard_.ReadWorker(kBluePskWorker).ok());
+    EXPECT_EQ(desk_.psks().EvidenceOf(choice.job).serial, 22);
+  }
+  EXPECT_EQ(keyrings_.listed, (std::vector<KeySerial>{200, 200}));
+}
+
+// Whatever it is called: the host may have it by another name.
+TEST_F(NetnsJobsTest, LookForNoPskInAKeyringOfTheHostsThatTheirGroupNames) {
+  StartWith(ConfigWithKeyringOfBlue());
+  keyrings_.called = {{"blues", FakeKeyrings::kNvme}};
+  AskInBlue(NvmeTarget());
+  EXPECT_EQ(BlueStatuses(), Statuses{EACCES});
+}
+
+TEST_F(NetnsJobsTest, BorrowNoKeyOfTheHostByItsSerial) {
+  keyrings_.AddPsk(21, "NVMe1R01 host subsystem");
+  StartWith(ConfigWithBothSidesOfBlue());
+  AskInBlue(NfsMtlsByKeys());
+  AskInBlue(NvmeHost({21}));
+  AskInBlue(NvmeTarget(77));
+  Advance(std::chrono::seconds(2));
+  EXPECT_EQ(BlueStatuses().size(), 3U);
+  EXPECT_EQ(log_.Count("netns=blue", "no request_keys=true"), 3) << log_.All();
+  EXPECT_EQ(keyrings_.read, 0);
+  EXPECT_EQ((Next<Job, ToWorker>(*workers_[kBlueWorker])), std::nullopt);
+  EXPECT_EQ((Next<LoadCredential, ToKeeper>(*keeper_)), std::nullopt);
+}
+
+TEST_F(NetnsJobsTest, UseKeysOfTheirRequestsWhereTheirGroupSaysSo) {
+  keyrings_.AddPsk(21, "NVMe1R01 host subsystem");
+  StartWith(ConfigWithKeysOfRequests());
+  AskInBlue(NfsMtlsByKeys());
+  EXPECT_NE(TakeJob(kBlueWorker).job, 0U);
+  // The host's keyring, and a key that is named: of a client it is no place to
+  // look for one.
+  Request host = NvmeHost({21});
+  host.keyring = FakeKeyrings::kNvme;
+  AskInBlue(std::move(host));
+  EXPECT_EQ(TakeJob(kBluePskWorker).psks(), 1U);
 }
 
 // --- Before their settings are loaded, and when these are gone ---
@@ -154,10 +247,10 @@ TEST_F(NetnsJobsTest, LookForNoPskAmongTheHostsBeforeTheyAreLoaded) {
   StartServices();
   StartWorkers();
   StartBlueWorkers();
-  resources_.Reload(ConfigWithBothSidesOfBlue());
+  resources_.Reload(ConfigWithKeysOfRequests());
   AskInBlue(NvmeTarget());
   EXPECT_EQ((Next<Job, ToWorker>(*workers_[kPskWorker])), std::nullopt);
-  EXPECT_EQ(log_.Count("netns=blue", "only keys that the request names"), 1);
+  EXPECT_EQ(log_.Count("netns=blue", "only keys of its group's keyrings"), 1);
   AskInBlue(NvmeTarget(77));
   EXPECT_NE(TakeJob(kBluePskWorker).job, 0U);
 }
@@ -170,14 +263,14 @@ TEST_F(NetnsJobsTest, WaitWhileTheirGroupIsAdded) {
   AskInBlue(NvmeTarget());
   Advance(std::chrono::seconds(2));
   EXPECT_EQ(BlueStatuses().size(), 1U) << log_.All();
-  EXPECT_EQ(log_.Count("netns=blue", "only keys that the request names"), 1);
+  EXPECT_EQ(log_.Count("netns=blue", "only keys of its group's keyrings"), 1);
   LoadAll();
   EXPECT_NE(TakeJob(kBlueWorker).job, 0U);
 }
 
 TEST_F(NetnsJobsTest, AreNotTheHostsOnceTheirGroupIsGone) {
   StartServices();
-  resources_.Reload(ConfigWithBothSidesOfBlue());
+  resources_.Reload(ConfigWithKeysOfRequests());
   LoadAll();
   StartWorkers();
   AskInBlue(NvmeTarget(77));  // waits for a worker of its own

@@ -80,6 +80,8 @@ Profile MakeProfile(const NetnsConfig& netns, Side side, const Policy& policy,
   profile.side = side;
   profile.netns = netns.match;
   profile.netns_group = netns.name;
+  profile.request_keys = netns.request_keys;
+  profile.keyrings = netns.keyrings;
   profile.standing = Standing::kNone;
   if (config.has_value()) {
     Choose(*config, policy, profile, log);

@@ -86,18 +86,42 @@ std::optional<Refused> RefuseAtOnce(const Request& request,
   return std::nullopt;
 }
 
-// Its keys are looked up when it is handed out (psk_desk.h). The keyrings that
-// the daemon knows are those of its own network namespace.
-Planning PlanPsk(const Request& request, bool elsewhere, Plan plan) {
+// A serial means the same key in every network namespace, and whoever asks may
+// name any. A client's keyring is where its keys are, no key.
+bool NamesKeys(const Request& request) {
+  const bool server = request.kind == HandshakeKind::kServerHello;
+  return request.auth_mode == AuthMode::kPsk
+             ? !request.peer_identities.empty() ||
+                   (server && request.keyring.has_value())
+             : request.certificate.has_value();
+}
+
+// Of another network namespace than the daemon's own.
+std::optional<Refused> RefuseKeys(const Request& request,
+                                  const Profile& profile) {
+  const bool target = request.auth_mode == AuthMode::kPsk &&
+                      request.kind == HandshakeKind::kServerHello;
+  if (target && !profile.keyrings.empty()) {
+    return std::nullopt;  // what the request names is not looked at
+  }
+  if (NamesKeys(request) && !profile.request_keys) {
+    return Refused{Code::kConfigUnusable,
+                   "keys that requests of this network namespace name do not "
+                   "serve: its group has no request_keys=true"};
+  }
+  if (target && !NamesKeys(request)) {
+    return Refused{Code::kKeyUnavailable,
+                   "in another network namespace only keys of its group's "
+                   "keyrings serve, and there are none"};
+  }
+  return std::nullopt;
+}
+
+// Its keys are looked up when it is handed out (psk_desk.h).
+Planning PlanPsk(const Request& request, Plan plan) {
   plan.psk = true;
   if (request.kind == HandshakeKind::kServerHello) {
     plan.side = Side::kServer;
-    if (elsewhere && !request.keyring.has_value() &&
-        request.peer_identities.empty()) {
-      return Refused{Code::kKeyUnavailable,
-                     "in another network namespace only keys that the request "
-                     "names serve"};
-    }
     return plan;
   }
   plan.side = Side::kClient;
@@ -173,6 +197,13 @@ Planning MakePlan(const Request& request, Consumer consumer,
     return Refuse(*profile.settings.problem);
   }
   Plan plan;
+  if (!netns.empty()) {
+    if (std::optional<Refused> refused = RefuseKeys(request, profile)) {
+      return *std::move(refused);
+    }
+    plan.elsewhere = true;
+    plan.keyrings = profile.keyrings;
+  }
   plan.settings = profile.name;
   plan.groups = profile.settings.groups;
   plan.suites = Allowed(profile.settings.suites, suites);
@@ -181,7 +212,7 @@ Planning MakePlan(const Request& request, Consumer consumer,
                    "this kernel takes none of the configured ciphers"};
   }
   if (request.auth_mode == AuthMode::kPsk) {
-    return PlanPsk(request, !netns.empty(), std::move(plan));
+    return PlanPsk(request, std::move(plan));
   }
   plan.offer_sunrpc =
       consumer == Consumer::kNfsClient || consumer == Consumer::kNfsd;

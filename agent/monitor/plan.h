@@ -44,6 +44,10 @@ struct Plan {
   // With a PSK only: no credential, no trust.
   bool psk = false;
   std::vector<NamedPsk> psks;  // that a client offers, best first
+  // Of a server in another network namespace: no keyring of the host's is for
+  // it; those of its group, if there are some, are, and nothing else.
+  bool elsewhere = false;
+  std::vector<std::string> keyrings;
 
   bool shows_certificate() const { return credentials[0] != 0; }
 };

@@ -18,6 +18,7 @@ class PlanTest : public ::testing::Test {
     request.well_formed = well_formed_;
     request.certificate = own_keys_;
     request.peer_identities = psks_;
+    request.keyring = keyring_;
     const bool server = kind == kServerHello;
     Profile profile{"name",
                     server ? Side::kServer : Side::kClient,
@@ -26,6 +27,8 @@ class PlanTest : public ::testing::Test {
                     server ? server_ : client_};
     profile.standing = standing_;
     profile.netns = served_netns_;
+    profile.request_keys = request_keys_;
+    profile.keyrings = keyrings_;
     return MakePlan(
         request, InferConsumer(request), facts_, netns_, profile,
         {CipherSuite::kAes256GcmSha384, CipherSuite::kChaCha20Poly1305Sha256});
@@ -53,6 +56,9 @@ class PlanTest : public ::testing::Test {
   bool well_formed_ = true;
   std::optional<CertificateSerials> own_keys_;
   std::vector<KeySerial> psks_;
+  std::optional<KeySerial> keyring_;
+  bool request_keys_ = false;
+  std::vector<std::string> keyrings_;
 };
 
 // Whatever is wrong with the certificates.
@@ -187,7 +193,50 @@ TEST_F(PlanTest, RefusesWithSettingsOfAnotherNetworkNamespace) {
   netns_ = "";
   expect_refused();
   netns_ = "red";
+  request_keys_ = true;
   EXPECT_TRUE(std::holds_alternative<Plan>(Make(kServerHello, kPsk)));
+}
+
+// They may be the host's, which has a serial like any other.
+TEST_F(PlanTest, TakesKeysOfRequestsFromElsewhereOnlyWhereItIsSaid) {
+  netns_ = "red";
+  served_netns_ = {"red"};
+  own_keys_ = CertificateSerials{5, 6};
+  psks_ = {7};
+  const auto all_refused = [this](bool expected) {
+    for (const AuthMode mode : {kX509, kPsk}) {
+      for (const HandshakeKind kind : {kClientHello, kServerHello}) {
+        const Planning planning = Make(kind, mode, "a");
+        EXPECT_EQ(std::holds_alternative<Refused>(planning), expected);
+      }
+    }
+  };
+  all_refused(true);
+  request_keys_ = true;
+  all_refused(false);
+  request_keys_ = false;
+  netns_ = "";
+  served_netns_ = {};
+  all_refused(false);  // the host's own requests
+}
+
+TEST_F(PlanTest, GivesTargetsElsewhereTheKeyringsOfTheirGroup) {
+  netns_ = "red";
+  served_netns_ = {"red"};
+  keyring_ = 100;
+  ExpectRefused(Make(kServerHello, kPsk), Code::kConfigUnusable);
+  keyrings_ = {"reds"};
+  for (const std::optional<KeySerial> named : {keyring_, {}}) {
+    keyring_ = named;
+    const Planning planning = Make(kServerHello, kPsk);
+    const Plan* plan = std::get_if<Plan>(&planning);
+    ASSERT_NE(plan, nullptr);
+    EXPECT_TRUE(plan->elsewhere);
+    EXPECT_EQ(plan->keyrings, keyrings_);
+  }
+  // They hold the keys of clients to come, not of our own.
+  psks_ = {7};
+  ExpectRefused(Make(kClientHello, kPsk), Code::kConfigUnusable);
 }
 
 // Nobody knows which ciphers and groups it may have, with a PSK or without.

@@ -13,6 +13,7 @@ namespace {
 
 constexpr unsigned kMostBindersOfClient = 2;  // for two ClientHellos
 constexpr unsigned kMostBindersOfServer = 1;  // of the hello that counts
+constexpr std::size_t kChosen = 0;            // a server's only PSK
 
 Error Lie(std::string_view what) { return {Code::kWorkerMisbehaved, what}; }
 
@@ -72,8 +73,7 @@ Status PskDesk::Begin(JobId id, const Request& request, Plan& plan) {
   Job job;
   job.side = plan.side;
   if (plan.side == Side::kServer) {
-    job.keys = request.peer_identities;
-    job.keyring = request.keyring;
+    RETURN_IF_ERROR(BeginServer(job, request, plan));
   } else {
     const Status begun = BeginClient(job, request, plan);
     if (!begun.ok()) {
@@ -82,6 +82,41 @@ Status PskDesk::Begin(JobId id, const Request& request, Plan& plan) {
     }
   }
   jobs_.insert_or_assign(id, std::move(job));
+  return Ok{};
+}
+
+// The kernel keeps keys of network namespaces apart in a search only: in a list
+// of the host's keyring are those of all.
+Status PskDesk::BeginServer(Job& job, const Request& request,
+                            const Plan& plan) {
+  if (!plan.keyrings.empty()) {
+    for (const std::string& name : plan.keyrings) {
+      if (const auto keyring = keyrings_.Called(name)) {
+        job.keyrings.push_back(*keyring);
+      }
+    }
+    if (job.keyrings.empty()) {
+      return Error{Code::kKeyUnavailable,
+                   "no keyring of the network namespace's group is there"};
+    }
+  } else {
+    job.keys = request.peer_identities;
+    if (request.keyring.has_value()) {
+      job.keyrings = {*request.keyring};
+    }
+  }
+  const std::vector<KeySerial> hosts = keyrings_.PskKeyrings();
+  const bool borrows =
+      job.keys.empty() &&
+      (job.keyrings.empty() ||
+       std::ranges::any_of(job.keyrings, [&hosts](KeySerial keyring) {
+         return std::ranges::count(hosts, keyring) != 0;
+       }));
+  if (plan.elsewhere && borrows) {
+    return Error{Code::kConfigUnusable,
+                 "a keyring of the host's is for no other network namespace: "
+                 "its group has to name keyrings"};
+  }
   return Ok{};
 }
 
@@ -136,13 +171,13 @@ Result<PskDesk::Job*> PskDesk::Find(JobId id) {
   return &found->second;
 }
 
-template <typename Request>
-Result<PskDesk::Usable*> PskDesk::UsableOf(Job& job, const Request& request) {
-  if (request.index >= job.usable.size()) {
+Result<PskDesk::Usable*> PskDesk::UsableOf(Job& job, std::size_t index,
+                                           WirePskHash hash) {
+  if (index >= job.usable.size()) {
     return Lie("it asks for a PSK that its job does not have");
   }
-  Usable& usable = job.usable[request.index];
-  if (usable.psk.hash != FromWire(request.hash)) {
+  Usable& usable = job.usable[index];
+  if (usable.psk.hash != FromWire(hash)) {
     return Lie("it asks for another hash than its PSK's");
   }
   return &usable;
@@ -188,25 +223,28 @@ Result<std::optional<PskLookup::Found>> PskDesk::Choose(
   if (!job.keys.empty()) {
     return lookup_.FindAmong(job.keys, identities, hashes);
   }
-  const std::vector<KeySerial> keyrings =
-      job.keyring.has_value() ? std::vector<KeySerial>{*job.keyring}
-                              : keyrings_.PskKeyrings();
-  return lookup_.FindIn(keyrings, identities, hashes);
+  return lookup_.FindIn(
+      job.keyrings.empty() ? keyrings_.PskKeyrings() : job.keyrings, identities,
+      hashes);
 }
 
 // --- What is computed ---
 
 Status PskDesk::Serve(Link& worker, const BinderRequest& request, ByteView) {
   ASSIGN_OR_RETURN(Job * job, Find(request.job));
-  ASSIGN_OR_RETURN(Usable * usable, UsableOf(*job, request));
-  const unsigned most =
-      job->side == Side::kClient ? kMostBindersOfClient : kMostBindersOfServer;
-  if (usable->binders == most) {
+  // With it a worker could vouch for a client that has no key.
+  if (job->side != Side::kClient) {
+    return Lie("it asks for the binder that its client is to show");
+  }
+  ASSIGN_OR_RETURN(Usable * usable,
+                   UsableOf(*job, request.index, request.hash));
+  if (usable->binders == kMostBindersOfClient) {
     return Lie("it asks for a binder too many");
   }
   ++usable->binders;
-  return Answer<BinderReply>(worker, request.job,
-                             MakeBinder(usable->psk, request), job->evidence);
+  const Result<HashSecret> made = MakeBinder(usable->psk, request);
+  usable->bound = made.ok();
+  return Answer<BinderReply>(worker, request.job, made, job->evidence);
 }
 
 Result<HashSecret> PskDesk::MakeBinder(const NamedPsk& psk,
@@ -217,11 +255,44 @@ Result<HashSecret> PskDesk::MakeBinder(const NamedPsk& psk,
             handshake::HashValue(request.transcript_hash.view())});
 }
 
+Status PskDesk::Serve(Link& worker, const PskProofRequest& request, ByteView) {
+  ASSIGN_OR_RETURN(Job * job, Find(request.job));
+  if (job->side != Side::kServer) {
+    return Lie("it asks about a client's binder, which it is itself");
+  }
+  ASSIGN_OR_RETURN(Usable * usable, UsableOf(*job, kChosen, request.hash));
+  if (usable->binders == kMostBindersOfServer) {
+    return Lie("it guesses at a binder");
+  }
+  ++usable->binders;
+  const Status checked = CheckProof(usable->psk, request);
+  usable->bound = checked.ok();
+  PskProofReply reply;
+  reply.job = request.job;
+  reply.outcome = checked.ok() ? Outcome::Success()
+                               : Outcome::Failure(checked.error().code);
+  if (!checked.ok()) {
+    Note(job->evidence, checked.error());
+  }
+  return SendTo(worker, reply);
+}
+
+Status PskDesk::CheckProof(const NamedPsk& psk,
+                           const PskProofRequest& request) {
+  ASSIGN_OR_RETURN(const handshake::PskKey key, keyrings_.ReadPsk(psk.serial));
+  const ByteView binder = request.binder.view();
+  return handshake::CheckPskBinder(
+      key, {{psk.identity, psk.hash,
+             handshake::HashValue(request.transcript_hash.view())},
+            Bytes(binder.begin(), binder.end())});
+}
+
 Status PskDesk::Serve(Link& worker, const SecretRequest& request,
                       ByteView ecdhe) {
   ASSIGN_OR_RETURN(Job * job, Find(request.job));
-  ASSIGN_OR_RETURN(Usable * usable, UsableOf(*job, request));
-  if (usable->binders == 0) {
+  ASSIGN_OR_RETURN(Usable * usable,
+                   UsableOf(*job, request.index, request.hash));
+  if (!usable->bound) {
     return Lie("it asks for the secret of a PSK before its binder");
   }
   if (ecdhe.empty()) {

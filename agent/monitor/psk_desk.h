@@ -1,7 +1,8 @@
 // The PSKs of jobs: what a worker may have of them, and what it had.
 //
-// Scope:     looks up the keys of a request, computes binders and Handshake
-//            Secrets with them, and answers the worker. The key is read for
+// Scope:     looks up the keys of a request, computes binders of clients,
+//            checks those that servers got, computes Handshake Secrets, and
+//            answers the worker. The key is read for
 //            each of them and wiped; no worker gets it, or an Early Secret.
 //            That a job is the worker's own is checked before
 //            (switchboard.h).
@@ -52,6 +53,8 @@ class PskDesk {
   // away the suites that fit none of it. Keys that cannot be used are left out
   // while there are others.
   // Errors: kKeyUnavailable, kKeyRejected  of the first key of the request
+  //         kKeyUnavailable  no keyring of the group's is there
+  //         kConfigUnusable  a keyring of the host's, for another namespace
   //         kCipherNotOffloadable  this kernel has no suite for the PSKs
   Status Begin(JobId job, const Request& request, Plan& plan);
   // Of any job, also one without a PSK.
@@ -60,36 +63,41 @@ class PskDesk {
 
   // Answer one request of the job's worker, the payload behind it included.
   // Each may be asked once, a client's binder once more after a
-  // HelloRetryRequest; the secret only after a binder, and nothing after it.
+  // HelloRetryRequest; the secret only after a binder, which of a server is its
+  // client's and right, and nothing after it.
   // Errors: kWorkerMisbehaved it asked for more, or reads no answers
   Status Serve(Link& worker, const ChoiceRequest& request, ByteView identities);
   Status Serve(Link& worker, const BinderRequest& request, ByteView nothing);
+  Status Serve(Link& worker, const PskProofRequest& request, ByteView nothing);
   Status Serve(Link& worker, const SecretRequest& request, ByteView ecdhe);
 
  private:
   struct Usable {
     NamedPsk psk;
-    unsigned binders = 0;  // that were given
+    unsigned binders = 0;  // that were given, or checked
+    bool bound = false;    // one was given, or was right
   };
   struct Job {
     Side side{};
     bool choice_asked = false;
     // Of a server: where its client's PSK may be.
-    std::vector<KeySerial> keys;  // empty: all of `keyring`
-    std::optional<KeySerial> keyring;
-    std::vector<Usable> usable;  // what is offered, or the one chosen
+    std::vector<KeySerial> keys;      // empty: all of `keyrings`
+    std::vector<KeySerial> keyrings;  // none: the host's
+    std::vector<Usable> usable;       // what is offered, or the one chosen
     PskEvidence evidence;
   };
 
+  Status BeginServer(Job& job, const Request& request, const Plan& plan);
   Status BeginClient(Job& job, const Request& request, Plan& plan);
   Result<std::optional<PskLookup::Found>> Choose(
       const Job& job, const std::vector<Bytes>& identities,
       const std::vector<HashAlgorithm>& hashes);
   Result<Job*> Find(JobId id);
-  template <typename Request>
-  static Result<Usable*> UsableOf(Job& job, const Request& request);
+  static Result<Usable*> UsableOf(Job& job, std::size_t index,
+                                  WirePskHash hash);
   Result<HashSecret> MakeBinder(const NamedPsk& psk,
                                 const BinderRequest& request);
+  Status CheckProof(const NamedPsk& psk, const PskProofRequest& request);
   Result<HashSecret> MakeSecret(const NamedPsk& psk, ByteView ecdhe);
 
   Keyrings& keyrings_;

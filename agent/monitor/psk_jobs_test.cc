@@ -64,6 +64,26 @@ class PskJobsTest : public World {
     request.transcript_hash = WireHash::Of(Bytes(HashSize(hash), 3));
     return request;
   }
+  // With the binder that a client of `name` sends which has its key.
+  static PskProofRequest Proof(JobId job, HashAlgorithm hash = kSha384,
+                               std::string_view name = kName) {
+    PskProofRequest request;
+    request.job = job;
+    request.hash = ToWire(hash);
+    request.transcript_hash = WireHash::Of(Bytes(HashSize(hash), 3));
+    // The key as AddPsk made it.
+    const handshake::PskKey key(KeyAccess(), Bytes(HashSize(hash), 7));
+    const auto binder = handshake::PskBinder(
+        key, {BytesOf(name), hash,
+              handshake::HashValue(request.transcript_hash.view())});
+    request.binder = WireHash::Of(binder->Reveal(KeyAccess()));
+    return request;
+  }
+  static PskProofRequest WrongProof(JobId job) {
+    PskProofRequest request = Proof(job);
+    request.binder.bytes.back() ^= 1;
+    return request;
+  }
   static SecretRequest Secret(JobId job, HashAlgorithm hash = kSha384,
                               std::size_t index = kFirst) {
     SecretRequest request;
@@ -93,10 +113,18 @@ class PskJobsTest : public World {
   }
   const Bytes kEcdhe = Bytes(32, 5);
 
-  // What a worker does for a handshake, and its report.
+  // What a worker does for a client's handshake, and its report.
   Status Succeed(JobId job, HashAlgorithm hash = kSha384,
                  std::size_t index = kFirst) {
     AskFor<BinderReply>(Binder(job, hash, index));
+    return Conclude(job, hash, index);
+  }
+  // And for a server's, once it has chosen.
+  Status SucceedWith(const PskProofRequest& proof) {
+    EXPECT_TRUE(AskFor<PskProofReply>(proof).outcome.ok());
+    return Conclude(proof.job, FromWire(proof.hash), kFirst);
+  }
+  Status Conclude(JobId job, HashAlgorithm hash, std::size_t index) {
     AskFor<SecretReply>(Secret(job, hash, index), kEcdhe);
     JobReport report = Report(job);
     report.suite = hash == kSha384 ? 0x1302 : 0x1301;
@@ -260,7 +288,7 @@ TEST_F(PskJobsTest, ServeAnNvmeTarget) {
   EXPECT_EQ(chosen.chosen, 1);
   EXPECT_EQ(chosen.index, 1);
   EXPECT_EQ(chosen.hash, WirePskHash::kSha384);
-  EXPECT_TRUE(Succeed(job.job).ok());
+  EXPECT_TRUE(SucceedWith(Proof(job.job)).ok());
   ExpectAnswers({0});
   EXPECT_EQ(RemoteAuth(), kKey);
   EXPECT_EQ(keyrings_.listed, std::vector<KeySerial>{FakeKeyrings::kNvme});
@@ -278,7 +306,8 @@ TEST_F(PskJobsTest, LookOnlyInTheKeyringOfTheRequest) {
       Choose(Offer(job.job, {kName, "NVMe1R01 other subsystem"}));
   EXPECT_EQ(chosen.index, 1);
   EXPECT_EQ(keyrings_.listed, std::vector<KeySerial>{200});
-  EXPECT_TRUE(Succeed(job.job, kSha256).ok());
+  EXPECT_TRUE(
+      SucceedWith(Proof(job.job, kSha256, "NVMe1R01 other subsystem")).ok());
   EXPECT_EQ(RemoteAuth(), 40);
 }
 
@@ -307,8 +336,10 @@ TEST_F(PskJobsTest, TellUnknownIdentitiesFromWrongBindersInTheLog) {
   Ask(NvmeTarget());
   job = TakeJob(kPskWorker);
   Choose(Offer(job.job, {kName}));
-  AskFor<BinderReply>(Binder(job.job));
-  Fail(job.job, Code::kBadPskBinder);
+  EXPECT_EQ(AskFor<PskProofReply>(WrongProof(job.job)).outcome.code(),
+            Code::kBadPskBinder);
+  EXPECT_TRUE(payload_.empty());
+  Fail(job.job, Code::kPeerClosed);  // the monitor knows better
   ExpectAnswers({EACCES, EACCES});
   EXPECT_EQ(log_.Count("outcome=refused code=unknown_psk_identity",
                        "identity=\"NVMe1R02 host sub\\x0a\\\"x\" suite="),
@@ -377,6 +408,27 @@ TEST_F(PskJobsTest, BelieveNoSuccessWithoutKeysInTheKernel) {
   EXPECT_EQ(log_.Count("code=offload_not_confirmed"), 1);
 }
 
+// Its client never showed that it has the key.
+TEST_F(PskJobsTest, BelieveNoClientWhoseBinderIsWrong) {
+  Ask(NvmeTarget());
+  const Job job = TakeJob(kPskWorker);
+  Choose(Offer(job.job, {kName}));
+  AskFor<PskProofReply>(WrongProof(job.job));
+  ShowKeys(52);  // of the worker's own making
+  ExpectMisbehaved(SendReport(kPskWorker, Report(job.job)));
+  EXPECT_NE(kernel_.answers().back().status, 0U);
+}
+
+TEST_F(PskJobsTest, SayThatTheKeyOfAProofIsGone) {
+  Ask(NvmeTarget());
+  const Job job = TakeJob(kPskWorker);
+  Choose(Offer(job.job, {kName}));
+  keyrings_.Spoil(kKey, {Code::kKeyRejected, "revoked", EKEYREVOKED});
+  EXPECT_EQ(AskFor<PskProofReply>(Proof(job.job)).outcome.code(),
+            Code::kKeyRejected);
+  ExpectMisbehaved(Send(Secret(job.job), kEcdhe));
+}
+
 // --- Hostile workers ---
 
 TEST_F(PskJobsTest, GiveAHostTwoBindersForEachKey) {
@@ -390,15 +442,62 @@ TEST_F(PskJobsTest, GiveAHostTwoBindersForEachKey) {
   EXPECT_FALSE((Next<BinderReply, ToWorker>(*workers_[kPskWorker])));
 }
 
-TEST_F(PskJobsTest, GiveATargetOneChoiceAndOneBinder) {
+TEST_F(PskJobsTest, GiveATargetOneChoiceAndOneVerdict) {
   Ask(NvmeTarget());
   const Job job = TakeJob(kPskWorker);
-  ExpectMisbehaved(Send(Binder(job.job)));  // of which key?
+  ExpectMisbehaved(Send(Proof(job.job)));  // of which key?
   const Choice offer = Offer(job.job, {kName});
   Choose(offer);
   ExpectMisbehaved(Send(offer.request, offer.payload));
-  AskFor<BinderReply>(Binder(job.job));
+  AskFor<PskProofReply>(Proof(job.job));
+  ExpectMisbehaved(Send(Proof(job.job)));
+}
+
+// The worker would show it as its client's.
+TEST_F(PskJobsTest, GiveATargetNoBinder) {
+  Ask(NvmeTarget());
+  const Job job = TakeJob(kPskWorker);
+  Choose(Offer(job.job, {kName}));
+  const int read = keyrings_.read;
   ExpectMisbehaved(Send(Binder(job.job)));
+  EXPECT_FALSE((Next<BinderReply, ToWorker>(*workers_[kPskWorker])));
+  EXPECT_EQ(keyrings_.read, read);
+}
+
+TEST_F(PskJobsTest, GiveATargetNoSecretBeforeTheBinderIsRight) {
+  Ask(NvmeTarget());
+  const Job job = TakeJob(kPskWorker);
+  Choose(Offer(job.job, {kName}));
+  ExpectMisbehaved(Send(Secret(job.job), kEcdhe));
+  AskFor<PskProofReply>(WrongProof(job.job));
+  ExpectMisbehaved(Send(Secret(job.job), kEcdhe));
+  ExpectMisbehaved(Send(Proof(job.job)));  // no second guess
+  EXPECT_FALSE((Next<SecretReply, ToWorker>(*workers_[kPskWorker])));
+}
+
+TEST_F(PskJobsTest, TakeABinderForItsOwnHelloAndKeyOnly) {
+  for (const int wrong : {0, 1, 2}) {
+    Ask(NvmeTarget());
+    const Job job = TakeJob(kPskWorker);
+    Choose(Offer(job.job, {kName}));
+    PskProofRequest proof = Proof(job.job);
+    if (wrong == 0) {
+      proof.transcript_hash = WireHash::Of(Bytes(48, 4));
+    } else if (wrong == 1) {
+      proof.binder = WireHash::Of(Bytes(48, 0));
+    } else {
+      ExpectMisbehaved(Send(Proof(job.job, kSha256, kName256)));
+      proof.binder.bytes.front() ^= 0x80;
+    }
+    EXPECT_EQ(AskFor<PskProofReply>(proof).outcome.code(), Code::kBadPskBinder);
+    Fail(job.job, Code::kBadPskBinder);
+  }
+  ExpectAnswers({EACCES, EACCES, EACCES});
+}
+
+TEST_F(PskJobsTest, JudgeNoBinderForAHost) {
+  Ask(NvmeHost({kKey}));
+  ExpectMisbehaved(Send(Proof(TakeJob(kPskWorker).job)));
 }
 
 TEST_F(PskJobsTest, GiveOneSecretAndOnlyAfterABinder) {

@@ -70,6 +70,9 @@ struct Profile {
   // Names of other network namespaces that it is for; none: the daemon's own.
   std::vector<std::string> netns = {};
   std::string netns_group = "";  // of the configuration, which has these names
+  // As in NetnsConfig, of that group.
+  bool request_keys = false;
+  std::vector<std::string> keyrings = {};
   Standing standing = Standing::kUnread;
 
   // Whether it is for handshakes in this network namespace; "" is the daemon's

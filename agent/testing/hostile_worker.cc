@@ -1,6 +1,7 @@
 // The variant whose workers are taken over. Each makes the one attempt that
-// KTLSD_HOSTILE_ATTEMPT names, as soon as it has a server's job; a client's it
-// holds. For a kernel test.
+// KTLSD_HOSTILE_ATTEMPT names, as soon as it has a job of the attempt's side;
+// one of the other side it holds. KTLSD_HOSTILE_IDENTITY is that of a PSK which
+// the monitor knows. For a kernel test.
 #include <linux/io_uring.h>
 #include <linux/tls.h>
 #include <netinet/in.h>
@@ -55,7 +56,7 @@ class HostileWorker {
               {[this](EventLoop::Token token) { OnReady(token); },
                [](EventLoop::Token) {}}) {
     const auto* found = std::ranges::find(kAttempts, attempt, &Attempt::name);
-    attempt_ = found == kAttempts.end() ? nullptr : found->make;
+    attempt_ = found == kAttempts.end() ? nullptr : found;
   }
 
   Status Run() {
@@ -73,8 +74,9 @@ class HostileWorker {
   struct Attempt {
     std::string_view name;
     Make make;
+    Side side = Side::kServer;
   };
-  static const std::array<Attempt, 28> kAttempts;
+  static const std::array<Attempt, 30> kAttempts;
 
   void OnReady(EventLoop::Token token) {
     switch (token) {
@@ -113,8 +115,8 @@ class HostileWorker {
       sockets_.push_back(std::move(received.descriptors.front()));
       job_ = job->job;
       credential_ = job->credentials[0];
-      if (job->side == Side::kServer) {
-        (this->*attempt_)();
+      if (job->side == attempt_->side) {
+        (this->*attempt_->make)();
       }
     } else if (std::holds_alternative<EndJob>(received.message) && on_end_) {
       on_end_();
@@ -211,6 +213,44 @@ class HostileWorker {
     AskVerdict();
     AskVerdict();
   }
+  // Its client sent nothing that shows a PSK.
+  void VouchForPskClient() {
+    const char* const known = std::getenv("KTLSD_HOSTILE_IDENTITY");
+    const std::string_view identity = known == nullptr ? "" : known;
+    ChoiceRequest choice;
+    choice.job = job_;
+    choice.identities = 1;
+    choice.sha384 = 1;
+    Bytes identities;
+    AppendIdentity(Bytes(identity.begin(), identity.end()), identities);
+    static_cast<void>(monitor_.Send(choice, identities));
+    PskProofRequest proof;
+    proof.job = job_;
+    proof.hash = ToWire(HashAlgorithm::kSha384);
+    proof.transcript_hash = WireHash::Of(Bytes(48, 0x5a));
+    proof.binder = WireHash::Of(Bytes(48, 0x5a));
+    static_cast<void>(monitor_.Send(proof));
+    SendSecretRequest();
+    InstallOwnKeys();
+    ReportSuccess();
+  }
+  // Its server said nothing at all.
+  void VouchForPskServer() {
+    BinderRequest binder;
+    binder.job = job_;
+    binder.hash = ToWire(HashAlgorithm::kSha384);
+    binder.transcript_hash = WireHash::Of(Bytes(48, 0x5a));
+    static_cast<void>(monitor_.Send(binder));
+    SendSecretRequest();
+    InstallOwnKeys();
+    ReportSuccess();
+  }
+  void SendSecretRequest() {
+    SecretRequest request;
+    request.job = job_;
+    request.hash = ToWire(HashAlgorithm::kSha384);
+    static_cast<void>(monitor_.Send(request, Bytes(32, 0x5a)));
+  }
   // Its own job is by certificate, and so is the client's.
   void AskForPskSecret() {
     SecretRequest request;
@@ -289,7 +329,7 @@ class HostileWorker {
   std::optional<Link> keeper_;
   std::optional<Link> verifier_;
   EventLoop loop_;
-  Make attempt_ = nullptr;
+  const Attempt* attempt_ = nullptr;
   JobId job_ = 0;
   CredentialId credential_ = 0;
   std::vector<OwnedFd> sockets_;
@@ -298,7 +338,7 @@ class HostileWorker {
   std::function<void()> on_end_;
 };
 
-const std::array<HostileWorker::Attempt, 28> HostileWorker::kAttempts = {{
+const std::array<HostileWorker::Attempt, 30> HostileWorker::kAttempts = {{
     {"success-at-once", &HostileWorker::SucceedAtOnce},
     {"success-without-keys", &HostileWorker::SucceedWithoutKeys},
     {"success-with-own-keys", &HostileWorker::SucceedWithOwnKeys},
@@ -311,6 +351,9 @@ const std::array<HostileWorker::Attempt, 28> HostileWorker::kAttempts = {{
     {"second-verdict", &HostileWorker::JudgeTwice},
     {"secret-of-no-psk", &HostileWorker::AskForPskSecret},
     {"anothers-psk", &HostileWorker::AskForPskOfAnothersJob},
+    {"success-for-psk-client", &HostileWorker::VouchForPskClient},
+    {"success-for-psk-server", &HostileWorker::VouchForPskServer,
+     Side::kClient},
     {"questions-without-end", &HostileWorker::AskWithoutEnd},
     {"kept-descriptor", &HostileWorker::KeepDescriptor},
     {"copied-descriptor", &HostileWorker::CopyDescriptor},

@@ -149,6 +149,7 @@ Connection::Step Connection::Advance() {
           },
           [this](const handshake::NeedPskChoice& need) { return Ask(need); },
           [this](const handshake::NeedPskBinder& need) { return Ask(need); },
+          [this](handshake::NeedPskVerdict need) { return Ask(need); },
           [this](const handshake::NeedPskSecret& need) { return Ask(need); },
           [this](handshake::Done) { return HandOver(); },
           [this](const Failed& failed) { return StartDraining(failed); },

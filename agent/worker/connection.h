@@ -51,6 +51,8 @@ class JobServices {
   virtual Status RequestPskBinder(
       JobId job, std::size_t index,
       const handshake::PskBinderRequest& request) = 0;
+  virtual Status RequestPskVerdict(JobId job,
+                                   const handshake::PskProof& proof) = 0;
   virtual Status RequestPskSecret(
       JobId job, std::size_t index,
       const handshake::PskSecretRequest& request) = 0;
@@ -83,6 +85,7 @@ class Connection {
   void OnVerdict(Status verdict);
   void OnPskChoice(Result<std::optional<handshake::PskChoice>> choice);
   void OnPskBinder(Result<HashSecret> binder);
+  void OnPskVerdict(Status verdict);
   void OnPskSecret(Result<HashSecret> secret);
   void OnDeadline();
   // The keeper or the verifier is gone, and with it what was asked of it.
@@ -106,6 +109,7 @@ class Connection {
   Step Advance();
   Step Ask(const handshake::NeedPskChoice& need);
   Step Ask(const handshake::NeedPskBinder& need);
+  Step Ask(handshake::NeedPskVerdict need);
   Step Ask(const handshake::NeedPskSecret& need);
   std::size_t PlaceOf(ByteView identity) const;
   template <typename Give>

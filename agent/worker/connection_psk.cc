@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "agent/worker/connection.h"
+#include "handshake/verdict_source.h"
 
 namespace ktlsd::agent {
 
@@ -38,6 +39,11 @@ Connection::Step Connection::Ask(const handshake::NeedPskBinder& need) {
                 Asked::kPsk);
 }
 
+Connection::Step Connection::Ask(handshake::NeedPskVerdict need) {
+  return OnSent(services_.RequestPskVerdict(job_.job, *need.proof),
+                Asked::kPsk);
+}
+
 Connection::Step Connection::Ask(const handshake::NeedPskSecret& need) {
   return OnSent(services_.RequestPskSecret(
                     job_.job, PlaceOf(need.request->identity), *need.request),
@@ -61,6 +67,16 @@ void Connection::OnPskChoice(
 
 void Connection::OnPskBinder(Result<HashSecret> binder) {
   OnPsk([&] { engine_.GivePskBinder(std::move(binder)); });
+}
+
+void Connection::OnPskVerdict(Status verdict) {
+  OnPsk([&] {
+    if (verdict.ok()) {
+      engine_.JudgePsk(handshake::VerdictSource::AcceptedPsk());
+    } else {
+      engine_.JudgePsk(verdict.error());
+    }
+  });
 }
 
 void Connection::OnPskSecret(Result<HashSecret> secret) {

@@ -78,6 +78,11 @@ class FakeServices final : public JobServices {
     binder_indices.push_back(index);
     return answer;
   }
+  Status RequestPskVerdict(JobId, const handshake::PskProof& proof) override {
+    psk_proof = &proof;
+    ++psk_proofs;
+    return answer;
+  }
   Status RequestPskSecret(JobId, std::size_t index,
                           const handshake::PskSecretRequest& request) override {
     secret_request = &request;
@@ -98,6 +103,8 @@ class FakeServices final : public JobServices {
   std::vector<HashAlgorithm> hashes;
   const handshake::PskBinderRequest* binder_request = nullptr;
   std::vector<std::size_t> binder_indices;
+  const handshake::PskProof* psk_proof = nullptr;
+  int psk_proofs = 0;
   const handshake::PskSecretRequest* secret_request = nullptr;
   std::vector<std::size_t> secret_indices;
   bool stopped_watching = false;
@@ -249,6 +256,13 @@ class ConnectionTest : public testing::Test {
     if (services_.binder_request != nullptr) {
       const auto* request = std::exchange(services_.binder_request, nullptr);
       connection_->OnPskBinder(psks_.Binder(*request));
+      return true;
+    }
+    if (services_.psk_proof != nullptr) {
+      const auto* proof = std::exchange(services_.psk_proof, nullptr);
+      const auto verdict = psks_.Judge(*proof);
+      connection_->OnPskVerdict(verdict.ok() ? Status(Ok{})
+                                             : Status(verdict.error()));
       return true;
     }
     if (services_.secret_request != nullptr) {
@@ -522,7 +536,8 @@ TEST_P(ConnectionOfEachSide, EndsWithTheKeysOfAPsk) {
   EXPECT_EQ(services_.secret_indices,
             std::vector<std::size_t>{client ? 1U : 0U});
   EXPECT_EQ(services_.binder_indices, client ? (std::vector<std::size_t>{0, 1})
-                                             : std::vector<std::size_t>{0});
+                                             : std::vector<std::size_t>{});
+  EXPECT_EQ(services_.psk_proofs, client ? 0 : 1);
 }
 
 TEST_P(ConnectionOfEachSide, EndsWithAWrongPskInABadBinder) {

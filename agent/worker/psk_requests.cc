@@ -46,6 +46,16 @@ Status SendBinderRequest(Link& monitor, JobId job, std::size_t index,
   return monitor.Send(message);
 }
 
+Status SendPskProofRequest(Link& monitor, JobId job,
+                           const handshake::PskProof& proof) {
+  PskProofRequest message;
+  message.job = job;
+  message.hash = ToWire(proof.claim.hash);
+  message.transcript_hash = WireHash::Of(proof.claim.transcript_hash.view());
+  message.binder = WireHash::Of(proof.binder);
+  return monitor.Send(message);
+}
+
 Status SendSecretRequest(Link& monitor, JobId job, std::size_t index,
                          const handshake::PskSecretRequest& request) {
   SecretRequest message;
@@ -63,6 +73,16 @@ Result<std::optional<handshake::PskChoice>> ChoiceOf(const ChoiceReply& reply) {
     return std::optional<handshake::PskChoice>();
   }
   return std::optional(handshake::PskChoice{reply.index, FromWire(reply.hash)});
+}
+
+Status PskVerdictOf(const PskProofReply& reply) {
+  if (reply.outcome.ok()) {
+    return Ok{};
+  }
+  const Code code = reply.outcome.code();
+  return Error{code, code == Code::kBadPskBinder
+                         ? "the client's binder is wrong"
+                         : "the monitor could not use the PSK"};
 }
 
 Result<HashSecret> HashSecretOf(Outcome outcome, ByteView payload) {

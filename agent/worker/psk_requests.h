@@ -31,11 +31,14 @@ Status SendChoiceRequest(Link& monitor, JobId job,
                          std::span<const HashAlgorithm> hashes);
 Status SendBinderRequest(Link& monitor, JobId job, std::size_t index,
                          const handshake::PskBinderRequest& request);
+Status SendPskProofRequest(Link& monitor, JobId job,
+                           const handshake::PskProof& proof);
 Status SendSecretRequest(Link& monitor, JobId job, std::size_t index,
                          const handshake::PskSecretRequest& request);
 
 // What the monitor answered. A failure has the monitor's code.
 Result<std::optional<handshake::PskChoice>> ChoiceOf(const ChoiceReply& reply);
+Status PskVerdictOf(const PskProofReply& reply);
 Result<HashSecret> HashSecretOf(Outcome outcome, ByteView payload);
 
 // The PSKs that a client's job names. Errors: kApiMisuse.

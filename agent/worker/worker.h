@@ -48,6 +48,8 @@ class Worker final : public JobServices {
                           std::span<const HashAlgorithm> hashes) override;
   Status RequestPskBinder(JobId job, std::size_t index,
                           const handshake::PskBinderRequest& request) override;
+  Status RequestPskVerdict(JobId job,
+                           const handshake::PskProof& proof) override;
   Status RequestPskSecret(JobId job, std::size_t index,
                           const handshake::PskSecretRequest& request) override;
   Status StopWatching(BorrowedFd socket) override;
@@ -84,6 +86,7 @@ class Worker final : public JobServices {
   Status Handle(const Forget& forget, Received<ToWorker>& received);
   Status Handle(const ChoiceReply& reply, Received<ToWorker>& received);
   Status Handle(const BinderReply& reply, Received<ToWorker>& received);
+  Status Handle(const PskProofReply& reply, Received<ToWorker>& received);
   Status Handle(const SecretReply& reply, Received<ToWorker>& received);
   void Handle(const ChainReply& reply, ByteView payload);
   void Handle(const SignReply& reply, ByteView payload);

@@ -17,6 +17,10 @@ Status Worker::RequestPskBinder(JobId job, std::size_t index,
   return NoteBlocked(job, SendBinderRequest(monitor_, job, index, request));
 }
 
+Status Worker::RequestPskVerdict(JobId job, const handshake::PskProof& proof) {
+  return NoteBlocked(job, SendPskProofRequest(monitor_, job, proof));
+}
+
 Status Worker::RequestPskSecret(JobId job, std::size_t index,
                                 const handshake::PskSecretRequest& request) {
   return NoteBlocked(job, SendSecretRequest(monitor_, job, index, request));
@@ -35,6 +39,14 @@ Status Worker::Handle(const BinderReply& reply, Received<ToWorker>& received) {
   monitor_.Wipe();
   if (Connection* connection = Find(reply.job)) {
     connection->OnPskBinder(std::move(binder));
+    AfterEvent(reply.job);
+  }
+  return Ok{};
+}
+
+Status Worker::Handle(const PskProofReply& reply, Received<ToWorker>&) {
+  if (Connection* connection = Find(reply.job)) {
+    connection->OnPskVerdict(PskVerdictOf(reply));
     AfterEvent(reply.job);
   }
   return Ok{};

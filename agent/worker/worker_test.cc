@@ -401,6 +401,22 @@ class PskWorkerTest : public WorkerTest {
     EXPECT_TRUE(monitor_->Send(job, identities, socket).ok());
   }
 
+  void AnswerChoice() {
+    const auto received = AwaitReceived<FromWorker>(*monitor_);
+    const auto asked = std::get<ChoiceRequest>(received->message);
+    EXPECT_EQ(asked.job, 1U);
+    EXPECT_EQ(asked.sha256, 0);  // no suite of it is allowed
+    EXPECT_EQ(asked.sha384, 1);
+    EXPECT_EQ(ParseIdentities(received->payload, asked.identities).value(),
+              std::vector<Bytes>{kPsk});
+    ChoiceReply reply;
+    reply.job = 1;
+    reply.outcome = Outcome::Success();
+    reply.chosen = 1;
+    reply.hash = WirePskHash::kSha384;
+    ASSERT_TRUE(monitor_->Send(reply).ok());
+  }
+
   void AnswerBinder() {
     const auto asked = std::get<BinderRequest>(Await<FromWorker>(*monitor_));
     const auto binder =
@@ -410,6 +426,21 @@ class PskWorkerTest : public WorkerTest {
     reply.job = asked.job;
     reply.outcome = Outcome::Success();
     ASSERT_TRUE(monitor_->Send(reply, binder->Reveal(KeyAccess())).ok());
+  }
+
+  void AnswerProof(Outcome outcome = Outcome::Success()) {
+    const auto asked = std::get<PskProofRequest>(Await<FromWorker>(*monitor_));
+    const ByteView binder = asked.binder.view();
+    EXPECT_TRUE(
+        psks_
+            .Judge({{kPsk, FromWire(asked.hash),
+                     handshake::HashValue(asked.transcript_hash.view())},
+                    Bytes(binder.begin(), binder.end())})
+            .ok());
+    PskProofReply reply;
+    reply.job = asked.job;
+    reply.outcome = outcome;
+    ASSERT_TRUE(monitor_->Send(reply).ok());
   }
 
   void AnswerSecret(Outcome outcome = Outcome::Success()) {
@@ -446,20 +477,8 @@ TEST_P(PskWorkerTest, MakesAServersHandshake) {
   SendPskJob(1, Side::kServer);
   handshake::LocalPeer peer = handshake::LocalPeer::Client(setup_);
   Flush(peer);
-  const auto received = AwaitReceived<FromWorker>(*monitor_);
-  const auto asked = std::get<ChoiceRequest>(received->message);
-  EXPECT_EQ(asked.job, 1U);
-  EXPECT_EQ(asked.sha256, 0);  // no suite of it is allowed
-  EXPECT_EQ(asked.sha384, 1);
-  EXPECT_EQ(ParseIdentities(received->payload, asked.identities).value(),
-            std::vector<Bytes>{kPsk});
-  ChoiceReply reply;
-  reply.job = 1;
-  reply.outcome = Outcome::Success();
-  reply.chosen = 1;
-  reply.hash = WirePskHash::kSha384;
-  ASSERT_TRUE(monitor_->Send(reply).ok());
-  AnswerBinder();
+  AnswerChoice();
+  AnswerProof();
   AnswerSecret();
   while (!peer.done()) {
     ASSERT_EQ(peer.failure(), nullptr);
@@ -471,6 +490,18 @@ TEST_P(PskWorkerTest, MakesAServersHandshake) {
   const JobReport report = AwaitReport();
   EXPECT_TRUE(report.outcome.ok());
   EXPECT_EQ(report.suite, 0x1302);
+}
+
+TEST_P(PskWorkerTest, RefusesTheBinderThatTheMonitorRefuses) {
+  for (const Code code : {Code::kBadPskBinder, Code::kKeyRejected}) {
+    SendPskJob(1, Side::kServer);
+    handshake::LocalPeer peer = handshake::LocalPeer::Client(setup_);
+    Flush(peer);
+    AnswerChoice();
+    AnswerProof(Outcome::Failure(code));
+    peer_socket_ = OwnedFd();
+    EXPECT_EQ(AwaitReport().outcome.code(), code);
+  }
 }
 
 TEST_P(PskWorkerTest, MakesAClientsHandshake) {

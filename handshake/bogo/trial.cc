@@ -159,6 +159,7 @@ Result<bool> Trial::Answer(Engine& engine, const Wait& wait, Socket& socket) {
           // one.
           [&](NeedPskChoice) { engine.ChoosePsk(kNoPsk); },
           [&](NeedPskBinder) { engine.GivePskBinder(kNoPsk); },
+          [&](NeedPskVerdict) { engine.JudgePsk(kNoPsk); },
           [&](NeedPskSecret) { engine.GivePskSecret(kNoPsk); },
           [&](Done) { waiting = false; },
           [&](const Failed& failed) { io = failed.error; },

@@ -93,6 +93,10 @@ bool ktlsd_engine::Answer(const Wait& wait, Step& step) {
             core->GivePskBinder(config->psks.Binder(*need.request));
             return true;
           },
+          [&](NeedPskVerdict need) {
+            core->JudgePsk(config->psks.Judge(*need.proof));
+            return true;
+          },
           [&](const NeedPskSecret& need) {
             core->GivePskSecret(config->psks.HandshakeSecret(*need.request));
             return true;

@@ -124,6 +124,9 @@ Result<bool> Driver::Answer(Engine& engine, const Wait& wait,
           [&](const NeedPskBinder& need) {
             engine.GivePskBinder(options_.psks.Binder(*need.request));
           },
+          [&](NeedPskVerdict need) {
+            engine.JudgePsk(options_.psks.Judge(*need.proof));
+          },
           [&](const NeedPskSecret& need) {
             engine.GivePskSecret(options_.psks.HandshakeSecret(*need.request));
           },

@@ -125,6 +125,10 @@ bool LocalPeer::Resolve() {
             engine_.GivePskBinder(setup_.psks->Binder(*need.request));
             return true;
           },
+          [&](NeedPskVerdict need) {
+            engine_.JudgePsk(setup_.psks->Judge(*need.proof));
+            return true;
+          },
           [&](const NeedPskSecret& need) {
             engine_.GivePskSecret(setup_.psks->HandshakeSecret(*need.request));
             return true;

@@ -177,7 +177,7 @@ AwaitPeerBinder Walk::To() {
 
 template <>
 AwaitServerPskSecret Walk::To() {
-  return To<AwaitPeerBinder>().Bind(AnySecret(), server).value();
+  return To<AwaitPeerBinder>().Accept(VerdictSource::AcceptedPsk()).value();
 }
 
 template <>

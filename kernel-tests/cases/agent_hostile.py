@@ -1,15 +1,17 @@
 """Workers that were taken over, and what stops each attempt of theirs.
 
 The agent is ktlsd_hostile_worker: its own monitor, keeper and verifier, but
-workers that do nothing but the one attempt, on a job of nfsd's. What they may
-get is in docs/threat-model.md.
+workers that do nothing but the one attempt, on a job of nfsd's or, with
+pre-shared keys, of NVMe/TCP's. What they may get is in docs/threat-model.md.
 """
 
 import dataclasses
 import errno
+import secrets
+import socket
 
 from cases import Skip, case
-from guest import agents, machine, nfs, wait
+from guest import agents, machine, nfs, nvme, wait
 from guest.agents import Credentials
 from guest.peers import SilentClient, StallingServer
 
@@ -60,7 +62,8 @@ def _start(bed, name: str) -> agents.Agent:
     return bed.start_agent(
         client=Credentials(certificate="client"),
         program=machine.staged("ktlsd_hostile_worker"),
-        environment={"KTLSD_HOSTILE_ATTEMPT": name})
+        environment={"KTLSD_HOSTILE_ATTEMPT": name,
+                     "KTLSD_HOSTILE_IDENTITY": nvme.identity("02")})
 
 
 def _server_asks(bed) -> SilentClient | None:
@@ -77,6 +80,15 @@ def _server_asks(bed) -> SilentClient | None:
     return client
 
 
+def _wait_stopped(bed, attempt: _Attempt, agent: agents.Agent) -> None:
+    def stopped():
+        return [e for e in agents.events(agent.log(), attempt.event)
+                if e.get("reason") == attempt.reason]
+    wait.until(stopped, f"{attempt.name}: {attempt.event} "
+               f"{attempt.reason!r} in the agent's log", 10)
+    bed.note(f"{attempt.name}: {attempt.reason}")
+
+
 def _try(bed, attempt: _Attempt, server: StallingServer) -> None:
     agent = _start(bed, attempt.name)
     mounting = None
@@ -86,13 +98,7 @@ def _try(bed, attempt: _Attempt, server: StallingServer) -> None:
         wait.until(lambda: len(bed.upcalls.upcalls("client")) > before,
                    "the client's request", 10)
     client = _server_asks(bed)
-
-    def stopped():
-        return [e for e in agents.events(agent.log(), attempt.event)
-                if e.get("reason") == attempt.reason]
-    wait.until(stopped, f"{attempt.name}: {attempt.event} "
-               f"{attempt.reason!r} in the agent's log", 10)
-    bed.note(f"{attempt.name}: {attempt.reason}")
+    _wait_stopped(bed, attempt, agent)
     if client:
         client.close()
     agent.stop()
@@ -102,8 +108,32 @@ def _try(bed, attempt: _Attempt, server: StallingServer) -> None:
     assert 0 not in bed.upcalls.statuses(), f"{attempt.name}: a success"
 
 
+# Its client has no key.
+_VOUCH = _lie("success-for-psk-client",
+              "it asks for more of a PSK than it may have")
+
+
+def _serve_psk() -> int:
+    """The key's serial."""
+    nvme.load_modules()
+    key = nvme.add_key(nvme.identity("02"), secrets.token_bytes(48))
+    nvme.serve()
+    return key
+
+
+def _vouch_for_psk_client(bed) -> None:
+    _serve_psk()
+    agent = _start(bed, _VOUCH.name)
+    with socket.create_connection(("127.0.0.1", nvme.PORT), 10) as client:
+        client.sendall(b"\x16\x03\x01\x00\x80" + bytes(128))
+        _wait_stopped(bed, _VOUCH, agent)
+    agent.stop()
+    bed.upcalls.wait_all_answered()
+    assert 0 not in bed.upcalls.statuses(), f"{_VOUCH.name}: a success"
+
+
 @case("agent/hostile-worker", "a worker that was taken over gets nothing",
-      deadline_s=240)
+      deadline_s=240, modules_if_any=True)
 def hostile_worker(bed):
     if bed.profile.name != "ktlsd":
         raise Skip("tlshd has no workers of fewer rights")
@@ -112,9 +142,12 @@ def hostile_worker(bed):
     for attempt in _ATTEMPTS:
         if not (bed.options["sanitizer"] and attempt.name in _OF_SANITIZERS):
             _try(bed, attempt, server)
+    if nvme.built():
+        _vouch_for_psk_client(bed)
 
 
-@case("agent/hostile-admitted", "what a worker that was taken over does get")
+@case("agent/hostile-admitted", "what a worker that was taken over does get",
+      modules_if_any=True)
 def hostile_admitted(bed):
     if bed.profile.name != "ktlsd":
         raise Skip("tlshd has no workers of fewer rights")
@@ -139,3 +172,22 @@ def hostile_admitted(bed):
     agent.keeps_connections = True
     bed.note("kept-descriptor: admitted, as long as the worker lives")
     del client
+    agent.stop()
+    if nvme.built():
+        _vouch_for_psk_server(bed)
+
+
+def _vouch_for_psk_server(bed) -> None:
+    """Only the server's Finished shows that it has the key, and the worker that
+    reads it could have made it."""
+    key = _serve_psk()
+    agent = _start(bed, "success-for-psk-server")
+    before = len(bed.upcalls.upcalls("client"))
+    connecting = nvme.start_connect(tls_key=key)
+    bed.upcalls.wait_for_done("client", before + 1)
+    upcall = bed.upcalls.upcalls("client")[before]
+    assert upcall.statuses == [0], upcall.statuses
+    assert upcall.remote_auth == [key], upcall.remote_auth
+    bed.note("success-for-psk-server: admitted, with the key of the request")
+    agent.stop()
+    connecting.wait(60)

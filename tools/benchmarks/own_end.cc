@@ -121,6 +121,10 @@ bool OwnEnd::Step(ByteView& input, Bytes& output) {
             engine_.GivePskBinder(side_->psks.Binder(*need.request));
             return true;
           },
+          [&](handshake::NeedPskVerdict need) {
+            engine_.JudgePsk(side_->psks.Judge(*need.proof));
+            return true;
+          },
           [&](handshake::NeedPskSecret need) {
             engine_.GivePskSecret(side_->psks.HandshakeSecret(*need.request));
             return true;

@@ -91,6 +91,10 @@ class FakeKeyrings final : public Keyrings {
     return found->second;
   }
   std::vector<KeySerial> PskKeyrings() override { return {kNvme}; }
+  std::optional<KeySerial> Called(const std::string& name) override {
+    const auto found = called.find(name);
+    return found == called.end() ? std::nullopt : std::optional(found->second);
+  }
   Result<KeySerial> AddPeerCertificate(ByteView certificate,
                                        std::chrono::seconds timeout) override {
     if (peer_key_error.has_value()) {
@@ -102,6 +106,7 @@ class FakeKeyrings final : public Keyrings {
   }
   void Unlink(KeySerial keyring) override { unlinked.push_back(keyring); }
 
+  std::map<std::string, KeySerial> called;
   int described = 0;
   int read = 0;
   std::vector<KeySerial> listed;

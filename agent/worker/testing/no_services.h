@@ -29,6 +29,9 @@ class NoServices : public JobServices {
                           const handshake::PskBinderRequest&) override {
     return Ok{};
   }
+  Status RequestPskVerdict(JobId, const handshake::PskProof&) override {
+    return Ok{};
+  }
   Status RequestPskSecret(JobId, std::size_t,
                           const handshake::PskSecretRequest&) override {
     return Ok{};
