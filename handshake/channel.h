@@ -48,6 +48,11 @@ class Channel {
   // From now on records are opened with `opener`. Errors: as CheckRecordEnd.
   Status StartOpening(RecordOpener opener);
 
+  // How many records were opened with the opener of now.
+  uint64_t records_opened() const {
+    return opener_ ? opener_->next_record() : 0;
+  }
+
   // A change_cipher_spec record is dropped from now on (RFC 8446 section 5);
   // before this call it is an error.
   void AllowChangeCipherSpec() { change_cipher_spec_allowed_ = true; }

@@ -218,6 +218,29 @@ Status AwaitServerFinished::SendCertificate(const LocalCertificate* certificate,
   return Ok{};
 }
 
+Result<AwaitTicket> AwaitTicket::Begin(Completed completed, Channel& channel) {
+  const SessionKeys& keys = completed.session.keys;
+  if (keys.receive.next_record == 0) {
+    ASSIGN_OR_RETURN(
+        RecordOpener opener,
+        RecordOpener::Create(keys.suite, keys.receive.traffic_secret));
+    RETURN_IF_ERROR(channel.StartOpening(std::move(opener)));
+  }
+  return AwaitTicket(std::move(completed));
+}
+
+Result<AwaitTicket::Next> AwaitTicket::Receive(const HandshakeMessage& message,
+                                               Channel& channel) && {
+  RETURN_IF_ERROR(Expect(HandshakeType::kNewSessionTicket, message));
+  Result<Drained> drained = channel.ProveDrained();
+  if (!drained.ok()) {
+    return Next(std::move(*this));  // there are more in the record
+  }
+  completed_.drained = std::move(drained).value();
+  completed_.session.keys.receive.next_record = channel.records_opened();
+  return Next(std::move(completed_));
+}
+
 Result<Completed> AwaitClientSignature::Sign(ByteView signature,
                                              Channel& channel) && {
   ASSIGN_OR_RETURN(

@@ -125,6 +125,21 @@ class AwaitServerVerdict {
   PeerProof proof_;
 };
 
+// Behind Completed, for a client by PSK whose server does not speak first: what
+// comes before our first data can only be tickets (RFC 8446 section 4.6.1).
+// They are forgotten, and their records are counted in the session's keys.
+class AwaitTicket {
+ public:
+  static Result<AwaitTicket> Begin(Completed completed, Channel& channel);
+  using Next = std::variant<AwaitTicket, Completed>;
+  Result<Next> Receive(const HandshakeMessage& message, Channel& channel) &&;
+
+ private:
+  explicit AwaitTicket(Completed completed)
+      : completed_(std::move(completed)) {}
+  Completed completed_;
+};
+
 class AwaitServerFinished {
  public:
   using Next = std::variant<AwaitClientSignature, Completed>;

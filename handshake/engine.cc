@@ -69,6 +69,7 @@ bool EndsSilently(const Error& error) {
 
 Engine Engine::Client(ClientConfig config) {
   Engine engine{State(Failed{kNotWaitedFor, std::nullopt})};
+  engine.client_ = true;
   engine.Guarded([&] {
     Result<ClientStart> start = StartClient(std::move(config), engine.channel_);
     if (!start.ok()) {
@@ -285,6 +286,17 @@ void Engine::GivePskSecret(Result<HashSecret> handshake_secret) {
        [this](Agreeing auto state, HashSecret secret) {
          return std::move(state).Agree(std::move(secret), channel_);
        });
+}
+
+void Engine::ReadTicket() {
+  Guarded([this] {
+    if (!std::holds_alternative<Completed>(state_) || !client_ ||
+        !info_.psk_identity) {
+      return Abort(kNotWaitedFor);
+    }
+    Completed completed = std::get<Completed>(std::move(state_));
+    Enter(AwaitTicket::Begin(std::move(completed), channel_));
+  });
 }
 
 void Engine::PeerClosed(bool reset) {

@@ -140,6 +140,12 @@ class Engine {
   void JudgePsk(Result<PskVerified> verdict);
   void GivePskSecret(Result<HashSecret> handshake_secret);
 
+  // Client by PSK, once Done, whose server does not speak first: there are
+  // bytes in the socket already. NeedInput follows and then Done again, with
+  // tickets forgotten and their records counted in the session; anything else
+  // there fails. For every other session kApiMisuse.
+  void ReadTicket();
+
   // The stream ended: FIN (`reset` false) or RST. Also: the caller gives up.
   void PeerClosed(bool reset);
   void Abort(const Error& error);
@@ -153,11 +159,11 @@ class Engine {
       std::variant<Failed, Completed, AwaitOwnBinder, AwaitServerHello,
                    AwaitClientPskSecret, AwaitEncryptedExtensions,
                    AwaitServerCertificate, AwaitServerProof, AwaitServerVerdict,
-                   AwaitServerFinished, AwaitClientSignature, AwaitClientHello,
-                   AwaitServerConfig, AwaitPskChoice, AwaitSecondHello,
-                   AwaitPeerBinder, AwaitServerPskSecret, AwaitServerSignature,
-                   AwaitClientCertificate, AwaitClientProof, AwaitClientVerdict,
-                   AwaitClientFinished>;
+                   AwaitServerFinished, AwaitClientSignature, AwaitTicket,
+                   AwaitClientHello, AwaitServerConfig, AwaitPskChoice,
+                   AwaitSecondHello, AwaitPeerBinder, AwaitServerPskSecret,
+                   AwaitServerSignature, AwaitClientCertificate,
+                   AwaitClientProof, AwaitClientVerdict, AwaitClientFinished>;
 
   explicit Engine(State state) : state_(std::move(state)) {}
 
@@ -177,6 +183,7 @@ class Engine {
   Channel channel_;
   State state_;
   HandshakeInfo info_;
+  bool client_ = false;
 };
 
 }  // namespace ktlsd::handshake

@@ -1,9 +1,11 @@
 // Whole handshakes with external PSKs, and how they are refused.
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 #include "base/bytes.h"
 #include "base/error_codes.h"
@@ -18,6 +20,7 @@
 #include "handshake/engine.h"
 #include "handshake/local_psks.h"
 #include "handshake/psk_wait.h"
+#include "handshake/record_protection.h"
 #include "handshake/testing/local_peer.h"
 #include "handshake/testing/world.h"
 #include "handshake/verdict_source.h"
@@ -398,6 +401,111 @@ TEST(EnginePsk, WhoCannotComputeSaysWhy) {
   engine.GivePskBinder(Error{Code::kKeyUnavailable, "revoked"});
   ASSERT_NE(engine.failure(), nullptr);
   EXPECT_EQ(engine.failure()->error.code, Code::kKeyUnavailable);
+}
+
+// --- Behind the Finished ---
+
+// A client that is done, and what its server could send next.
+class EnginePskTicket : public testing::Test {
+ protected:
+  EnginePskTicket()
+      : psks_(OnePsk("host one", 7)),
+        pair_(Handshake(PskClient(psks_), PskServer(psks_))) {
+    const auto server = std::move(pair_.server.engine()).TakeSession();
+    EXPECT_TRUE(server.ok());
+    const SessionKeys& keys = server->session.keys;
+    sealer_ = std::make_unique<RecordSealer>(
+        RecordSealer::Create(keys.suite, keys.send.traffic_secret).value());
+  }
+
+  Engine& client() { return pair_.client.engine(); }
+  Bytes Record(ContentType type, ByteView content) {
+    Bytes record;
+    EXPECT_TRUE(sealer_->Seal(type, content, record).ok());
+    return record;
+  }
+  // As far as the client reads.
+  void Read(ByteView stream) {
+    client().ReadTicket();
+    while (!stream.empty() &&
+           std::holds_alternative<NeedInput>(client().wait())) {
+      const std::size_t most = std::get<NeedInput>(client().wait()).bytes;
+      const ByteView piece = stream.first(std::min(most, stream.size()));
+      client().Feed(piece);
+      stream = stream.subspan(piece.size());
+    }
+    EXPECT_TRUE(stream.empty());
+  }
+  void ExpectEnd(Code code) {
+    ASSERT_NE(client().failure(), nullptr);
+    EXPECT_EQ(client().failure()->error.code, code);
+  }
+
+  const Bytes ticket_ = {4, 0, 0, 14, 0, 0, 0, 9, 1, 2, 3, 4, 0, 0, 1, 7, 0, 0};
+  LocalPsks psks_;
+  Pair pair_;
+  std::unique_ptr<RecordSealer> sealer_;
+};
+
+TEST_F(EnginePskTicket, IsForgottenAndItsRecordCounted) {
+  Bytes two = ticket_;
+  two.insert(two.end(), ticket_.begin(), ticket_.end());
+  Read(Record(ContentType::kHandshake, two));
+  ASSERT_TRUE(pair_.client.done());
+  Read(Record(ContentType::kHandshake, ticket_));
+  ASSERT_TRUE(pair_.client.done());
+  const auto session = std::move(client()).TakeSession();
+  ASSERT_TRUE(session.ok());
+  EXPECT_EQ(session->session.keys.receive.next_record, 2U);
+  EXPECT_EQ(session->session.keys.send.next_record, 0U);
+}
+
+TEST_F(EnginePskTicket, IsReadToItsEnd) {
+  const Bytes first =
+      Record(ContentType::kHandshake, ByteView(ticket_).first(9));
+  Read(first);
+  EXPECT_FALSE(pair_.client.done());
+  EXPECT_EQ(std::move(client()).TakeSession().error().code, Code::kApiMisuse);
+}
+
+TEST_F(EnginePskTicket, IsAllThatMayBeThere) {
+  Read(Record(ContentType::kHandshake, Bytes{24, 0, 0, 1, 0}));  // KeyUpdate
+  ExpectEnd(Code::kUnexpectedMessage);
+}
+
+TEST_F(EnginePskTicket, IsNoData) {
+  Read(Record(ContentType::kApplicationData, Bytes{1}));
+  ExpectEnd(Code::kUnexpectedMessage);
+}
+
+TEST_F(EnginePskTicket, IsNoAlert) {
+  Read(Record(ContentType::kAlert, Bytes{2, 51}));
+  ExpectEnd(Code::kAlertReceived);
+}
+
+TEST_F(EnginePskTicket, IsOfTheServersKeys) {
+  Bytes record = Record(ContentType::kHandshake, ticket_);
+  record.back() ^= 1;
+  Read(record);
+  ExpectEnd(Code::kBadRecordMac);
+}
+
+TEST(EnginePsk, OnlyAClientReadsTickets) {
+  const LocalPsks psks = OnePsk("host one", 7);
+  Pair pair = Handshake(PskClient(psks), PskServer(psks));
+  pair.server.engine().ReadTicket();
+  ASSERT_NE(pair.server.failure(), nullptr);
+  EXPECT_EQ(pair.server.failure()->error.code, Code::kApiMisuse);
+}
+
+// A server that proves itself by certificate may speak first.
+TEST(EngineTicket, IsLeftWhereTheServerHasACertificate) {
+  const World world;
+  Pair pair = Handshake(world.Client(), world.Server());
+  ASSERT_TRUE(pair.client.done());
+  pair.client.engine().ReadTicket();
+  ASSERT_NE(pair.client.failure(), nullptr);
+  EXPECT_EQ(pair.client.failure()->error.code, Code::kApiMisuse);
 }
 
 }  // namespace

@@ -24,6 +24,9 @@
 //   AwaitServerFinished     Finished            AwaitClientSignature, or
 //                                               Completed without a certificate
 //   AwaitClientSignature    signature           Completed
+//   Completed by a PSK      there is more       AwaitTicket
+//   AwaitTicket             NewSessionTicket    Completed, or AwaitTicket in
+//                                               the middle of a record
 //
 // Server (server_start.h, server.h)
 //   AwaitClientHello        ClientHello         AwaitServerConfig

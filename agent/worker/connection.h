@@ -119,6 +119,7 @@ class Connection {
   Step Configure();
   Step AskSignature(const handshake::SignatureRequest& request);
   Step AskVerdict(const handshake::PeerProof& proof);
+  bool TicketIsThere() const;
   Step HandOver();
   Status Install();
   Status StopWatching();

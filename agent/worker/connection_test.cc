@@ -581,6 +581,36 @@ TEST_P(ConnectionOfEachSide, ReportsWhatTheMonitorRefused) {
   EXPECT_EQ(ReportedCode(), "key_rejected");
 }
 
+// Protected by nobody's keys.
+constexpr std::array<uint8_t, 27> kStrayRecord = {23, 3, 3, 0, 22};
+
+TEST_F(ConnectionTest, ReadsWhatIsThereBehindTheFinishedOfAPsk) {
+  ASSERT_TRUE(psks_.Add(kFirstPsk, Bytes(48, 1)).ok());
+  StartWithPsks(Side::kClient);
+  ASSERT_TRUE(AnswerAboutPsks());
+  handshake::LocalPeer peer = PeerWithPsks(Side::kServer, psks_);
+  while (PeerTurn(peer)) {
+  }
+  ASSERT_EQ(::send(theirs_.raw(), kStrayRecord.data(), kStrayRecord.size(), 0),
+            static_cast<ssize_t>(kStrayRecord.size()));
+  Exchange(peer, client_);
+  clock_.Advance(milliseconds(200));
+  connection_->OnDeadline();
+  EXPECT_EQ(ReportedCode(), "bad_record_mac");
+  EXPECT_TRUE(ktls_.calls().empty());
+}
+
+TEST_F(ConnectionTest, LeavesWhatIsThereBehindTheFinishedOfACertificate) {
+  Start(Side::kClient);
+  handshake::LocalPeer peer = Peer(Side::kServer);
+  while (PeerTurn(peer)) {
+  }
+  ASSERT_EQ(::send(theirs_.raw(), kStrayRecord.data(), kStrayRecord.size(), 0),
+            static_cast<ssize_t>(kStrayRecord.size()));
+  Exchange(peer, client_);
+  EXPECT_EQ(ReportedCode(), "success");
+}
+
 // A server's certificate is no substitute.
 TEST_F(ConnectionTest, TakesNoHandshakeWithoutAPsk) {
   StartWithPsks(Side::kServer);
