@@ -4,6 +4,7 @@ The server is set up through the kernel's own files, as mountd and exportfs
 would: no rpcbind, no mountd, NFSv4 only.
 """
 
+import errno
 import os
 import pathlib
 import subprocess
@@ -170,6 +171,15 @@ class DirectMount(threading.Thread):
 
     def unmount(self) -> None:
         machine.unmount(str(self._place))
+
+    def unmount_at_once(self) -> None:
+        """Whoever still waits for the server gets an error."""
+        try:
+            self.unmount()
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+            machine.unmount_by_force(str(self._place))
 
 
 def finish_mount(mounting: Mounting, deadline_s: float = 40) -> Mounted:
