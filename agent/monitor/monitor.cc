@@ -44,6 +44,7 @@
 #include "agent/sandbox/syscall_filter.h"
 #include "base/clock.h"
 #include "base/session_keys.h"
+#include "base/turn_clock.h"
 #include "ktls/probe.h"
 
 namespace ktlsd::agent {
@@ -121,14 +122,15 @@ class Monitor {
   using Why = ServiceDuties::Why;
 
   Monitor(std::string config_path, Config config, RecordingSink& log,
-          ktls::SocketOps& socket_ops, LinkedKeyrings& keyrings,
-          std::unique_ptr<EagerKernel> kernel, MonitorLoop loop,
-          Offload offload, Withdrawal withdrawal, ServiceDuties duties,
-          Status ends_sessions)
+          ktls::SocketOps& socket_ops, TurnClock& clock,
+          LinkedKeyrings& keyrings, std::unique_ptr<EagerKernel> kernel,
+          MonitorLoop loop, Offload offload, Withdrawal withdrawal,
+          ServiceDuties duties, Status ends_sessions)
       : config_path_(std::move(config_path)),
         config_(std::move(config)),
         log_(log),
         socket_ops_(socket_ops),
+        clock_(clock),
         keyrings_(keyrings),
         kernel_(std::move(kernel)),
         loop_(std::move(loop)),
@@ -198,7 +200,7 @@ class Monitor {
 
   // One event, and what is due.
   Status Turn() {
-    RETURN_IF_ERROR(loop_.RunOnce(UntilNextWake()));
+    RETURN_IF_ERROR(RunLoop(UntilNextWake()));
     switchboard_.OnTime();
     supervisor_.OnTime();
     netns_.OnTime();
@@ -215,8 +217,15 @@ class Monitor {
       duties_.Reloading();
       Reload();
       duties_.Reloaded();
+      clock_.NewTurn();  // that was not short
     }
     return Ok{};
+  }
+
+  // Whoever asks first for the time does so after the wait.
+  Status RunLoop(std::chrono::microseconds wake) {
+    clock_.NewTurn();
+    return loop_.RunOnce(wake);
   }
 
   std::chrono::microseconds UntilNextWake() const {
@@ -306,7 +315,7 @@ class Monitor {
     const MonotonicTime end = clock_.Now() + kLongestFinish;
     while (!desk_.idle() && !stopping_.has_value() && clock_.Now() < end) {
       look_at_ = end;  // for the loop to wake up
-      RETURN_IF_ERROR(loop_.RunOnce(UntilNextWake()));
+      RETURN_IF_ERROR(RunLoop(UntilNextWake()));
       switchboard_.OnTime();
       supervisor_.OnTime();
       duties_.OnTime(desk_.counts());
@@ -331,7 +340,7 @@ class Monitor {
     supervisor_.Close();
     const MonotonicTime end = clock_.Now() + kLongestEnd;
     while (!supervisor_.all_ended() && clock_.Now() < end) {
-      RETURN_IF_ERROR(loop_.RunOnce(milliseconds(100)));
+      RETURN_IF_ERROR(RunLoop(milliseconds(100)));
       supervisor_.OnTime();
     }
     LogEvent event{EventKind::kStopped, LogLevel::kNotice, {}};
@@ -349,7 +358,7 @@ class Monitor {
   Config config_;
   RecordingSink& log_;
   ktls::SocketOps& socket_ops_;
-  const SystemClock clock_;
+  TurnClock& clock_;
   LinkedKeyrings& keyrings_;
   const std::unique_ptr<EagerKernel> kernel_;
   MonitorLoop loop_;
@@ -481,7 +490,8 @@ void PrepareThisProcess(LogSink& log) {
 
 int RunMonitor(const std::string& config_path, LogSink& sink,
                ktls::SocketOps& socket_ops) {
-  const SystemClock clock;
+  const SystemClock system_clock;
+  TurnClock clock(system_clock);
   RecordingSink log(sink, clock);
   ServiceDuties duties = ServiceDuties::FromEnvironment(log, clock);
   std::variant<Config, Problem> config = LoadConfig(config_path);
@@ -525,7 +535,7 @@ int RunMonitor(const std::string& config_path, LogSink& sink,
   Status run = Ok{};
   try {
     Monitor monitor(config_path, std::move(std::get<Config>(config)), log,
-                    socket_ops, keyrings, std::move(eager).value(),
+                    socket_ops, clock, keyrings, std::move(eager).value(),
                     std::move(loop).value(), std::move(offload),
                     std::move(withdrawal).value(), std::move(duties),
                     ends_sessions);

@@ -325,13 +325,14 @@ Error Connection::Missed(MonotonicTime now) const {
 // ours written (the three proofs), nobody watching the socket any more, keys,
 // options, close, report.
 Connection::Step Connection::HandOver() {
-  const MonotonicTime start = clock_.Now();
+  const MonotonicTime start = clock_.Exact();
   const Status installed = Install();
   std::optional<Failed> failed;
   if (!installed.ok()) {
     failed = Failed{installed.error(), std::nullopt};
   }
-  Finish(failed, std::chrono::microseconds(Microseconds(clock_.Now() - start)));
+  Finish(failed,
+         std::chrono::microseconds(Microseconds(clock_.Exact() - start)));
   return Step::kWait;
 }
 

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/owned_fd.h"
 #include "base/result.h"
+#include "base/turn_clock.h"
 
 namespace ktlsd::agent {
 
@@ -47,6 +48,9 @@ class EventLoop {
   // back; an owner ignores those that it no longer means.
   void At(MonotonicTime when, Token token);
 
+  // The time as it was when this turn began.
+  const Clock& clock() const { return clock_; }
+
   // Runs until Stop(), or until it cannot wait any more.
   Status Run();
   void Stop() { running_ = false; }
@@ -62,7 +66,7 @@ class EventLoop {
   void RunDeadlines();
 
   std::unique_ptr<Readiness> readiness_;
-  const Clock& clock_;
+  TurnClock clock_;
   Handlers handlers_;
   std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>>
       deadlines_;

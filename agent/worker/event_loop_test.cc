@@ -10,6 +10,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -243,6 +244,34 @@ TEST_P(EventLoopTest, TellsOfDescriptorsAndOfDeadlinesInTheirOrder) {
   EXPECT_EQ(told_, Tokens{7});
   EXPECT_EQ(late_, (Tokens{1, 2, 3}));
   EXPECT_GE(clock_.Now(), now + milliseconds(6));
+}
+
+// Where a reading is a system call, few of them are made.
+TEST_P(EventLoopTest, ReadsTheClockOnceInATurn) {
+  const std::array<SocketPair, 3> pairs;
+  std::vector<MonotonicTime> seen;
+  EventLoop loop(std::move(readiness_), clock_,
+                 {[&](EventLoop::Token token) {
+                    seen.push_back(loop.clock().Now());
+                    std::this_thread::sleep_for(milliseconds(1));
+                    seen.push_back(loop.clock().Now());
+                    if (seen.size() == 6) {
+                      pairs[token].Send();
+                    } else if (seen.size() == 8) {
+                      loop.Stop();
+                    }
+                  },
+                  [](EventLoop::Token) {}});
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    ASSERT_TRUE(loop.Watch(pairs[i].ours.borrow(), i).ok());
+  }
+  const MonotonicTime before = clock_.Now();
+  ASSERT_TRUE(loop.Run().ok());
+  ASSERT_EQ(seen.size(), 8U);
+  EXPECT_GE(seen[0], before);
+  EXPECT_EQ(seen[0], seen[1]);
+  // The next turn has its own; a tiny ring makes more of them.
+  EXPECT_GE(seen[6], seen[5] + milliseconds(1));
 }
 
 // A handler may end any watch, its own and those that are told next.

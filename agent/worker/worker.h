@@ -110,7 +110,6 @@ class Worker final : public JobServices {
   std::optional<Link> keeper_;
   std::optional<Link> verifier_;
   ktls::SocketOps& ktls_ops_;
-  const Clock& clock_;
   EventLoop loop_;
   Status stopped_ = Ok{};
 
