@@ -39,8 +39,10 @@ class EventLoop {
             Handlers handlers);
 
   // As Readiness has it; what is ready is told to on_ready.
-  Status Watch(BorrowedFd fd, Token token) {
-    return readiness_->Watch(fd, token);
+  Status Watch(
+      BorrowedFd fd, Token token,
+      Readiness::Interest interest = Readiness::Interest::kInputAndRoom) {
+    return readiness_->Watch(fd, token, interest);
   }
   Status Unwatch(BorrowedFd fd) { return readiness_->Unwatch(fd); }
 

@@ -28,6 +28,8 @@
 namespace ktlsd::agent {
 namespace {
 
+constexpr auto kAll = Readiness::Interest::kInputAndRoom;
+
 using std::chrono::milliseconds;
 using Tokens = std::vector<Readiness::Token>;
 
@@ -82,7 +84,7 @@ class ReadinessTest : public testing::TestWithParam<With> {
 
 TEST_P(ReadinessTest, TellsAtOnceThenOfEachChange) {
   const SocketPair pair;
-  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7).ok());
+  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7, kAll).ok());
   EXPECT_EQ(Ready(), Tokens{7});  // it can be written
   EXPECT_EQ(Ready(), Tokens{});
   pair.Send();
@@ -94,7 +96,7 @@ TEST_P(ReadinessTest, TellsAtOnceThenOfEachChange) {
 
 TEST_P(ReadinessTest, TellsOfTheOtherEnd) {
   SocketPair pair;
-  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7).ok());
+  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7, kAll).ok());
   EXPECT_EQ(Ready(), Tokens{7});
   ::shutdown(pair.theirs.raw(), SHUT_WR);
   EXPECT_EQ(Ready(), Tokens{7});
@@ -107,7 +109,7 @@ TEST_P(ReadinessTest, TellsWhenThereIsRoomAgain) {
   const std::string much(1 << 16, 'x');
   while (::send(pair.ours.raw(), much.data(), much.size(), 0) > 0) {
   }
-  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7).ok());
+  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7, kAll).ok());
   EXPECT_EQ(Ready(), Tokens{});
   std::string taken(1 << 16, 0);
   while (::recv(pair.theirs.raw(), taken.data(), taken.size(), 0) > 0) {
@@ -115,9 +117,21 @@ TEST_P(ReadinessTest, TellsWhenThereIsRoomAgain) {
   EXPECT_EQ(Ready(), Tokens{7});
 }
 
+TEST_P(ReadinessTest, TellsOfRoomOnlyWhoWantsToKnow) {
+  SocketPair pair;
+  ASSERT_TRUE(
+      readiness_->Watch(pair.ours.borrow(), 7, Readiness::Interest::kInput)
+          .ok());
+  EXPECT_EQ(Ready(), Tokens{});
+  pair.Send();
+  EXPECT_EQ(Ready(), Tokens{7});
+  pair.theirs.Close();
+  EXPECT_EQ(Ready(), Tokens{7});
+}
+
 TEST_P(ReadinessTest, IsSilentOnceUnwatched) {
   const SocketPair pair;
-  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7).ok());
+  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7, kAll).ok());
   pair.Send();
   ASSERT_TRUE(readiness_->Unwatch(pair.ours.borrow()).ok());
   EXPECT_EQ(Ready(), Tokens{});
@@ -128,7 +142,7 @@ TEST_P(ReadinessTest, IsSilentOnceUnwatched) {
 TEST_P(ReadinessTest, UnwatchesOneOfSeveralThatAreReady) {
   const std::array<SocketPair, 5> pairs;
   for (std::size_t i = 0; i < pairs.size(); ++i) {
-    ASSERT_TRUE(readiness_->Watch(pairs[i].ours.borrow(), i).ok());
+    ASSERT_TRUE(readiness_->Watch(pairs[i].ours.borrow(), i, kAll).ok());
   }
   ASSERT_TRUE(readiness_->Unwatch(pairs[2].ours.borrow()).ok());
   EXPECT_EQ(Ready(), (Tokens{0, 1, 3, 4}));
@@ -142,7 +156,7 @@ TEST_P(ReadinessTest, UnwatchesOneOfSeveralThatAreReady) {
 TEST_P(ReadinessTest, HasNothingToUnwatchTwice) {
   const SocketPair pair;
   EXPECT_TRUE(readiness_->Unwatch(pair.ours.borrow()).ok());
-  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7).ok());
+  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7, kAll).ok());
   EXPECT_TRUE(readiness_->Unwatch(pair.ours.borrow()).ok());
   EXPECT_TRUE(readiness_->Unwatch(pair.ours.borrow()).ok());
 }
@@ -150,21 +164,21 @@ TEST_P(ReadinessTest, HasNothingToUnwatchTwice) {
 TEST_P(ReadinessTest, TellsALaterWatchOfOneDescriptorOnly) {
   const SocketPair pair;
   for (Readiness::Token token = 1; token < 20; ++token) {
-    ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), token).ok());
+    ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), token, kAll).ok());
     pair.Send();
     if (token % 2 == 0) {
       EXPECT_EQ(Ready(), Tokens{token});
     }
     ASSERT_TRUE(readiness_->Unwatch(pair.ours.borrow()).ok());
   }
-  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 20).ok());
+  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 20, kAll).ok());
   EXPECT_EQ(Ready(), Tokens{20});
 }
 
 TEST_P(ReadinessTest, RefusesASecondWatchOfOneDescriptor) {
   const SocketPair pair;
-  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7).ok());
-  EXPECT_FALSE(readiness_->Watch(pair.ours.borrow(), 8).ok());
+  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7, kAll).ok());
+  EXPECT_FALSE(readiness_->Watch(pair.ours.borrow(), 8, kAll).ok());
   EXPECT_EQ(Ready(), Tokens{7});
 }
 
@@ -172,7 +186,7 @@ TEST_P(ReadinessTest, RefusesASecondWatchOfOneDescriptor) {
 // be held here, and no byte gone.
 TEST_P(ReadinessTest, LetsGoOfWhatItUnwatches) {
   SocketPair pair;
-  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7).ok());
+  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7, kAll).ok());
   EXPECT_EQ(Ready(), Tokens{7});
   pair.Send();
   ASSERT_TRUE(readiness_->Unwatch(pair.ours.borrow()).ok());
@@ -186,7 +200,7 @@ TEST_P(ReadinessTest, TellsOfMoreThanItHasRoomFor) {
   const std::array<SocketPair, 200> pairs;
   Tokens expected;
   for (std::size_t i = 0; i < pairs.size(); ++i) {
-    ASSERT_TRUE(readiness_->Watch(pairs[i].ours.borrow(), i).ok());
+    ASSERT_TRUE(readiness_->Watch(pairs[i].ours.borrow(), i, kAll).ok());
     expected.push_back(i);
   }
   EXPECT_EQ(Ready(), expected);
@@ -212,7 +226,7 @@ TEST_P(ReadinessTest, WaitsNoLongerThanItMay) {
 
 TEST_P(ReadinessTest, WaitsWithoutEndForWhatComes) {
   const SocketPair pair;
-  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7).ok());
+  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7, kAll).ok());
   Tokens ready;
   EXPECT_TRUE(readiness_->Wait(std::nullopt, ready).ok());
   EXPECT_EQ(ready, Tokens{7});

@@ -172,7 +172,8 @@ void Worker::Start(WaitingJob waiting, OurSide ours) {
       waiting.job, std::move(waiting.socket), std::move(ours), *this, ktls_ops_,
       loop_.clock());
   const EventLoop::Token token = job + kFirstJobToken;
-  const Status watched = loop_.Watch(connection->socket(), token);
+  const Status watched =
+      loop_.Watch(connection->socket(), token, Readiness::Interest::kInput);
   if (!watched.ok()) {
     return Report(RefusalOf(job, watched.error()));
   }
@@ -239,6 +240,11 @@ void Worker::SendReports() {
          monitor_.Send(unsent_reports_.front()).ok()) {
     unsent_reports_.pop_front();
   }
+}
+
+Status Worker::AwaitRoom(JobId job, BorrowedFd socket) {
+  RETURN_IF_ERROR(loop_.Unwatch(socket));
+  return loop_.Watch(socket, job + kFirstJobToken);
 }
 
 Status Worker::StopWatching(BorrowedFd socket) { return loop_.Unwatch(socket); }

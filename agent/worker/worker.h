@@ -50,6 +50,7 @@ class Worker final : public JobServices {
                           const handshake::PskBinderRequest& request) override;
   Status RequestPskSecret(JobId job, std::size_t index,
                           const handshake::PskSecretRequest& request) override;
+  Status AwaitRoom(JobId job, BorrowedFd socket) override;
   Status StopWatching(BorrowedFd socket) override;
 
  private:
