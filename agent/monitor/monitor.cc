@@ -224,6 +224,7 @@ class Monitor {
 
   // Whoever asks first for the time does so after the wait.
   Status RunLoop(std::chrono::microseconds wake) {
+    supervisor_.Listen();
     clock_.NewTurn();
     return loop_.RunOnce(wake);
   }
