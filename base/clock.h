@@ -1,7 +1,7 @@
 // Time as a parameter: what reads a clock is handed one.
 //
 // Layer:     base.
-// Threads:   implementations are safe for concurrent use.
+// Threads:   implementations are safe for concurrent use, but for turn_clock.h.
 #pragma once
 
 #include <chrono>
@@ -16,7 +16,11 @@ using CalendarTime = std::chrono::system_clock::time_point;
 class Clock {
  public:
   virtual ~Clock() = default;
+  // Perhaps the time at which this turn of a loop began (turn_clock.h).
   virtual MonotonicTime Now() const = 0;
+  // The time at which it is called, for what lasts shorter than a turn; Now()
+  // is no earlier afterwards.
+  virtual MonotonicTime Exact() const { return Now(); }
   virtual CalendarTime Today() const = 0;
 };
 

@@ -85,9 +85,10 @@ Engine Engine::Client(ClientConfig config) {
 Engine Engine::Server() { return Engine(State(AwaitClientHello())); }
 
 Wait Engine::wait() const {
-  if (!channel_.output().empty()) {
-    return HaveOutput{};
-  }
+  return channel_.output().empty() ? wait_behind_output() : HaveOutput{};
+}
+
+Wait Engine::wait_behind_output() const {
   return std::visit(Overload{
                         [](const Failed& failed) -> Wait { return failed; },
                         [](const Completed&) -> Wait { return Done{}; },

@@ -118,6 +118,10 @@ class Engine {
   static Engine Server();
 
   Wait wait() const;
+  // The same but for HaveOutput: what it will wait for once output() is
+  // written. An answer may come before that; what it adds to the output goes
+  // out with it.
+  Wait wait_behind_output() const;
 
   ByteView output() const { return channel_.output().pending(); }
   void Written(std::size_t count) { channel_.Written(count); }

@@ -14,7 +14,8 @@
 
 namespace ktlsd::agent {
 
-// `worker` may have one signature for `job`, by one of `credentials`.
+// `worker` may have one signature for `job`, by one of `credentials`; the jobs
+// that `ended` names may have nothing more, as after EndJob.
 struct SigningTerms {
   static constexpr MessageType kType = MessageType::kSigningTerms;
   static constexpr Carries kCarries{};
@@ -24,6 +25,7 @@ struct SigningTerms {
   WorkerId worker = 0;
   Side signer{};
   std::array<uint8_t, 3> reserved{};
+  EndedJobIds ended{};
   bool Check() const;
 };
 

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -100,22 +101,45 @@ ssize_t SendWith(BorrowedFd socket, ByteView fixed, ByteView payload,
   return ::sendmsg(socket.raw(), &message, flags);
 }
 
-ssize_t TakePacket(BorrowedFd socket, msghdr& message) {
-  ssize_t size = 0;
-  do {
-    size = ::recvmsg(socket.raw(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  } while (size < 0 && errno == EINTR);
-  return size;
+// How many messages were there, or -1.
+int TakePackets(BorrowedFd socket, std::span<mmsghdr> messages) {
+  constexpr int kFlags = MSG_DONTWAIT | MSG_CMSG_CLOEXEC;
+  for (;;) {
+    if (messages.size() > 1) {
+      const int count =
+          ::recvmmsg(socket.raw(), messages.data(),
+                     static_cast<unsigned>(messages.size()), kFlags, nullptr);
+      if (count >= 0 || errno != EINTR) {
+        return count;
+      }
+      continue;
+    }
+    const ssize_t size = ::recvmsg(socket.raw(), &messages[0].msg_hdr, kFlags);
+    if (size >= 0) {
+      messages[0].msg_len = static_cast<unsigned>(size);
+      return 1;
+    }
+    if (errno != EINTR) {
+      return -1;
+    }
+  }
 }
 
 }  // namespace
 
-Link::~Link() { Wipe(); }
+Link::~Link() { WipeFirst(used_.size()); }
 
-void Link::Wipe() {
-  if (buffer_ != nullptr) {
-    ::explicit_bzero(buffer_->data(), buffer_->size());
+void Link::Wipe() { WipeFirst(next_); }
+
+void Link::WipeFirst(std::size_t count) {
+  for (std::size_t i = 0; buffers_ != nullptr && i < count; ++i) {
+    ::explicit_bzero(buffers_[i].data(), std::exchange(used_[i], 0));
   }
+}
+
+void Link::TakeSeveral() {
+  at_once_ = kMostAtOnce;
+  buffers_.reset();
 }
 
 MessageType Link::TypeOf(ByteView packet) {
@@ -151,44 +175,78 @@ Status Link::SendPacket(ByteView fixed, ByteView payload,
             ? SendPlain(socket_.borrow(), fixed, payload, kFlags)
             : SendWith(socket_.borrow(), fixed, payload, descriptors, kFlags);
   } while (sent < 0 && errno == EINTR);
-  return sent >= 0 ? Status(Ok{}) : SendError(errno);
+  if (sent < 0) {
+    return SendError(errno);
+  }
+  ++sent_;
+  return Ok{};
 }
 
 Result<std::optional<Link::Packet>> Link::ReceivePacket(
     Descriptors descriptors) {
-  if (buffer_ == nullptr) {
-    buffer_ = std::make_unique<Buffer>();
+  if (!taken()) {
+    if (std::exchange(emptied_, false)) {
+      return std::optional<Packet>();
+    }
+    ASSIGN_OR_RETURN(const std::size_t count, Fetch(descriptors));
+    if (count == 0) {
+      return std::optional<Packet>();
+    }
+    emptied_ = at_once_ > 1 && count < at_once_;
   }
-  iovec piece{buffer_->data(), buffer_->size()};
-  ControlBuffer control;
-  msghdr message{};
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  if (descriptors == Descriptors::kTake) {
-    message.msg_control = control.bytes.data();
-    message.msg_controllen = control.bytes.size();
-  }
-  ssize_t size = TakePacket(socket_.borrow(), message);
-  // It left something unread as it closed, which is told once. What it sent
-  // before is still there.
-  if (size < 0 && errno == ECONNRESET) {
-    size = TakePacket(socket_.borrow(), message);
-  }
-  if (size < 0 && errno == EAGAIN) {
-    return std::optional<Packet>();
-  }
-  if (size < 0 && errno != ECONNRESET) {
-    return Error{Code::kSystemFailed, "cannot receive on a link", errno};
-  }
-  if (size <= 0) {
+  const std::size_t at = next_++;
+  Taken& taken = taken_[at];
+  if (taken.size == 0) {
     return Error{Code::kPeerClosed, "a link was closed"};
   }
-  Packet packet{ByteView(*buffer_).first(static_cast<std::size_t>(size)),
-                TakeDescriptors(message)};
-  if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+  if (taken.cut) {
     return Error{Code::kApiMisuse, "a message was cut off"};
   }
-  return std::optional<Packet>(std::move(packet));
+  return std::optional<Packet>(Packet{ByteView(buffers_[at]).first(taken.size),
+                                      std::move(taken.descriptors)});
+}
+
+Result<std::size_t> Link::Fetch(Descriptors descriptors) {
+  if (buffers_ == nullptr) {
+    buffers_ = std::make_unique_for_overwrite<Buffer[]>(at_once_);
+  }
+  taken_.clear();
+  next_ = 0;
+  std::array<iovec, kMostAtOnce> pieces{};
+  std::array<ControlBuffer, kMostAtOnce> controls;
+  std::array<mmsghdr, kMostAtOnce> all{};
+  const auto messages = std::span(all).first(at_once_);
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    pieces[i] = {buffers_[i].data(), buffers_[i].size()};
+    messages[i].msg_hdr.msg_iov = &pieces[i];
+    messages[i].msg_hdr.msg_iovlen = 1;
+    if (descriptors == Descriptors::kTake) {
+      messages[i].msg_hdr.msg_control = controls[i].bytes.data();
+      messages[i].msg_hdr.msg_controllen = controls[i].bytes.size();
+    }
+  }
+  int count = TakePackets(socket_.borrow(), messages);
+  // It left something unread as it closed, which is told once. What it sent
+  // before is still there.
+  if (count < 0 && errno == ECONNRESET) {
+    count = TakePackets(socket_.borrow(), messages);
+  }
+  if (count < 0 && errno == EAGAIN) {
+    return std::size_t{0};
+  }
+  if (count < 0) {
+    return errno == ECONNRESET
+               ? Error{Code::kPeerClosed, "a link was closed"}
+               : Error{Code::kSystemFailed, "cannot receive on a link", errno};
+  }
+  for (mmsghdr& one : messages.first(static_cast<std::size_t>(count))) {
+    const std::size_t at = taken_.size();
+    used_[at] = std::max<std::size_t>(used_[at], one.msg_len);
+    taken_.push_back({one.msg_len,
+                      (one.msg_hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0,
+                      TakeDescriptors(one.msg_hdr)});
+  }
+  return taken_.size();
 }
 
 std::size_t Link::unread() const {

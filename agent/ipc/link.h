@@ -64,6 +64,9 @@ class Link {
   // that was there at first, and whoever sends without end keeps nobody.
   static constexpr unsigned kMostQueued = 4096;
 
+  // How many TakeSeveral() takes at once.
+  static constexpr std::size_t kMostAtOnce = 8;
+
   explicit Link(OwnedFd socket) : socket_(std::move(socket)) {}
   Link(Link&&) noexcept = default;
   Link& operator=(Link&&) noexcept = default;
@@ -72,6 +75,8 @@ class Link {
   BorrowedFd socket() const { return socket_.borrow(); }
   // How much memory what was sent here and not yet received takes, in bytes.
   std::size_t unread() const;
+  // How many messages were sent here so far.
+  uint64_t sent() const { return sent_; }
 
   // Sends `message` and `payload` as one packet; fills in the header. Never
   // blocks.
@@ -113,7 +118,17 @@ class Link {
     return Parse(std::move(*packet), static_cast<Set*>(nullptr));
   }
 
-  // Wipes the last message received, for one that held a secret.
+  // From now on one call to the kernel takes several messages, and one that
+  // found fewer is believed that there are no more: Receive says nothing then
+  // without another call. For who is told again while there is something to
+  // read, calls AskAnew() before each reading, and stops only when !taken().
+  void TakeSeveral();
+  // What came since the last call is to be had.
+  void AskAnew() { emptied_ = false; }
+  // Receive has another message without asking the kernel.
+  bool taken() const { return next_ < taken_.size(); }
+
+  // Wipes the messages received so far, for one that held a secret.
   void Wipe();
 
  private:
@@ -122,6 +137,11 @@ class Link {
     std::vector<OwnedFd> descriptors;
   };
   using Buffer = std::array<uint8_t, kMaxMessageBytes>;
+  struct Taken {
+    std::size_t size = 0;
+    bool cut = false;
+    std::vector<OwnedFd> descriptors;
+  };
 
   template <typename M>
   static ByteView BytesOf(const M& message) {
@@ -161,10 +181,20 @@ class Link {
                     std::span<const BorrowedFd> descriptors,
                     std::size_t max_payload);
   Result<std::optional<Packet>> ReceivePacket(Descriptors descriptors);
+  void WipeFirst(std::size_t count);
+  // Returns how many messages were taken; 0: there are none.
+  Result<std::size_t> Fetch(Descriptors descriptors);
   Status WaitWritable();
 
   OwnedFd socket_;
-  std::unique_ptr<Buffer> buffer_;
+  std::size_t at_once_ = 1;
+  // A page of one is memory only once a message needed it.
+  std::unique_ptr<Buffer[]> buffers_;
+  std::array<std::size_t, kMostAtOnce> used_{};  // of each, and not wiped
+  std::vector<Taken> taken_;                     // by the last call
+  std::size_t next_ = 0;                         // of them
+  bool emptied_ = false;                         // by that call
+  uint64_t sent_ = 0;
 };
 
 // A connected pair with room for many messages. Both ends are close-on-exec.

@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cstring>
 #include <string>
+#include <vector>
 
 namespace ktlsd::agent {
 namespace {
@@ -75,6 +77,107 @@ TEST_F(LinkTest, HasWhatWasSentBeforeTheEndLeftSomethingUnread) {
   received = b_.Receive<FromWorker>();
   ASSERT_FALSE(received.ok());
   EXPECT_EQ(received.error().code, Code::kPeerClosed);
+}
+
+JobReport ReportOf(JobId job) {
+  JobReport report = SomeReport();
+  report.job = job;
+  return report;
+}
+
+// What Receive has until it has nothing.
+std::vector<JobId> AllJobs(Link& link) {
+  std::vector<JobId> jobs;
+  for (;;) {
+    auto received = link.Receive<FromWorker>();
+    if (!received.ok() || !received->has_value()) {
+      return jobs;
+    }
+    jobs.push_back(std::get<JobReport>((*received)->message).job);
+  }
+}
+
+TEST_F(LinkTest, TakesSeveralMessagesAtOnceInTheirOrder) {
+  b_.TakeSeveral();
+  std::vector<JobId> sent;
+  for (JobId job = 1; job <= 2 * Link::kMostAtOnce + 1; ++job) {
+    sent.push_back(job);
+    ASSERT_TRUE(a_.Send(ReportOf(job)).ok());
+  }
+  ASSERT_TRUE(b_.Receive<FromWorker>().ok());
+  EXPECT_TRUE(b_.taken());
+  EXPECT_EQ(AllJobs(b_), std::vector<JobId>(sent.begin() + 1, sent.end()));
+  EXPECT_FALSE(b_.taken());
+}
+
+// A call to the kernel for each message would find nothing every second time.
+TEST_F(LinkTest, BelievesThatNoMoreIsThereWhereLessThanAskedForCame) {
+  b_.TakeSeveral();
+  ASSERT_TRUE(a_.Send(ReportOf(1)).ok());
+  ASSERT_TRUE(b_.Receive<FromWorker>().ok());
+  ASSERT_TRUE(a_.Send(ReportOf(2)).ok());
+  EXPECT_EQ(AllJobs(b_), std::vector<JobId>{});
+  EXPECT_EQ(AllJobs(b_), std::vector<JobId>{2});
+}
+
+TEST_F(LinkTest, HasWhatCameBeforeItIsAskedAnew) {
+  b_.TakeSeveral();
+  ASSERT_TRUE(a_.Send(ReportOf(1)).ok());
+  ASSERT_TRUE(b_.Receive<FromWorker>().ok());
+  ASSERT_TRUE(a_.Send(ReportOf(2)).ok());
+  b_.AskAnew();
+  EXPECT_EQ(AllJobs(b_), std::vector<JobId>{2});
+}
+
+TEST_F(LinkTest, TellsOfTheEndBehindSeveralMessages) {
+  b_.TakeSeveral();
+  ASSERT_TRUE(b_.Send(EndJob()).ok());  // is left unread
+  ASSERT_TRUE(a_.Send(ReportOf(1)).ok());
+  ASSERT_TRUE(a_.Send(ReportOf(2)).ok());
+  a_ = Link(OwnedFd());
+  EXPECT_EQ(AllJobs(b_), (std::vector<JobId>{1, 2}));
+  const auto received = b_.Receive<FromWorker>();
+  ASSERT_FALSE(received.ok());
+  EXPECT_EQ(received.error().code, Code::kPeerClosed);
+}
+
+TEST_F(LinkTest, TakesSeveralMessagesEachWithItsDescriptor) {
+  b_.TakeSeveral();
+  AddWorker add;
+  for (add.worker = 1; add.worker <= 3; ++add.worker) {
+    const std::array<BorrowedFd, 1> socket = {a_.socket()};
+    ASSERT_TRUE(a_.Send(add, {}, socket).ok());
+  }
+  for (WorkerId worker = 1; worker <= 3; ++worker) {
+    auto received = b_.Receive<ToKeeper>(Descriptors::kTake);
+    ASSERT_TRUE(received.ok() && received->has_value());
+    EXPECT_EQ(std::get<AddWorker>((*received)->message).worker, worker);
+    EXPECT_EQ((*received)->descriptors.size(), 1U);
+  }
+}
+
+TEST_F(LinkTest, WipesWhatItHasHandedOutOfSeveral) {
+  b_.TakeSeveral();
+  SignReply reply;
+  reply.outcome = Outcome::Success();
+  for (reply.job = 1; reply.job <= 2; ++reply.job) {
+    ASSERT_TRUE(a_.Send(reply, Bytes(100, 0x5a)).ok());
+  }
+  auto first = b_.Receive<KeeperToWorker>();
+  ASSERT_TRUE(first.ok() && first->has_value());
+  b_.Wipe();
+  EXPECT_TRUE(SameBytes((*first)->payload, Bytes(100, 0)));
+  auto second = b_.Receive<KeeperToWorker>();
+  ASSERT_TRUE(second.ok() && second->has_value());
+  EXPECT_TRUE(SameBytes((*second)->payload, Bytes(100, 0x5a)));
+}
+
+TEST_F(LinkTest, CountsWhatItSent) {
+  EXPECT_EQ(a_.sent(), 0U);
+  ASSERT_TRUE(a_.Send(SomeReport()).ok());
+  ASSERT_TRUE(a_.Send(SomeReport()).ok());
+  EXPECT_EQ(a_.sent(), 2U);
+  EXPECT_EQ(b_.sent(), 0U);
 }
 
 TEST_F(LinkTest, CarriesAPayload) {

@@ -19,7 +19,8 @@ enum class ChainWanted : uint8_t { kNothing = 0, kEndEntity = 1, kAll = 2 };
 
 constexpr bool Valid(ChainWanted wanted) { return wanted <= ChainWanted::kAll; }
 
-// `worker` may have one verdict for `job`, whose peer is of side `peer`.
+// `worker` may have one verdict for `job`, whose peer is of side `peer`; the
+// jobs that `ended` names may have nothing more, as after EndJob.
 struct VerdictTerms {
   static constexpr MessageType kType = MessageType::kVerdictTerms;
   static constexpr Carries kCarries{};
@@ -30,6 +31,7 @@ struct VerdictTerms {
   Side peer{};
   ChainWanted wanted{};  // of a peer that is verified
   std::array<uint8_t, 2> reserved{};
+  EndedJobIds ended{};
   Text<kNameSize> server_name;  // as the kernel gave it; empty for a client
   bool Check() const;
 };

@@ -42,6 +42,10 @@ constexpr bool Contains(const JobCredentials& credentials, CredentialId id) {
   return id != 0 && (credentials[0] == id || credentials[1] == id);
 }
 
+// Told with the terms of another job; 0: none.
+inline constexpr std::size_t kMaxEndedJobs = 8;
+using EndedJobIds = std::array<JobId, kMaxEndedJobs>;
+
 enum class MessageType : uint16_t {
   // monitor -> worker
   kJob = 0x0101,

@@ -99,6 +99,9 @@ void Keeper::Handle(const RemoveWorker& message, const Received<FromMonitor>&) {
 }
 
 void Keeper::Handle(const SigningTerms& terms, const Received<FromMonitor>&) {
+  for (const JobId ended : terms.ended) {
+    EndIfKnown(ended);
+  }
   if (jobs_.size() >= kMaxSigningJobs || jobs_.count(terms.job) != 0) {
     return;
   }
@@ -134,9 +137,7 @@ void Keeper::Handle(const LoadCredential& load,
 }
 
 void Keeper::Handle(const EndJob& end, const Received<FromMonitor>&) {
-  if (const auto job = jobs_.find(end.job); job != jobs_.end()) {
-    End(job);
-  }
+  EndIfKnown(end.job);
 }
 
 void Keeper::Handle(const Forget& forget, const Received<FromMonitor>&) {
@@ -221,6 +222,12 @@ Result<Keeper::Jobs::iterator> Keeper::FindJob(WorkerId worker, JobId id) {
     return Misbehaviour("asked for the job of another worker");
   }
   return job;
+}
+
+void Keeper::EndIfKnown(JobId id) {
+  if (const auto job = jobs_.find(id); job != jobs_.end()) {
+    End(job);
+  }
 }
 
 Keeper::Jobs::iterator Keeper::End(Jobs::iterator job) {

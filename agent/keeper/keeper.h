@@ -85,6 +85,7 @@ class Keeper {
   Status Sign(Job& job, const SignRequest& request,
               const handshake::Credential& credential);
   Result<Jobs::iterator> FindJob(WorkerId worker, JobId id);
+  void EndIfKnown(JobId id);
   Jobs::iterator End(Jobs::iterator job);
 
   Output& output_;

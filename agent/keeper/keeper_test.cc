@@ -204,6 +204,19 @@ TEST_F(KeeperTest, AnswersForAJobThatIsNotKnownAnyMore) {
   EXPECT_EQ(RefusedSignature(), Code::kDeadlineTotal);
 }
 
+TEST_F(KeeperTest, IsToldWithTermsWhichJobsEnded) {
+  LoadServer();
+  Announce(1);
+  Announce(2);
+  SigningTerms terms;
+  terms.job = 3;
+  terms.credentials = {kCredential};
+  terms.worker = kWorker;
+  terms.ended = {1, 2, 77};
+  FromMonitor(terms);
+  EXPECT_EQ(keeper_.job_count(), 1U);
+}
+
 TEST_F(KeeperTest, DropsTheJobsOfAWorkerThatWent) {
   LoadServer();
   Announce(1);

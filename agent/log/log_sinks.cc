@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -30,6 +31,17 @@ int PriorityOf(LogLevel level) {
   return LOG_ERR;
 }
 
+// A file never does.
+bool MayBlock(BorrowedFd out) {
+  struct stat about{};
+  return ::fstat(out.raw(), &about) != 0 || !S_ISREG(about.st_mode);
+}
+
+bool HasRoom(BorrowedFd out) {
+  pollfd waiting{out.raw(), POLLOUT, 0};
+  return ::poll(&waiting, 1, 0) == 1 && (waiting.revents & POLLOUT) != 0;
+}
+
 std::string FieldName(std::string_view name) {
   std::string upper = "KTLSD_";
   for (const char c : name) {
@@ -40,11 +52,12 @@ std::string FieldName(std::string_view name) {
 
 }  // namespace
 
+LineSink::LineSink(BorrowedFd out) : out_(out), may_block_(MayBlock(out)) {}
+
 void LineSink::Write(const LogEvent& event) {
   // A pipe that has room at all takes PIPE_BUF bytes at once.
   const std::string line = Logfmt(event).substr(0, PIPE_BUF - 1) + '\n';
-  pollfd waiting{out_.raw(), POLLOUT, 0};
-  if (::poll(&waiting, 1, 0) == 1 && (waiting.revents & POLLOUT) != 0) {
+  if (!may_block_ || HasRoom(out_)) {
     static_cast<void>(::write(out_.raw(), line.data(), line.size()) < 0);
   }
 }

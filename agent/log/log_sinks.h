@@ -20,11 +20,12 @@ namespace ktlsd::agent {
 // daemon. `out` must stay open.
 class LineSink final : public LogSink {
  public:
-  explicit LineSink(BorrowedFd out) : out_(out) {}
+  explicit LineSink(BorrowedFd out);
   void Write(const LogEvent& event) override;
 
  private:
   BorrowedFd out_;
+  const bool may_block_;
 };
 
 // One datagram an event, in the journal's native protocol. Not by libsystemd,

@@ -38,6 +38,20 @@ TEST(LineSink, WritesALine) {
   EXPECT_EQ(pipe.Read(), "event=handshake_done job=7\n");
 }
 
+TEST(LineSink, WritesToAFileAsWell) {
+  const std::string path = ::testing::TempDir() + "/log";
+  const OwnedFd file(
+      ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  LineSink sink(file.borrow());
+  sink.Write(Make().Add("job", 7));
+  sink.Write(Make().Add("job", 8));
+  std::string written(100, 0);
+  const ssize_t size = ::pread(file.raw(), written.data(), written.size(), 0);
+  ASSERT_GT(size, 0);
+  EXPECT_EQ(written.substr(0, static_cast<std::size_t>(size)),
+            "event=handshake_done job=7\nevent=handshake_done job=8\n");
+}
+
 TEST(LineSink, LosesLinesRatherThanWait) {
   ::alarm(30);  // a sink that waits ends the test
   const Pipe pipe;

@@ -35,6 +35,7 @@ Status SendTerms(Resources& resources, JobId job, const Plan& plan,
     terms.credentials = plan.credentials;
     terms.worker = worker;
     terms.signer = plan.side;
+    terms.ended = resources.ended_at_keeper().Take();
     Link* keeper = resources.keeper();
     if (keeper == nullptr || !keeper->Send(terms).ok()) {
       return Error{Code::kKeeperUnavailable, "the keeper does not answer"};
@@ -49,6 +50,7 @@ Status SendTerms(Resources& resources, JobId job, const Plan& plan,
     terms.wanted = plan.watched                ? ChainWanted::kAll
                    : plan.peer_key.has_value() ? ChainWanted::kEndEntity
                                                : ChainWanted::kNothing;
+    terms.ended = resources.ended_at_verifier().Take();
     terms.server_name = Text<kNameSize>::Of(plan.server_name);
     Link* verifier = resources.verifier();
     if (verifier == nullptr || !verifier->Send(terms).ok()) {
@@ -97,15 +99,13 @@ Status SendJob(Link& worker, const Ticket& ticket, const Plan& plan,
 }
 
 void EndTerms(Resources& resources, JobId job, const Plan& plan) {
-  EndJob end;
-  end.job = job;
   if (Link* keeper = resources.keeper();
       keeper != nullptr && plan.shows_certificate()) {
-    static_cast<void>(keeper->Send(end));
+    resources.ended_at_keeper().Add(job, *keeper);
   }
   if (Link* verifier = resources.verifier();
       verifier != nullptr && plan.trust != 0) {
-    static_cast<void>(verifier->Send(end));
+    resources.ended_at_verifier().Add(job, *verifier);
   }
 }
 

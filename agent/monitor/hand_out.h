@@ -20,7 +20,7 @@ namespace ktlsd::agent {
 Status SendTerms(Resources& resources, JobId job, const Plan& plan,
                  WorkerId worker);
 
-// Tells them that it may have nothing more.
+// Tells them that it may have nothing more, with the next terms or soon.
 void EndTerms(Resources& resources, JobId job, const Plan& plan);
 
 // Hands the job and its socket to a worker, which has `total` for it.

@@ -1,4 +1,5 @@
 // The line about one handshake.
+#include <algorithm>
 #include <chrono>
 #include <system_error>
 
@@ -9,8 +10,10 @@
 namespace ktlsd::agent {
 namespace {
 
+// A request may be younger than the turn of the loop in which it is handled.
 int64_t Microseconds(MonotonicTime from, MonotonicTime to) {
-  return std::chrono::duration_cast<std::chrono::microseconds>(to - from)
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::max(to, from) - from)
       .count();
 }
 

@@ -105,6 +105,18 @@ TEST_F(JobDeskTest, TellsNfsdNothingAboutAClientWithoutCertificate) {
   EXPECT_FALSE(kernel_.answers()[0].remote_auth.has_value());
 }
 
+// Another thread takes requests while a turn of the loop goes on.
+TEST_F(JobDeskTest, CountsNoTimeBeforeARequestWasThere) {
+  Start();
+  Request request = Nfsd();
+  request.taken_at = clock_.Now() + milliseconds(3);
+  Ask(std::move(request));
+  const Job job = TakeJob(kServerWorker);
+  SendSigned(job.job);
+  EXPECT_TRUE(SendReport(kServerWorker, Report(job.job)).ok());
+  EXPECT_EQ(log_.Count(" queue_us=0 ", " total_us=0 "), 1) << log_.All();
+}
+
 TEST_F(JobDeskTest, TellsTheKernelTheTagsOfAVerifiedPeer) {
   Start();
   Ask(Nfsd());

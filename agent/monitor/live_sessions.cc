@@ -48,6 +48,7 @@ void LiveSessions::Enable(bool enabled) {
   if (!enabled) {
     sessions_.clear();
     bytes_ = 0;
+    asked_ = 0;
   }
 }
 
@@ -85,9 +86,6 @@ void LiveSessions::OnTime() {
   }
   look_at_ = clock_.Now() + kLookEvery;
   more_ = false;
-  std::size_t asked = static_cast<std::size_t>(std::ranges::count_if(
-      sessions_,
-      [](const Session& session) { return session.asked.has_value(); }));
   std::map<std::string_view, TrustId> trusts;  // of few groups
   for (Session& session : sessions_) {
     const auto [trust, made] = trusts.try_emplace(session.known.settings, 0);
@@ -97,15 +95,15 @@ void LiveSessions::OnTime() {
     if (!IsDue(session, trust->second)) {
       continue;
     }
-    if (asked >= kMostAsked) {
+    if (asked_ >= kMostAsked) {
       more_ = true;
       return;
     }
-    asked += Ask(session, trust->second) ? 1 : 0;
+    Ask(session, trust->second);
   }
 }
 
-bool LiveSessions::Ask(Session& session, TrustId trust) {
+void LiveSessions::Ask(Session& session, TrustId trust) {
   const NewSession& known = session.known;
   Recheck recheck;
   recheck.session = session.id;
@@ -117,10 +115,10 @@ bool LiveSessions::Ask(Session& session, TrustId trust) {
   AppendChain(known.chain, payload);
   Link* const verifier = resources_.verifier();
   if (verifier == nullptr || !verifier->Send(recheck, payload).ok()) {
-    return false;
+    return;
   }
+  asked_ += session.asked.has_value() ? 0 : 1;
   session.asked = trust;
-  return true;
 }
 
 void LiveSessions::Handle(const Rechecked& answer) {
@@ -130,6 +128,7 @@ void LiveSessions::Handle(const Rechecked& answer) {
     return;
   }
   session->asked.reset();
+  --asked_;
   session->judged_by = answer.trust;
   if (answer.outcome.ok()) {
     session->due = TimeOf(answer.valid_until);
@@ -189,6 +188,7 @@ void LiveSessions::Log(const Session& session, const Rechecked& answer,
 LiveSessions::Sessions::iterator LiveSessions::Erase(
     Sessions::iterator session) {
   bytes_ -= session->bytes;
+  asked_ -= session->asked.has_value() ? 1 : 0;
   return sessions_.erase(session);
 }
 

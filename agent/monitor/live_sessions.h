@@ -78,6 +78,8 @@ class LiveSessions {
     return more_ ? std::optional(look_at_) : std::nullopt;
   }
   void Handle(const Rechecked& answer);
+  // The verifier owes answers.
+  bool asking() const { return asked_ > 0; }
 
   std::vector<StatusReport::Live> List() const;
   std::size_t size() const { return sessions_.size(); }
@@ -96,7 +98,7 @@ class LiveSessions {
   using Sessions = std::list<Session>;  // oldest first
 
   bool IsDue(const Session& session, TrustId trust) const;
-  bool Ask(Session& session, TrustId trust);
+  void Ask(Session& session, TrustId trust);
   void End(Sessions::iterator session, const Rechecked& answer);
   void Log(const Session& session, const Rechecked& answer,
            const Status& ended);
@@ -108,6 +110,7 @@ class LiveSessions {
   bool enabled_ = false;
   Sessions sessions_;
   std::size_t bytes_ = 0;
+  std::size_t asked_ = 0;  // and not answered
   SessionId last_id_ = 0;
   Status able_ = Ok{};
   MonotonicTime look_at_ = MonotonicTime::min();

@@ -95,6 +95,23 @@ TEST_F(LiveSessionsTest, AreJudgedByTheTrustThatServes) {
   EXPECT_TRUE(diag_.aborted.empty());
 }
 
+TEST_F(LiveSessionsTest, TellWhileAnswersAreAwaited) {
+  Serve();
+  const auto question = TakeQuestion();
+  ASSERT_TRUE(question.has_value());
+  EXPECT_TRUE(live_.asking());
+  EXPECT_TRUE(switchboard_.ListensTo(ProcessRole::kVerifier));
+  EXPECT_FALSE(switchboard_.ListensTo(ProcessRole::kKeeper));
+  Answer(*question, Outcome::Success());
+  EXPECT_FALSE(live_.asking());
+  LoadAnew();
+  const auto again = TakeQuestion();
+  ASSERT_TRUE(again.has_value());
+  EXPECT_TRUE(live_.asking());
+  Answer(*again, Revoked());
+  EXPECT_FALSE(live_.asking());
+}
+
 TEST_F(LiveSessionsTest, EndWhenTheNewTrustRefusesTheirPeer) {
   ServeAndAccept();
   LoadAnew();

@@ -46,6 +46,7 @@
 #include "agent/sandbox/syscall_filter.h"
 #include "base/clock.h"
 #include "base/session_keys.h"
+#include "base/turn_clock.h"
 #include "ktls/probe.h"
 
 namespace ktlsd::agent {
@@ -123,14 +124,15 @@ class Monitor {
   using Why = ServiceDuties::Why;
 
   Monitor(std::string config_path, Config config, RecordingSink& log,
-          ktls::SocketOps& socket_ops, LinkedKeyrings& keyrings,
-          std::unique_ptr<EagerKernel> kernel, MonitorLoop loop,
-          Offload offload, Withdrawal withdrawal, ServiceDuties duties,
-          Status ends_sessions)
+          ktls::SocketOps& socket_ops, TurnClock& clock,
+          LinkedKeyrings& keyrings, std::unique_ptr<EagerKernel> kernel,
+          MonitorLoop loop, Offload offload, Withdrawal withdrawal,
+          ServiceDuties duties, Status ends_sessions)
       : config_path_(std::move(config_path)),
         config_(std::move(config)),
         log_(log),
         socket_ops_(socket_ops),
+        clock_(clock),
         keyrings_(keyrings),
         kernel_(std::move(kernel)),
         loop_(std::move(loop)),
@@ -213,14 +215,22 @@ class Monitor {
       duties_.Reloading();
       Reload();
       duties_.Reloaded();
+      clock_.NewTurn();  // that was not short
     }
     return Ok{};
+  }
+
+  // Whoever asks first for the time does so after the wait.
+  Status RunLoop(std::chrono::microseconds wake) {
+    supervisor_.Listen();
+    clock_.NewTurn();
+    return loop_.RunOnce(wake);
   }
 
   // One event, and what is due of the jobs and of who does them; `also` wakes
   // for what the caller does beside.
   Status Serve(std::initializer_list<std::optional<MonotonicTime>> also) {
-    RETURN_IF_ERROR(loop_.RunOnce(UntilNextWake(also)));
+    RETURN_IF_ERROR(RunLoop(UntilNextWake(also)));
     switchboard_.OnTime();
     supervisor_.OnTime();
     duties_.OnTime(desk_.counts());
@@ -339,7 +349,7 @@ class Monitor {
     supervisor_.Close();
     const MonotonicTime end = clock_.Now() + kLongestEnd;
     while (!supervisor_.all_ended() && clock_.Now() < end) {
-      RETURN_IF_ERROR(loop_.RunOnce(milliseconds(100)));
+      RETURN_IF_ERROR(RunLoop(milliseconds(100)));
       supervisor_.OnTime();
     }
     LogEvent event{EventKind::kStopped, LogLevel::kNotice, {}};
@@ -357,7 +367,7 @@ class Monitor {
   Config config_;
   RecordingSink& log_;
   ktls::SocketOps& socket_ops_;
-  const SystemClock clock_;
+  TurnClock& clock_;
   LinkedKeyrings& keyrings_;
   const std::unique_ptr<EagerKernel> kernel_;
   MonitorLoop loop_;
@@ -490,7 +500,8 @@ void PrepareThisProcess(LogSink& log) {
 
 int RunMonitor(const std::string& config_path, LogSink& sink,
                ktls::SocketOps& socket_ops) {
-  const SystemClock clock;
+  const SystemClock system_clock;
+  TurnClock clock(system_clock);
   RecordingSink log(sink, clock);
   ServiceDuties duties = ServiceDuties::FromEnvironment(log, clock);
   std::variant<Config, Problem> config = LoadConfig(config_path);
@@ -536,7 +547,7 @@ int RunMonitor(const std::string& config_path, LogSink& sink,
   Status run = Ok{};
   try {
     Monitor monitor(config_path, std::move(std::get<Config>(config)), log,
-                    socket_ops, keyrings, std::move(eager).value(),
+                    socket_ops, clock, keyrings, std::move(eager).value(),
                     std::move(loop).value(), std::move(offload),
                     std::move(withdrawal).value(), std::move(duties),
                     ends_sessions);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <spawn.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +11,9 @@
 #include <csignal>
 #include <fstream>
 #include <new>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "agent/monitor/file_watch.h"
 #include "base/clock.h"
@@ -77,6 +81,146 @@ TEST_F(MonitorLoopTest, SeesWhatCanBeRead) {
   seen = false;
   ASSERT_TRUE(loop_.RunOnce(milliseconds(0)).ok());
   EXPECT_FALSE(seen);
+}
+
+// Two ends of a link.
+struct Pair {
+  Pair() {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends.data()), 0);
+    ours = OwnedFd(ends[0]);
+    theirs = OwnedFd(ends[1]);
+  }
+  void Send() const { EXPECT_EQ(::send(theirs.raw(), "x", 1, 0), 1); }
+  void Read() const {
+    char byte = 0;
+    EXPECT_EQ(::recv(ours.raw(), &byte, 1, 0), 1);
+  }
+  OwnedFd ours;
+  OwnedFd theirs;
+};
+
+TEST_F(MonitorLoopTest, HandlesAllThatHappenedAndWhatIsUrgentFirst) {
+  const std::array<Pair, 3> pairs;
+  std::vector<int> told;
+  std::vector<MonitorLoop::WatchPtr> watches;
+  for (const int i : {0, 1, 2}) {
+    auto watch = loop_.OnReadable(
+        pairs[static_cast<std::size_t>(i)].ours.borrow(),
+        [&told, i] { told.push_back(i); },
+        i == 2 ? MonitorLoop::Urgency::kFirst : MonitorLoop::Urgency::kNormal);
+    ASSERT_TRUE(watch.ok());
+    watches.push_back(std::move(watch).value());
+    pairs[static_cast<std::size_t>(i)].Send();
+  }
+  ASSERT_TRUE(loop_.RunOnce(seconds(10)).ok());
+  EXPECT_EQ(told, (std::vector<int>{2, 0, 1}));
+}
+
+TEST_F(MonitorLoopTest, TellsNobodyWhoWasDroppedInTheSameTurn) {
+  const std::array<Pair, 2> pairs;
+  std::array<MonitorLoop::WatchPtr, 2> watches;
+  int told = 0;
+  for (const std::size_t i : {0U, 1U}) {
+    auto watch = loop_.OnReadable(pairs[i].ours.borrow(), [&, i] {
+      ++told;
+      watches[1 - i].reset();
+    });
+    ASSERT_TRUE(watch.ok());
+    watches[i] = std::move(watch).value();
+    pairs[i].Send();
+  }
+  ASSERT_TRUE(loop_.RunOnce(seconds(10)).ok());
+  EXPECT_EQ(told, 1);
+}
+
+TEST_F(MonitorLoopTest, LeavesTheRestToTheNextTurn) {
+  const std::array<Pair, MonitorLoop::kMostEvents + 3> pairs;
+  std::vector<MonitorLoop::WatchPtr> watches;
+  int told = 0;
+  for (const Pair& pair : pairs) {
+    auto watch = loop_.OnReadable(pair.ours.borrow(), [&] {
+      ++told;
+      pair.Read();
+    });
+    ASSERT_TRUE(watch.ok());
+    watches.push_back(std::move(watch).value());
+    pair.Send();
+  }
+  ASSERT_TRUE(loop_.RunOnce(seconds(10)).ok());
+  EXPECT_EQ(told, MonitorLoop::kMostEvents);
+  ASSERT_TRUE(loop_.RunOnce(seconds(10)).ok());
+  EXPECT_EQ(told, MonitorLoop::kMostEvents + 3);
+}
+
+TEST_F(MonitorLoopTest, TellsWhoDoesNotListenOfTheEndOnly) {
+  Pair pair;
+  int told = 0;
+  auto watch = loop_.OnReadable(pair.ours.borrow(), [&] { ++told; });
+  ASSERT_TRUE(watch.ok());
+  ASSERT_TRUE((*watch)->Listen(false).ok());
+  pair.Send();
+  ASSERT_TRUE(loop_.RunOnce(milliseconds(0)).ok());
+  EXPECT_EQ(told, 0);
+  ASSERT_TRUE((*watch)->Listen(true).ok());
+  ASSERT_TRUE(loop_.RunOnce(milliseconds(0)).ok());
+  EXPECT_EQ(told, 1);
+  ASSERT_TRUE((*watch)->Listen(false).ok());
+  pair.theirs.Close();
+  ASSERT_TRUE(loop_.RunOnce(seconds(10)).ok());
+  EXPECT_EQ(told, 2);
+  (*watch)->Stop();
+  EXPECT_TRUE((*watch)->Listen(true).ok());  // it stays so
+  ASSERT_TRUE(loop_.RunOnce(milliseconds(0)).ok());
+  EXPECT_EQ(told, 2);
+}
+
+TEST_F(MonitorLoopTest, WaitsNotShorterThanItWasTold) {
+  const auto before = std::chrono::steady_clock::now();
+  ASSERT_TRUE(loop_.RunOnce(std::chrono::microseconds(1500)).ok());
+  EXPECT_GE(std::chrono::steady_clock::now() - before,
+            std::chrono::microseconds(1500));
+}
+
+TEST_F(MonitorLoopTest, SeesASignal) {
+  sigset_t user;
+  ::sigemptyset(&user);
+  ::sigaddset(&user, SIGUSR1);
+  ::sigprocmask(SIG_BLOCK, &user, nullptr);
+  bool seen = false;
+  auto watch = loop_.OnSignal(SIGUSR1, [&] { seen = true; });
+  ASSERT_TRUE(watch.ok());
+  ASSERT_TRUE(loop_.RunOnce(milliseconds(0)).ok());
+  EXPECT_FALSE(seen);
+  ::kill(::getpid(), SIGUSR1);
+  RunUntil(seen);
+  seen = false;
+  ASSERT_TRUE(loop_.RunOnce(milliseconds(0)).ok());
+  EXPECT_FALSE(seen);
+}
+
+// Both of one directory, each of its own.
+TEST_F(MonitorLoopTest, TellsAllWhoWatchADirectory) {
+  const std::string directory = NewDirectory();
+  const std::string other = NewDirectory();
+  std::array<int, 3> told{};
+  auto first = loop_.OnDirectoryChange(directory, [&] { ++told[0]; });
+  auto second = loop_.OnDirectoryChange(directory, [&] { ++told[1]; });
+  auto third = loop_.OnDirectoryChange(other, [&] { ++told[2]; });
+  ASSERT_TRUE(first.ok() && second.ok() && third.ok());
+  ::mkdir((directory + "/a").c_str(), 0700);
+  ASSERT_TRUE(loop_.RunOnce(seconds(10)).ok());
+  EXPECT_EQ(told, (std::array<int, 3>{1, 1, 0}));
+  first->reset();
+  ::mkdir((directory + "/b").c_str(), 0700);
+  ASSERT_TRUE(loop_.RunOnce(seconds(10)).ok());
+  EXPECT_EQ(told, (std::array<int, 3>{1, 2, 0}));
+  second->reset();
+  ::mkdir((directory + "/c").c_str(), 0700);
+  ::mkdir((other + "/c").c_str(), 0700);
+  ASSERT_TRUE(loop_.RunOnce(seconds(10)).ok());
+  EXPECT_EQ(told, (std::array<int, 3>{1, 2, 1}));
+  EXPECT_FALSE(loop_.OnDirectoryChange(directory + "/none", [] {}).ok());
 }
 
 TEST_F(MonitorLoopTest, SeesHowAChildEnded) {

@@ -141,6 +141,7 @@ void Resources::OpenTokens() {
 
 void Resources::SetKeeper(Link link) {
   keeper_loads_.Clear();
+  ended_at_keeper_.Clear();
   keeper_ = std::move(link);
   OpenTokens();
   BeginIfReady();
@@ -148,6 +149,7 @@ void Resources::SetKeeper(Link link) {
 
 void Resources::SetVerifier(Link link) {
   verifier_loads_.Clear();
+  ended_at_verifier_.Clear();
   verifier_ = std::move(link);
   BeginIfReady();
 }
@@ -155,6 +157,7 @@ void Resources::SetVerifier(Link link) {
 void Resources::LoseKeeper() {
   keeper_.reset();
   keeper_loads_.Clear();
+  ended_at_keeper_.Clear();
   Lose(Kind::kCredential,
        {&SideSettings::credential, &SideSettings::pq_credential});
 }
@@ -162,6 +165,7 @@ void Resources::LoseKeeper() {
 void Resources::LoseVerifier() {
   verifier_.reset();
   verifier_loads_.Clear();
+  ended_at_verifier_.Clear();
   Lose(Kind::kTrust, {&SideSettings::trust});
 }
 

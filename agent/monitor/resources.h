@@ -33,6 +33,7 @@
 #include "agent/ipc/link.h"
 #include "agent/keyring/keyrings.h"
 #include "agent/log/log_event.h"
+#include "agent/monitor/ended_jobs.h"
 #include "agent/monitor/load_queue.h"
 #include "agent/monitor/outline.h"
 #include "agent/monitor/settings.h"
@@ -61,6 +62,11 @@ class Resources {
   void LoseVerifier();
   Link* keeper() { return keeper_.has_value() ? &*keeper_ : nullptr; }
   Link* verifier() { return verifier_.has_value() ? &*verifier_ : nullptr; }
+  // Of whose end either is still to be told.
+  EndedJobs& ended_at_keeper() { return ended_at_keeper_; }
+  EndedJobs& ended_at_verifier() { return ended_at_verifier_; }
+  // Something was sent to be loaded, and its answer is not there.
+  bool loading() const { return next_.has_value(); }
 
   // The role that the next keeper is to have: with tokens or without.
   ProcessRole keeper_role() const;
@@ -174,6 +180,8 @@ class Resources {
   std::string tags_directory_ = kTagsDirectory;
   std::vector<std::string> tag_files_;  // that the verifier was sent last
   std::optional<Problem> tags_problem_;
+  EndedJobs ended_at_keeper_;
+  EndedJobs ended_at_verifier_;
   LoadQueue keeper_loads_;
   LoadQueue verifier_loads_;
 };

@@ -75,7 +75,7 @@ void ServiceDuties::Serving() {
   LogEvent event{EventKind::kReady, LogLevel::kInfo, {}};
   log_->Write(event.Add("ready_socket", OriginName(origin_))
                   .Add("start_us", since_start(looked_))
-                  .Add("ready_us", since_start(clock_->Now())));
+                  .Add("ready_us", since_start(clock_->Exact())));
 }
 
 void ServiceDuties::Reloading() { notifier_.Reloading(clock_->Now()); }

@@ -42,7 +42,7 @@ class ServiceDuties {
               Listeners listeners);
 
   // For the first time: consumers wait no longer for an agent.
-  void LookedIntoTheQueue() { looked_ = clock_->Now(); }
+  void LookedIntoTheQueue() { looked_ = clock_->Exact(); }
   // All processes were started.
   void Serving();
   void Reloading();

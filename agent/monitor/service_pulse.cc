@@ -7,12 +7,15 @@ void ServicePulse::Heard() {
   still_since_.reset();
 }
 
-void ServicePulse::Look(MonotonicTime now, std::size_t unread) {
+void ServicePulse::Look(MonotonicTime now, std::size_t unread, uint64_t sent) {
+  // As much as before though there was more to read is less than it would be.
+  const bool reads = unread < unread_ || (unread == unread_ && sent != sent_);
   if (unread == 0) {
     still_since_.reset();
-  } else if (!still_since_.has_value() || unread < unread_) {
+  } else if (!still_since_.has_value() || reads) {
     still_since_ = now;
   }
+  sent_ = sent;
   unread_ = unread;
   next_look_ = now + kLookEvery;
 }

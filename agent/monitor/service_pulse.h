@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -28,8 +29,9 @@ class ServicePulse {
 
   // It said something.
   void Heard();
-  // `unread` bytes of what it was told wait for it now.
-  void Look(MonotonicTime now, std::size_t unread);
+  // `unread` bytes of what it was told wait for it now; `sent` messages it was
+  // told so far.
+  void Look(MonotonicTime now, std::size_t unread, uint64_t sent);
 
   // Why it has to go, if it has.
   std::optional<std::string_view> Fault(MonotonicTime now) const;
@@ -40,6 +42,7 @@ class ServicePulse {
   std::optional<MonotonicTime> still_since_;
   MonotonicTime next_look_{};
   std::size_t unread_ = 0;
+  uint64_t sent_ = 0;
   bool spoke_ = false;
 };
 

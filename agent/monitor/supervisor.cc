@@ -15,8 +15,13 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kFirstPause{100};
 constexpr milliseconds kLongestPause{5000};
+
 bool IsKeeper(ProcessRole role) {
   return role == ProcessRole::kKeeper || role == ProcessRole::kTokenKeeper;
+}
+
+bool IsService(ProcessRole role) {
+  return IsKeeper(role) || role == ProcessRole::kVerifier;
 }
 
 // A process that lived so long did not die of its start.
@@ -140,10 +145,13 @@ Status Supervisor::Read(const Seat& seat, Switchboard::Extent extent) {
 
 void Supervisor::OnReadable(Seat& seat) {
   const Status read = Read(seat, Switchboard::Extent::kTurn);
-  if (read.ok()) {
-    return;
+  if (!read.ok()) {
+    EndFor(seat, read.error());
   }
-  const Error& error = read.error();
+}
+
+// What reading its link gave.
+void Supervisor::EndFor(Seat& seat, const Error& error) {
   const bool ended = error.code == Code::kPeerClosed;
   if (error.code == Code::kSystemFailed) {
     LogFailedStart(seat, error);
@@ -254,6 +262,7 @@ void Supervisor::OnTime() {
       Dismiss(*seat, Code::kWorkerDied, dismissal.reason);
     }
   }
+  EndBrokenServices();
   ReplaceOutdatedKeeper();
   ReplaceWhoHangs();
   for (const auto& seat : seats_) {
@@ -268,6 +277,28 @@ void Supervisor::OnTime() {
   }
   std::erase_if(
       seats_, [](const auto& seat) { return !seat->wanted && seat->pid == 0; });
+}
+
+// Their links are read for what they note of jobs, too.
+void Supervisor::EndBrokenServices() {
+  for (const auto& seat : seats_) {
+    if (!IsService(seat->role) || seat->lost) {
+      continue;
+    }
+    if (const Status found = switchboard_.found(seat->role); !found.ok()) {
+      EndFor(*seat, found.error());
+    }
+  }
+}
+
+void Supervisor::Listen() {
+  for (const auto& seat : seats_) {
+    if (IsService(seat->role) && !seat->lost) {
+      // Where that fails it is read every now and then all the same.
+      static_cast<void>(
+          seat->link_watch->Listen(switchboard_.ListensTo(seat->role)));
+    }
+  }
 }
 
 // Other keys in tokens are configured than it opened, which it can do only as

@@ -53,6 +53,9 @@ class Supervisor {
   // from an event's callback.
   void OnTime();
   std::optional<MonotonicTime> NextWake() const;
+  // Has the loop tell of what Switchboard::ListensTo() says, and no more. To be
+  // called before each wait.
+  void Listen();
 
   // Each process there should be; those about to be started have pid 0.
   struct Process {
@@ -92,11 +95,13 @@ class Supervisor {
   Status Occupy(Seat& seat, Spawned spawned);
   void Connect(Seat& seat, Link link);
   void OnReadable(Seat& seat);
+  void EndFor(Seat& seat, const Error& error);
   void OnEnd(Seat& seat, const std::string& how);
   Status Read(const Seat& seat, Switchboard::Extent extent);
   // Answers for what depended on the process.
   void Lose(Seat& seat, Code code, const std::string& reason);
   void Dismiss(Seat& seat, Code code, const std::string& reason);
+  void EndBrokenServices();
   void ReplaceOutdatedKeeper();
   void ReplaceWhoHangs();
   void LogLoop(const LoopChosen& loop);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <set>
 #include <utility>
 #include <variant>
 
@@ -19,6 +20,11 @@ constexpr std::chrono::milliseconds kSendMoreEvery{10};
 // turn.
 constexpr unsigned kMessagesInATurn = 64;
 
+// What keeper and verifier note of jobs that are never reported, and that they
+// accuse a worker, waits no longer than this; nor does the end of a job.
+constexpr std::chrono::milliseconds kReadServicesEvery{100};
+constexpr std::chrono::milliseconds kReadIdleServicesEvery{1000};
+
 std::string WhyItRetires(const Roster::Worker& worker) {
   if (worker.leaving) {
     return "the settings of its network namespace are gone";
@@ -31,6 +37,7 @@ std::string WhyItRetires(const Roster::Worker& worker) {
 
 void Switchboard::AddWorker(WorkerId id, Pool pool, Link link,
                             std::string group) {
+  link.TakeSeveral();
   roster_.Add(id, pool, std::move(link), std::move(group));
   Roster::Worker& worker = *roster_.Find(id);
   Connect(worker, LinkTo::kKeeper);
@@ -41,6 +48,7 @@ void Switchboard::AddWorker(WorkerId id, Pool pool, Link link,
 void Switchboard::AddKeeper(Link link) {
   keeper_ = Ok{};
   keeper_pulse_ = ServicePulse();
+  link.TakeSeveral();
   resources_.SetKeeper(std::move(link));
   for (const WorkerId id : roster_.Ids()) {
     Connect(*roster_.Find(id), LinkTo::kKeeper);
@@ -50,6 +58,7 @@ void Switchboard::AddKeeper(Link link) {
 void Switchboard::AddVerifier(Link link) {
   verifier_ = Ok{};
   verifier_pulse_ = ServicePulse();
+  link.TakeSeveral();
   resources_.SetVerifier(std::move(link));
   for (const WorkerId id : roster_.Ids()) {
     Connect(*roster_.Find(id), LinkTo::kVerifier);
@@ -82,9 +91,13 @@ void Switchboard::Connect(Roster::Worker& worker, LinkTo to) {
 Status Switchboard::ReadWorker(WorkerId id, Extent extent) {
   const unsigned most =
       extent == Extent::kAll ? Link::kMostQueued : kMessagesInATurn;
-  for (unsigned read = 0; read < most; ++read) {
+  if (Roster::Worker* const worker = roster_.Find(id)) {
+    worker->link.AskAnew();
+  }
+  for (unsigned read = 0;; ++read) {
     Roster::Worker* worker = roster_.Find(id);
-    if (worker == nullptr) {
+    // What was taken off its link, nothing will tell of again.
+    if (worker == nullptr || (read >= most && !worker->link.taken())) {
       return Ok{};
     }
     ASSIGN_OR_RETURN(auto received, worker->link.Receive<FromWorker>());
@@ -128,7 +141,7 @@ Status Switchboard::Take(WorkerId id, const PskRequest& request,
 
 Status Switchboard::Take(WorkerId id, const JobReport& report, ByteView) {
   // What keeper and verifier noted of this job is on its way already. Should
-  // their links fail, the event loop sees it too.
+  // their links fail, found() says it too.
   static_cast<void>(ReadKeeper());
   static_cast<void>(ReadVerifier());
   if (roster_.Find(id)->given_up) {
@@ -150,37 +163,53 @@ Status Switchboard::Take(WorkerId id, const LoopChosen& chosen, ByteView) {
 }
 
 Status Switchboard::ReadKeeper() {
+  if (Link* const keeper = resources_.keeper()) {
+    keeper->AskAnew();
+  }
   for (unsigned read = 0; read < Link::kMostQueued && keeper_.ok(); ++read) {
     Link* const keeper = resources_.keeper();
     if (keeper == nullptr) {
       break;
     }
-    ASSIGN_OR_RETURN(auto received, keeper->Receive<FromKeeper>());
-    if (!received.has_value()) {
+    auto received = keeper->Receive<FromKeeper>();
+    if (!received.ok()) {
+      keeper_ = received.error();
+      break;
+    }
+    if (!received->has_value()) {
       break;
     }
     keeper_pulse_.Heard();
     keeper_ = std::visit(
         [this](const auto& message) { return this->Handle(message); },
-        received->message);
+        (*received)->message);
   }
   return keeper_;
 }
 
 Status Switchboard::ReadVerifier() {
+  if (Link* const verifier = resources_.verifier()) {
+    verifier->AskAnew();
+  }
   for (unsigned read = 0; read < Link::kMostQueued && verifier_.ok(); ++read) {
     Link* const verifier = resources_.verifier();
     if (verifier == nullptr) {
       break;
     }
-    ASSIGN_OR_RETURN(auto received, verifier->Receive<FromVerifier>());
-    if (!received.has_value()) {
+    auto received = verifier->Receive<FromVerifier>();
+    if (!received.ok()) {
+      verifier_ = received.error();
+      break;
+    }
+    if (!received->has_value()) {
       break;
     }
     verifier_pulse_.Heard();
     verifier_ = std::visit(
-        [&](const auto& message) { return Take(message, received->payload); },
-        received->message);
+        [&](const auto& message) {
+          return Take(message, (*received)->payload);
+        },
+        (*received)->message);
   }
   return verifier_;
 }
@@ -261,8 +290,14 @@ void Switchboard::LoseVerifier() {
 }
 
 void Switchboard::OnTime() {
+  ReadServices();
+  const std::set<WorkerId> overdue = desk_.Overdue();
+  if (!overdue.empty()) {
+    static_cast<void>(ReadKeeper());
+    static_cast<void>(ReadVerifier());
+  }
   // A report that lies in the queue was in time.
-  for (const WorkerId id : desk_.Overdue()) {
+  for (const WorkerId id : overdue) {
     const Status read = ReadWorker(id, Extent::kAll);
     // Of one that died the loop tells.
     if (!read.ok() && read.error().code != Code::kPeerClosed) {
@@ -319,10 +354,49 @@ void Switchboard::LookAfterTheLate() {
   }
 }
 
+// While there is nothing for them, once in a while all the same.
+void Switchboard::ReadServices() {
+  const bool work = desk_.running() > 0 ||
+                    !resources_.ended_at_keeper().empty() ||
+                    !resources_.ended_at_verifier().empty();
+  if (work && !std::exchange(services_have_work_, true)) {
+    read_services_at_ = desk_.now() + kReadServicesEvery;
+  }
+  if (desk_.now() < read_services_at_) {
+    return;
+  }
+  services_have_work_ = work;
+  read_services_at_ =
+      desk_.now() + (work ? kReadServicesEvery : kReadIdleServicesEvery);
+  // What that finds is in found().
+  static_cast<void>(ReadKeeper());
+  static_cast<void>(ReadVerifier());
+  if (Link* const keeper = resources_.keeper()) {
+    resources_.ended_at_keeper().TellAll(*keeper);
+  }
+  if (Link* const verifier = resources_.verifier()) {
+    resources_.ended_at_verifier().TellAll(*verifier);
+  }
+}
+
+bool Switchboard::ListensTo(ProcessRole role) const {
+  return resources_.loading() ||
+         (role == ProcessRole::kVerifier && desk_.live().asking());
+}
+
+const Status& Switchboard::found(ProcessRole role) const {
+  return role == ProcessRole::kVerifier ? verifier_ : keeper_;
+}
+
 // Nothing is unread of one that is gone.
 void Switchboard::LookAfterServices() {
+  if (desk_.now() < look_at_services_) {
+    return;
+  }
+  look_at_services_ = desk_.now() + ServicePulse::kLookEvery;
   const auto look = [this](ServicePulse& pulse, const Link* link) {
-    pulse.Look(desk_.now(), link == nullptr ? 0 : link->unread());
+    pulse.Look(desk_.now(), link == nullptr ? 0 : link->unread(),
+               link == nullptr ? 0 : link->sent());
   };
   look(keeper_pulse_, resources_.keeper());
   look(verifier_pulse_, resources_.verifier());
@@ -332,10 +406,16 @@ std::optional<MonotonicTime> Switchboard::NextWake() const {
   if (unsent_loads_) {
     return desk_.now() + kSendMoreEvery;
   }
-  const auto keeper = keeper_pulse_.NextLook();
-  const auto verifier = verifier_pulse_.NextLook();
-  return keeper && verifier ? std::min(keeper, verifier)
-                            : std::max(keeper, verifier);
+  std::optional<MonotonicTime> first;
+  for (const auto& wake :
+       {keeper_pulse_.NextLook(), verifier_pulse_.NextLook(),
+        services_have_work_ ? std::optional(read_services_at_)
+                            : std::nullopt}) {
+    if (wake.has_value()) {
+      first = std::min(first.value_or(*wake), *wake);
+    }
+  }
+  return first;
 }
 
 std::optional<std::string_view> Switchboard::FaultOf(ProcessRole role) const {

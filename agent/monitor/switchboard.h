@@ -57,6 +57,12 @@ class Switchboard {
   void OnTime();
   std::optional<MonotonicTime> NextWake() const;
 
+  // Whether what keeper or verifier says is to be read as it comes. What they
+  // note of jobs is read with the jobs' reports, and else now and then: woken
+  // for each note the monitor did nothing more, twice in each handshake.
+  bool ListensTo(ProcessRole role) const;
+  // What reading one of them found.
+  const Status& found(ProcessRole role) const;
   // Why keeper or verifier has to be ended, if it has.
   std::optional<std::string_view> FaultOf(ProcessRole role) const;
 
@@ -103,6 +109,7 @@ class Switchboard {
   void Connect(Roster::Worker& worker, LinkTo to);
   void LookAfterTheLate();
   void LookAfterServices();
+  void ReadServices();
 
   JobDesk& desk_;
   Resources& resources_;
@@ -117,6 +124,10 @@ class Switchboard {
   bool unsent_loads_ = false;
   ServicePulse keeper_pulse_;
   ServicePulse verifier_pulse_;
+  MonotonicTime look_at_services_{};
+  // Something of theirs may wait to be read, or something of ours to be told.
+  bool services_have_work_ = false;
+  MonotonicTime read_services_at_{};
 };
 
 }  // namespace ktlsd::agent

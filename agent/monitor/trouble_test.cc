@@ -284,13 +284,95 @@ TEST_F(TroubleTest, KeepsAServiceThatReadsOrSaysSomething) {
     static_cast<void>(SendReport(kServerWorker, Report(job.job)));
   }
   // One that has nothing to read may be silent.
+  Advance(milliseconds(200));  // it has been told of the ends, too
   Next<Forget, ToKeeper>(*keeper_);
   Next<Forget, ToVerifier>(*verifier_);
-  switchboard_.OnTime();
+  Advance(ServicePulse::kLookEvery);
   EXPECT_EQ(switchboard_.NextWake(), std::nullopt);
   Advance(std::chrono::hours(1));
   EXPECT_EQ(switchboard_.FaultOf(kKeeper), std::nullopt);
   EXPECT_EQ(switchboard_.FaultOf(kVerifier), std::nullopt);
+}
+
+TEST_F(TroubleTest, TellsOfTheEndOfAJobWithTheTermsOfTheNext) {
+  Start();
+  Ask(Nfsd());
+  const Job first = TakeJob(kServerWorker);
+  ASSERT_TRUE((Next<SigningTerms, ToKeeper>(*keeper_).has_value()));
+  ASSERT_TRUE((Next<VerdictTerms, ToVerifier>(*verifier_).has_value()));
+  SendSigned(first.job);
+  EXPECT_TRUE(SendReport(kServerWorker, Report(first.job)).ok());
+  ExpectAnswers({0});
+  Ask(Nfsd());
+  const auto signing = Next<SigningTerms, ToKeeper>(*keeper_);
+  ASSERT_TRUE(signing.has_value());
+  EXPECT_EQ(signing->ended, EndedJobIds{first.job});
+  const auto judging = Next<VerdictTerms, ToVerifier>(*verifier_);
+  ASSERT_TRUE(judging.has_value());
+  EXPECT_EQ(judging->ended, EndedJobIds{first.job});
+}
+
+TEST_F(TroubleTest, TellsOfTheEndOfAJobSoonWhereThereIsNoNext) {
+  Start();
+  Ask(Nfsd());
+  const Job job = TakeJob(kServerWorker);
+  switchboard_.OnTime();
+  SendSigned(job.job);
+  EXPECT_TRUE(SendReport(kServerWorker, Report(job.job)).ok());
+  switchboard_.OnTime();
+  EXPECT_FALSE((Next<EndJob, ToKeeper>(*keeper_).has_value()));
+  EXPECT_FALSE((Next<EndJob, ToVerifier>(*verifier_).has_value()));
+  ASSERT_TRUE(switchboard_.NextWake().has_value());
+  EXPECT_LE(*switchboard_.NextWake(), clock_.Now() + milliseconds(100));
+  Advance(milliseconds(100));
+  EXPECT_TRUE((Next<EndJob, ToKeeper>(*keeper_).has_value()));
+  EXPECT_TRUE((Next<EndJob, ToVerifier>(*verifier_).has_value()));
+}
+
+TEST_F(TroubleTest, ListensToServicesOnlyWhileTheyLoad) {
+  constexpr auto kKeeper = ProcessRole::kKeeper;
+  constexpr auto kVerifier = ProcessRole::kVerifier;
+  StartServices();
+  EXPECT_FALSE(switchboard_.ListensTo(kKeeper));
+  resources_.Reload(GoodConfig());
+  EXPECT_TRUE(switchboard_.ListensTo(kKeeper));
+  EXPECT_TRUE(switchboard_.ListensTo(kVerifier));
+  LoadAll();
+  EXPECT_FALSE(switchboard_.ListensTo(kKeeper));
+  EXPECT_FALSE(switchboard_.ListensTo(kVerifier));
+}
+
+// Nobody listens for it.
+TEST_F(TroubleTest, HearsOfAWorkerThatAServiceAccuses) {
+  Start();
+  switchboard_.OnTime();
+  for (const bool busy : {false, true}) {
+    if (busy) {
+      Ask(Nfsd());
+      switchboard_.OnTime();
+    }
+    Misbehaved notice;
+    notice.worker = busy ? kServerWorker : kClientWorker;
+    notice.what = Text<kDetailSize>::Of("signed twice");
+    ASSERT_TRUE(keeper_->Send(notice).ok());
+    Advance(busy ? milliseconds(100) : milliseconds(1000));
+    EXPECT_EQ(switchboard_.TakeDismissed().size(), 1U) << busy;
+  }
+}
+
+TEST_F(TroubleTest, KnowsOfALinkThatBrokeWhenItWasReadForAReport) {
+  Start();
+  Ask(Nfsd());
+  const Job job = TakeJob(kServerWorker);
+  SendSigned(job.job);
+  ASSERT_TRUE(keeper_->Send(ChainReply()).ok());  // is nothing for a monitor
+  EXPECT_TRUE(SendReport(kServerWorker, Report(job.job)).ok());
+  ExpectAnswers({0});
+  EXPECT_EQ(switchboard_.found(ProcessRole::kKeeper).error().code,
+            Code::kApiMisuse);
+  EXPECT_TRUE(switchboard_.found(ProcessRole::kVerifier).ok());
+  switchboard_.AddKeeper(PlayedBy(keeper_, ends_));
+  EXPECT_TRUE(switchboard_.found(ProcessRole::kKeeper).ok());
 }
 
 // It may have to wait for a token.

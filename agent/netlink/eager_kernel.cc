@@ -137,8 +137,12 @@ void EagerKernel::TakeAll(bool waited) {
     taken->front().taken_at = SystemClock().Now();
     taken->front().waited = waited;
     const Lock lock(mutex_);
+    // Who has not come for those that are there heard of them.
+    const bool first = taken_.empty();
     taken_.splice(taken_.end(), *taken);
-    Ring(bell_.borrow());
+    if (first) {
+      Ring(bell_.borrow());
+    }
   }
 }
 
@@ -183,7 +187,9 @@ bool EagerKernel::Wait() {
       pollfd{kernel_->ready_socket().raw(), POLLIN, 0}};
   ::poll(polled.data(), listening ? 2 : 1,
          full ? -1 : static_cast<int>(NextPause().count()));
-  Silence(poke_.borrow());
+  if (polled[0].revents != 0) {
+    Silence(poke_.borrow());
+  }
   if (!listening || polled[1].revents == 0) {
     return true;
   }

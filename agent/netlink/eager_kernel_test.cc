@@ -183,6 +183,20 @@ TEST_F(EagerKernelTest, TakesUnaskedWhatIsAnnounced) {
   EXPECT_TRUE((*second)->taken_at.has_value());
 }
 
+// Who did not come for the first knows.
+TEST_F(EagerKernelTest, TellsOfSeveralOnce) {
+  Queue(3);
+  Start();
+  WaitUntil([&] { return Waiting() == 0; });
+  eager_->StopTaking();
+  eventfd_t rings = 0;
+  EXPECT_EQ(::eventfd_read(eager_->ready_socket().raw(), &rings), 0);
+  EXPECT_EQ(rings, 1U);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(eager_->Accept()->has_value()) << i;
+  }
+}
+
 TEST_F(EagerKernelTest, FindsWhatIsNotAnnounced) {
   Start();
   WaitUntil([&] { return eager_->Accept().ok(); });

@@ -77,10 +77,10 @@ Result<NetlinkKernel> NetlinkKernel::Over(
 unsigned NetlinkKernel::DrainReady() {
   unsigned overruns = 0;
   for (;;) {
-    const auto datagram = ready_->Receive(notice_);
-    if (!datagram.ok() && datagram.error().os_error == ENOBUFS) {
+    const Result<bool> more = ready_->Discard();
+    if (!more.ok() && more.error().os_error == ENOBUFS) {
       ++overruns;
-    } else if (!datagram.ok() || !datagram->has_value()) {
+    } else if (!more.ok() || !*more) {
       return overruns;
     }
   }

@@ -62,7 +62,6 @@ class NetlinkKernel final : public ReadyKernel {
   KernelPolicy policy_;
   std::unique_ptr<SocketDiag> diag_;  // may be null
   bool gone_ = false;                 // the family
-  std::array<uint8_t, 256> notice_{};
 };
 
 }  // namespace ktlsd::agent

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -63,6 +64,26 @@ class KernelSocket final : public NetlinkSocket {
       }
       if (errno == EAGAIN) {
         return std::optional<Datagram>();
+      }
+      if (errno != EINTR) {
+        return Failure("cannot read from netlink");
+      }
+    }
+  }
+
+  // What follows an error that the kernel found behind some messages is told
+  // of again.
+  Result<bool> Discard() override {
+    constexpr std::size_t kAtOnce = 16;
+    std::array<mmsghdr, kAtOnce> messages{};
+    for (;;) {
+      const int count = ::recvmmsg(socket_.raw(), messages.data(), kAtOnce,
+                                   MSG_DONTWAIT, nullptr);
+      if (count >= 0) {
+        return count == static_cast<int>(kAtOnce);
+      }
+      if (errno == EAGAIN) {
+        return false;
       }
       if (errno != EINTR) {
         return Failure("cannot read from netlink");

@@ -36,6 +36,9 @@ class NetlinkSocket {
   // Errors: kNetlinkFailed with the errno; ENOBUFS: some were lost
   virtual Result<std::optional<Datagram>> Receive(
       std::span<uint8_t> buffer) = 0;
+  // Reads some of what is there away, unseen; whether more may be there.
+  // Errors: as Receive
+  virtual Result<bool> Discard() = 0;
   // Errors: kNetlinkFailed with the errno
   virtual Status Join(uint32_t group) = 0;
 };

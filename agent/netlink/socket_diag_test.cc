@@ -55,6 +55,7 @@ class FakeSocket final : public NetlinkSocket {
     return std::optional(
         Datagram{ByteView(buffer).first(size), kernel_.sender, false});
   }
+  Result<bool> Discard() override { return false; }
   Status Join(uint32_t) override { return Ok{}; }
 
  private:

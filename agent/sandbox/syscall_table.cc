@@ -44,6 +44,7 @@ constexpr ArgumentRule Option(int name, std::string_view text) {
 constexpr AllowedSyscall kCalls[] = {
     // Messages.
     {"recvmsg", kAll, "messages of a link, with the descriptors of a job"},
+    {"recvmmsg", kServices, "the same, several of the monitor's at once"},
     {"sendto",
      kAll,
      "messages of a link, handshake bytes; sendmsg, which could pass "

@@ -49,7 +49,9 @@ class Service final
   template <typename... More>
   explicit Service(Link monitor, More&&... more)
       : monitor_(std::move(monitor)),
-        role_(*this, std::forward<More>(more)...) {}
+        role_(*this, std::forward<More>(more)...) {
+    monitor_.TakeSeveral();
+  }
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
 
@@ -63,12 +65,14 @@ class Service final
 
   // Waits for messages, at most `timeout_ms` (-1: for ever), and handles them.
   Status Turn(int timeout_ms) {
-    ASSIGN_OR_RETURN(const std::vector<WorkerId> ready, Wait(timeout_ms));
+    ASSIGN_OR_RETURN(const Ready ready, Wait(timeout_ms));
     // The monitor sent the terms of a job before the job: whatever it sent
     // before these workers' messages is read first. One message from each:
     // their next one may rely on terms that are still to be read.
-    RETURN_IF_ERROR(DrainMonitor());
-    for (const WorkerId worker : ready) {
+    if (ready.monitor) {
+      RETURN_IF_ERROR(DrainMonitor());
+    }
+    for (const WorkerId worker : ready.workers) {
       ReceiveFrom(worker);
       RETURN_IF_ERROR(monitor_status_);
     }
@@ -105,27 +109,38 @@ class Service final
  private:
   using ToRole = Received<typename Role::FromMonitor>;
 
-  Result<std::vector<WorkerId>> Wait(int timeout_ms) {
-    std::vector<pollfd> polled = {{monitor_.socket().raw(), POLLIN, 0}};
+  struct Ready {
+    bool monitor = false;
+    std::vector<WorkerId> workers;
+  };
+
+  // The monitor's link comes last: the kernel looks at them in this order, so
+  // one without a message had none when the workers' messages were there.
+  Result<Ready> Wait(int timeout_ms) {
+    std::vector<pollfd> polled;
     std::vector<WorkerId> workers;
     for (const auto& [worker, link] : workers_) {
       polled.push_back({link.socket().raw(), POLLIN, 0});
       workers.push_back(worker);
     }
-    if (::poll(polled.data(), polled.size(), timeout_ms) < 0 &&
-        errno != EINTR) {
-      return Error{Code::kSystemFailed, "cannot wait for links", errno};
+    polled.push_back({monitor_.socket().raw(), POLLIN, 0});
+    if (::poll(polled.data(), polled.size(), timeout_ms) < 0) {
+      return errno == EINTR
+                 ? Result<Ready>(Ready())
+                 : Error{Code::kSystemFailed, "cannot wait for links", errno};
     }
-    std::vector<WorkerId> ready;
+    Ready ready;
+    ready.monitor = polled.back().revents != 0;
     for (std::size_t i = 0; i < workers.size(); ++i) {
-      if (polled[i + 1].revents != 0) {
-        ready.push_back(workers[i]);
+      if (polled[i].revents != 0) {
+        ready.workers.push_back(workers[i]);
       }
     }
     return ready;
   }
 
   Status DrainMonitor() {
+    monitor_.AskAnew();
     for (;;) {
       auto received = monitor_.template Receive<typename Role::FromMonitor>(
           Descriptors::kTake);

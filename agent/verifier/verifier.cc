@@ -117,6 +117,9 @@ void Verifier::Handle(const RemoveWorker& message,
 }
 
 void Verifier::Handle(const VerdictTerms& terms, const Received<FromMonitor>&) {
+  for (const JobId ended : terms.ended) {
+    EndIfKnown(ended);
+  }
   if (jobs_.size() >= kMaxVerdictJobs || jobs_.count(terms.job) != 0) {
     return;
   }
@@ -221,9 +224,7 @@ Verifier::JudgeAgain(const Recheck& recheck, ByteView payload) const {
 }
 
 void Verifier::Handle(const EndJob& end, const Received<FromMonitor>&) {
-  if (const auto job = jobs_.find(end.job); job != jobs_.end()) {
-    End(job);
-  }
+  EndIfKnown(end.job);
 }
 
 void Verifier::Handle(const Forget& forget, const Received<FromMonitor>&) {
@@ -311,6 +312,12 @@ Status Verifier::Tell(const Job& job, const ProofRequest& request,
   reply.job = request.job;
   reply.outcome = verdict.outcome;
   return output_.Reply(job.worker, reply, {});
+}
+
+void Verifier::EndIfKnown(JobId id) {
+  if (const auto job = jobs_.find(id); job != jobs_.end()) {
+    End(job);
+  }
 }
 
 Verifier::Jobs::iterator Verifier::End(Jobs::iterator job) {

@@ -108,6 +108,7 @@ class Verifier {
       const Recheck& recheck, ByteView payload) const;
   Status Tell(const Job& job, const ProofRequest& request, const Judged& judged,
               const std::vector<Bytes>& chain);
+  void EndIfKnown(JobId id);
   Jobs::iterator End(Jobs::iterator job);
   void DropMemoryOf(TrustId trust);
 

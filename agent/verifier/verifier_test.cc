@@ -227,6 +227,16 @@ TEST_F(VerifierTest, AnswersForAJobThatIsNotKnownAnyMore) {
   EXPECT_TRUE(output_.said.empty());
 }
 
+TEST_F(VerifierTest, IsToldWithTermsWhichJobsEnded) {
+  LoadRoot();
+  Announce("a.example", 1);
+  Announce("b.example", 2);
+  VerdictTerms terms = Terms("c.example", 3);
+  terms.ended = {1, 2, 77};
+  FromMonitor(terms);
+  EXPECT_EQ(verifier_.job_count(), 1U);
+}
+
 TEST_F(VerifierTest, DropsTheJobsOfAWorkerThatWent) {
   LoadRoot();
   Announce("a.example", 1);

@@ -85,7 +85,9 @@ Connection::Connection(const Job& job, OwnedFd socket, OurSide ours,
       clock_(clock),
       engine_(MakeEngine(std::move(ours))),
       started_(clock.Now()) {
-  SetNoDelay(socket_.borrow(), 1);
+  if (job_.tcp_nodelay == 0) {
+    SetNoDelay(socket_.borrow(), 1);
+  }
 }
 
 std::vector<CipherSuite> Connection::Suites(const Job& job) {
@@ -136,6 +138,12 @@ Connection::Step Connection::Advance() {
   if (failed_ && engine_.output().empty()) {
     return Drain();
   }
+  // What is to be written now and what the signature adds are one flight: a
+  // peer that gets it in one piece wakes once.
+  const handshake::Wait behind = engine_.wait_behind_output();
+  if (const auto* need = std::get_if<handshake::NeedSignature>(&behind)) {
+    return AskSignature(need->request);
+  }
   return std::visit(
       Overload{
           [this](handshake::HaveOutput) { return Write(); },
@@ -169,11 +177,26 @@ Connection::Step Connection::Write() {
     return Step::kAgain;
   }
   if (WouldBlock(errno)) {
-    return Step::kWait;
+    return AwaitRoom();
   }
   engine_.Abort(SocketError(errno));
   engine_.Written(engine_.output().size());  // it can never be sent
   return Step::kAgain;
+}
+
+// Rare enough for sockets to be watched for input only until then: each would
+// have room at once, and tell it.
+Connection::Step Connection::AwaitRoom() {
+  if (std::exchange(awaits_room_, true)) {
+    return Step::kWait;
+  }
+  const Status awaited = services_.AwaitRoom(job_.job, socket_.borrow());
+  if (!awaited.ok()) {
+    engine_.Abort(awaited.error());
+    engine_.Written(engine_.output().size());
+    return Step::kAgain;
+  }
+  return Step::kWait;
 }
 
 Connection::Step Connection::Read(std::size_t bytes) {
@@ -330,13 +353,14 @@ Connection::Step Connection::HandOver() {
     engine_.ReadTicket();
     return Step::kAgain;
   }
-  const MonotonicTime start = clock_.Now();
+  const MonotonicTime start = clock_.Exact();
   const Status installed = Install();
   std::optional<Failed> failed;
   if (!installed.ok()) {
     failed = Failed{installed.error(), std::nullopt};
   }
-  Finish(failed, std::chrono::microseconds(Microseconds(clock_.Now() - start)));
+  Finish(failed,
+         std::chrono::microseconds(Microseconds(clock_.Exact() - start)));
   return Step::kWait;
 }
 
@@ -390,7 +414,9 @@ Connection::Step Connection::Drain() {
 }
 
 void Connection::RestoreOptions() {
-  SetNoDelay(socket_.borrow(), job_.tcp_nodelay);
+  if (job_.tcp_nodelay == 0) {
+    SetNoDelay(socket_.borrow(), 0);
+  }
 }
 
 void Connection::Finish(const std::optional<Failed>& failed,

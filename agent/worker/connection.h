@@ -56,6 +56,8 @@ class JobServices {
   virtual Status RequestPskSecret(
       JobId job, std::size_t index,
       const handshake::PskSecretRequest& request) = 0;
+  // The socket takes no more now: Resume is to be called once it does, too.
+  virtual Status AwaitRoom(JobId job, BorrowedFd socket) = 0;
   // The socket is about to be used by the kernel: nothing of ours may watch
   // it any longer. After an error something may.
   virtual Status StopWatching(BorrowedFd socket) = 0;
@@ -115,6 +117,7 @@ class Connection {
   template <typename Give>
   void OnPsk(Give give);
   Step Write();
+  Step AwaitRoom();
   Step Read(std::size_t bytes);
   Step Configure();
   Step AskSignature(const handshake::SignatureRequest& request);
@@ -141,6 +144,7 @@ class Connection {
   handshake::Engine engine_;
   Asked asked_ = Asked::kNothing;
   bool watched_ = true;
+  bool awaits_room_ = false;
 
   const MonotonicTime started_;
   std::optional<MonotonicTime> last_byte_;

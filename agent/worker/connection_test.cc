@@ -89,6 +89,10 @@ class FakeServices final : public JobServices {
     secret_indices.push_back(index);
     return answer;
   }
+  Status AwaitRoom(JobId, BorrowedFd) override {
+    ++rooms_awaited;
+    return answer;
+  }
   Status StopWatching(BorrowedFd) override {
     stopped_watching = true;
     return stop_answer;
@@ -108,6 +112,7 @@ class FakeServices final : public JobServices {
   const handshake::PskSecretRequest* secret_request = nullptr;
   std::vector<std::size_t> secret_indices;
   bool stopped_watching = false;
+  int rooms_awaited = 0;
 };
 
 bool NoDelay(int fd) {
@@ -612,6 +617,64 @@ TEST_F(ConnectionTest, LeavesWhatIsThereBehindTheFinishedOfACertificate) {
 }
 
 // A server's certificate is no substitute.
+// A peer that gets the flight in pieces wakes for each.
+TEST_F(ConnectionTest, WritesAServersFlightOnceItIsSigned) {
+  Start(Side::kServer);
+  handshake::LocalPeer peer = Peer(Side::kClient);
+  ASSERT_TRUE(PeerTurn(peer));  // its hello
+  connection_->Resume();
+  ASSERT_EQ(services_.signature_requests.size(), 1U);
+  uint8_t byte = 0;
+  EXPECT_EQ(::recv(theirs_.raw(), &byte, 1, MSG_PEEK | MSG_DONTWAIT), -1);
+  ASSERT_TRUE(AnswerRequests(server_));
+  EXPECT_EQ(::recv(theirs_.raw(), &byte, 1, MSG_PEEK | MSG_DONTWAIT), 1);
+  Exchange(peer, server_);
+  EXPECT_EQ(ReportedCode(), "success");
+}
+
+TEST_F(ConnectionTest, SaysWhyEvenWhenNobodySigned) {
+  Start(Side::kServer);
+  handshake::LocalPeer peer = Peer(Side::kClient);
+  ASSERT_TRUE(PeerTurn(peer));
+  connection_->Resume();
+  ASSERT_EQ(services_.signature_requests.size(), 1U);
+  connection_->OnSignature(Error{Code::kKeeperUnavailable, "it went"});
+  while (PeerTurn(peer)) {
+  }
+  ASSERT_NE(peer.engine().failure(), nullptr);
+  EXPECT_EQ(peer.engine().failure()->error.code, Code::kAlertReceived);
+}
+
+TEST_F(ConnectionTest, LeavesAnOptionAloneThatIsAsItHasToBe) {
+  const int on = 1;
+  ASSERT_EQ(::setsockopt(ours_.raw(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on),
+            0);
+  Job job = JobOf(Side::kServer);
+  job.tcp_nodelay = 1;
+  connection_ = std::make_unique<Connection>(
+      job, std::move(ours_), OurSide{{server_.certificate()}, {}}, services_,
+      ktls_, clock_);
+  connection_->Resume();
+  EXPECT_TRUE(NoDelay(observer_.raw()));
+  handshake::LocalPeer peer = Peer(Side::kClient);
+  Exchange(peer, server_);
+  ASSERT_EQ(ReportedCode(), "success");
+  EXPECT_TRUE(NoDelay(observer_.raw()));
+}
+
+TEST_F(ConnectionTest, AsksToBeToldOfRoomWhereThereIsNone) {
+  const int least = 1;
+  ::setsockopt(ours_.raw(), SOL_SOCKET, SO_SNDBUF, &least, sizeof least);
+  const std::string much(1 << 16, 'x');
+  while (::send(ours_.raw(), much.data(), much.size(), MSG_DONTWAIT) > 0) {
+  }
+  Start(Side::kClient);
+  EXPECT_EQ(services_.rooms_awaited, 1);
+  connection_->Resume();
+  EXPECT_EQ(services_.rooms_awaited, 1);
+  EXPECT_EQ(ReportedCode(), "none");
+}
+
 TEST_F(ConnectionTest, TakesNoHandshakeWithoutAPsk) {
   StartWithPsks(Side::kServer);
   handshake::LocalPeer peer = Peer(Side::kClient);

@@ -15,9 +15,12 @@ class Epoll final : public Readiness {
 
   LoopKind kind() const override { return LoopKind::kEpoll; }
 
-  Status Watch(BorrowedFd fd, Token token) override {
+  Status Watch(BorrowedFd fd, Token token, Interest interest) override {
     epoll_event event{};
-    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    event.events = EPOLLIN | EPOLLRDHUP | EPOLLET;
+    if (interest == Interest::kInputAndRoom) {
+      event.events |= EPOLLOUT;
+    }
     event.data.u64 = token;
     if (::epoll_ctl(epoll_.raw(), EPOLL_CTL_ADD, fd.raw(), &event) != 0) {
       return Error{Code::kSystemFailed, "epoll_ctl", errno};

@@ -10,6 +10,10 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kLongestWait{60'000};
 
+// A turn with more events may last so long that its beginning is no measure for
+// a deadline.
+constexpr std::size_t kShortTurn = 8;
+
 }  // namespace
 
 EventLoop::EventLoop(std::unique_ptr<Readiness> readiness, const Clock& clock,
@@ -46,8 +50,12 @@ Status EventLoop::Run() {
   while (running_) {
     ready_.clear();
     RETURN_IF_ERROR(readiness_->Wait(UntilNext(), ready_));
+    clock_.NewTurn();
     for (std::size_t i = 0; i < ready_.size() && running_; ++i) {
       handlers_.on_ready(ready_[i]);
+    }
+    if (ready_.size() > kShortTurn) {
+      clock_.NewTurn();
     }
     RunDeadlines();
   }

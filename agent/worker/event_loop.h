@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/owned_fd.h"
 #include "base/result.h"
+#include "base/turn_clock.h"
 
 namespace ktlsd::agent {
 
@@ -38,14 +39,19 @@ class EventLoop {
             Handlers handlers);
 
   // As Readiness has it; what is ready is told to on_ready.
-  Status Watch(BorrowedFd fd, Token token) {
-    return readiness_->Watch(fd, token);
+  Status Watch(
+      BorrowedFd fd, Token token,
+      Readiness::Interest interest = Readiness::Interest::kInputAndRoom) {
+    return readiness_->Watch(fd, token, interest);
   }
   Status Unwatch(BorrowedFd fd) { return readiness_->Unwatch(fd); }
 
   // Tells on_deadline(token) once `when` has come. Deadlines cannot be taken
   // back; an owner ignores those that it no longer means.
   void At(MonotonicTime when, Token token);
+
+  // The time as it was when this turn began.
+  const Clock& clock() const { return clock_; }
 
   // Runs until Stop(), or until it cannot wait any more.
   Status Run();
@@ -62,7 +68,7 @@ class EventLoop {
   void RunDeadlines();
 
   std::unique_ptr<Readiness> readiness_;
-  const Clock& clock_;
+  TurnClock clock_;
   Handlers handlers_;
   std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>>
       deadlines_;

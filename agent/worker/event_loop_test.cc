@@ -10,6 +10,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,8 @@
 
 namespace ktlsd::agent {
 namespace {
+
+constexpr auto kAll = Readiness::Interest::kInputAndRoom;
 
 using std::chrono::milliseconds;
 using Tokens = std::vector<Readiness::Token>;
@@ -81,7 +84,7 @@ class ReadinessTest : public testing::TestWithParam<With> {
 
 TEST_P(ReadinessTest, TellsAtOnceThenOfEachChange) {
   const SocketPair pair;
-  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7).ok());
+  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7, kAll).ok());
   EXPECT_EQ(Ready(), Tokens{7});  // it can be written
   EXPECT_EQ(Ready(), Tokens{});
   pair.Send();
@@ -93,7 +96,7 @@ TEST_P(ReadinessTest, TellsAtOnceThenOfEachChange) {
 
 TEST_P(ReadinessTest, TellsOfTheOtherEnd) {
   SocketPair pair;
-  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7).ok());
+  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7, kAll).ok());
   EXPECT_EQ(Ready(), Tokens{7});
   ::shutdown(pair.theirs.raw(), SHUT_WR);
   EXPECT_EQ(Ready(), Tokens{7});
@@ -106,7 +109,7 @@ TEST_P(ReadinessTest, TellsWhenThereIsRoomAgain) {
   const std::string much(1 << 16, 'x');
   while (::send(pair.ours.raw(), much.data(), much.size(), 0) > 0) {
   }
-  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7).ok());
+  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7, kAll).ok());
   EXPECT_EQ(Ready(), Tokens{});
   std::string taken(1 << 16, 0);
   while (::recv(pair.theirs.raw(), taken.data(), taken.size(), 0) > 0) {
@@ -114,9 +117,21 @@ TEST_P(ReadinessTest, TellsWhenThereIsRoomAgain) {
   EXPECT_EQ(Ready(), Tokens{7});
 }
 
+TEST_P(ReadinessTest, TellsOfRoomOnlyWhoWantsToKnow) {
+  SocketPair pair;
+  ASSERT_TRUE(
+      readiness_->Watch(pair.ours.borrow(), 7, Readiness::Interest::kInput)
+          .ok());
+  EXPECT_EQ(Ready(), Tokens{});
+  pair.Send();
+  EXPECT_EQ(Ready(), Tokens{7});
+  pair.theirs.Close();
+  EXPECT_EQ(Ready(), Tokens{7});
+}
+
 TEST_P(ReadinessTest, IsSilentOnceUnwatched) {
   const SocketPair pair;
-  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7).ok());
+  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7, kAll).ok());
   pair.Send();
   ASSERT_TRUE(readiness_->Unwatch(pair.ours.borrow()).ok());
   EXPECT_EQ(Ready(), Tokens{});
@@ -127,7 +142,7 @@ TEST_P(ReadinessTest, IsSilentOnceUnwatched) {
 TEST_P(ReadinessTest, UnwatchesOneOfSeveralThatAreReady) {
   const std::array<SocketPair, 5> pairs;
   for (std::size_t i = 0; i < pairs.size(); ++i) {
-    ASSERT_TRUE(readiness_->Watch(pairs[i].ours.borrow(), i).ok());
+    ASSERT_TRUE(readiness_->Watch(pairs[i].ours.borrow(), i, kAll).ok());
   }
   ASSERT_TRUE(readiness_->Unwatch(pairs[2].ours.borrow()).ok());
   EXPECT_EQ(Ready(), (Tokens{0, 1, 3, 4}));
@@ -141,7 +156,7 @@ TEST_P(ReadinessTest, UnwatchesOneOfSeveralThatAreReady) {
 TEST_P(ReadinessTest, HasNothingToUnwatchTwice) {
   const SocketPair pair;
   EXPECT_TRUE(readiness_->Unwatch(pair.ours.borrow()).ok());
-  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7).ok());
+  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7, kAll).ok());
   EXPECT_TRUE(readiness_->Unwatch(pair.ours.borrow()).ok());
   EXPECT_TRUE(readiness_->Unwatch(pair.ours.borrow()).ok());
 }
@@ -149,21 +164,21 @@ TEST_P(ReadinessTest, HasNothingToUnwatchTwice) {
 TEST_P(ReadinessTest, TellsALaterWatchOfOneDescriptorOnly) {
   const SocketPair pair;
   for (Readiness::Token token = 1; token < 20; ++token) {
-    ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), token).ok());
+    ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), token, kAll).ok());
     pair.Send();
     if (token % 2 == 0) {
       EXPECT_EQ(Ready(), Tokens{token});
     }
     ASSERT_TRUE(readiness_->Unwatch(pair.ours.borrow()).ok());
   }
-  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 20).ok());
+  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 20, kAll).ok());
   EXPECT_EQ(Ready(), Tokens{20});
 }
 
 TEST_P(ReadinessTest, RefusesASecondWatchOfOneDescriptor) {
   const SocketPair pair;
-  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7).ok());
-  EXPECT_FALSE(readiness_->Watch(pair.ours.borrow(), 8).ok());
+  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7, kAll).ok());
+  EXPECT_FALSE(readiness_->Watch(pair.ours.borrow(), 8, kAll).ok());
   EXPECT_EQ(Ready(), Tokens{7});
 }
 
@@ -171,7 +186,7 @@ TEST_P(ReadinessTest, RefusesASecondWatchOfOneDescriptor) {
 // be held here, and no byte gone.
 TEST_P(ReadinessTest, LetsGoOfWhatItUnwatches) {
   SocketPair pair;
-  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7).ok());
+  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7, kAll).ok());
   EXPECT_EQ(Ready(), Tokens{7});
   pair.Send();
   ASSERT_TRUE(readiness_->Unwatch(pair.ours.borrow()).ok());
@@ -185,7 +200,7 @@ TEST_P(ReadinessTest, TellsOfMoreThanItHasRoomFor) {
   const std::array<SocketPair, 200> pairs;
   Tokens expected;
   for (std::size_t i = 0; i < pairs.size(); ++i) {
-    ASSERT_TRUE(readiness_->Watch(pairs[i].ours.borrow(), i).ok());
+    ASSERT_TRUE(readiness_->Watch(pairs[i].ours.borrow(), i, kAll).ok());
     expected.push_back(i);
   }
   EXPECT_EQ(Ready(), expected);
@@ -211,7 +226,7 @@ TEST_P(ReadinessTest, WaitsNoLongerThanItMay) {
 
 TEST_P(ReadinessTest, WaitsWithoutEndForWhatComes) {
   const SocketPair pair;
-  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7).ok());
+  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7, kAll).ok());
   Tokens ready;
   EXPECT_TRUE(readiness_->Wait(std::nullopt, ready).ok());
   EXPECT_EQ(ready, Tokens{7});
@@ -243,6 +258,34 @@ TEST_P(EventLoopTest, TellsOfDescriptorsAndOfDeadlinesInTheirOrder) {
   EXPECT_EQ(told_, Tokens{7});
   EXPECT_EQ(late_, (Tokens{1, 2, 3}));
   EXPECT_GE(clock_.Now(), now + milliseconds(6));
+}
+
+// Where a reading is a system call, few of them are made.
+TEST_P(EventLoopTest, ReadsTheClockOnceInATurn) {
+  const std::array<SocketPair, 3> pairs;
+  std::vector<MonotonicTime> seen;
+  EventLoop loop(std::move(readiness_), clock_,
+                 {[&](EventLoop::Token token) {
+                    seen.push_back(loop.clock().Now());
+                    std::this_thread::sleep_for(milliseconds(1));
+                    seen.push_back(loop.clock().Now());
+                    if (seen.size() == 6) {
+                      pairs[token].Send();
+                    } else if (seen.size() == 8) {
+                      loop.Stop();
+                    }
+                  },
+                  [](EventLoop::Token) {}});
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    ASSERT_TRUE(loop.Watch(pairs[i].ours.borrow(), i).ok());
+  }
+  const MonotonicTime before = clock_.Now();
+  ASSERT_TRUE(loop.Run().ok());
+  ASSERT_EQ(seen.size(), 8U);
+  EXPECT_GE(seen[0], before);
+  EXPECT_EQ(seen[0], seen[1]);
+  // The next turn has its own; a tiny ring makes more of them.
+  EXPECT_GE(seen[6], seen[5] + milliseconds(1));
 }
 
 // A handler may end any watch, its own and those that are told next.

@@ -22,7 +22,7 @@ constexpr unsigned kSetupFlags = IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE |
 // io_uring_enter.
 constexpr unsigned kNeededFeatures =
     IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG;
-constexpr unsigned kEvents = POLLIN | POLLOUT | POLLRDHUP;
+constexpr unsigned kEvents = POLLIN | POLLRDHUP;
 
 Error CannotMake(int os_error) {
   return {Code::kSystemFailed, "cannot make a restricted io_uring", os_error};
@@ -141,12 +141,12 @@ io_uring_sqe& PollRing::Queue() {
   return entry;
 }
 
-void PollRing::Poll(BorrowedFd fd, uint64_t id) {
+void PollRing::Poll(BorrowedFd fd, uint64_t id, bool room) {
   io_uring_sqe& entry = Queue();
   entry.opcode = IORING_OP_POLL_ADD;
   entry.fd = fd.raw();
   entry.len = IORING_POLL_ADD_MULTI;
-  entry.poll32_events = kEvents;
+  entry.poll32_events = kEvents | (room ? POLLOUT : 0U);
   entry.user_data = id;
 }
 

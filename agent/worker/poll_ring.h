@@ -63,9 +63,9 @@ class PollRing {
   bool full() const;
   // Both queue one entry, and need !full().
   //
-  // Reports `id` whenever `fd` is readable, writable or hung up, now or later,
-  // until a completion that says there are no more.
-  void Poll(BorrowedFd fd, uint64_t id);
+  // Reports `id` whenever `fd` is readable, hung up or, `room`, writable, now
+  // or later, until a completion that says there are no more.
+  void Poll(BorrowedFd fd, uint64_t id, bool room);
   // Ends that poll; reports `cancel_id` as well.
   void Cancel(uint64_t id, uint64_t cancel_id);
 

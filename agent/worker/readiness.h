@@ -26,14 +26,18 @@ class Readiness {
   // Names a watcher for as long as its owner likes.
   using Token = uint64_t;
 
+  // What of a descriptor is told; that it hangs up always is.
+  enum class Interest : uint8_t { kInput, kInputAndRoom };
+
   virtual ~Readiness() = default;
 
   virtual LoopKind kind() const = 0;
 
-  // Lets Wait() give `token` whenever `fd` becomes readable, writable or hangs
-  // up, and first if it is so now. `fd` is borrowed until Unwatch: closing it
-  // does not end the watch, as another process holds the same socket.
-  virtual Status Watch(BorrowedFd fd, Token token) = 0;
+  // Lets Wait() give `token` whenever `fd` becomes readable, hangs up or, where
+  // that is of interest, becomes writable; and first if it is so now. `fd` is
+  // borrowed until Unwatch: closing it does not end the watch, as another
+  // process holds the same socket.
+  virtual Status Watch(BorrowedFd fd, Token token, Interest interest) = 0;
 
   // Ends a watch; without one, does nothing. After success nothing in the
   // kernel looks at `fd` any more on our behalf; after an error that is not

@@ -18,7 +18,7 @@ class RingReadiness final : public Readiness {
   explicit RingReadiness(PollRing ring) : ring_(std::move(ring)) {}
 
   LoopKind kind() const override { return LoopKind::kIoUring; }
-  Status Watch(BorrowedFd fd, Token token) override;
+  Status Watch(BorrowedFd fd, Token token, Interest interest) override;
   Status Unwatch(BorrowedFd fd) override;
   Status Wait(std::optional<milliseconds> at_most,
               std::vector<Token>& ready) override;
@@ -31,6 +31,7 @@ class RingReadiness final : public Readiness {
   struct Poll {
     int fd;
     Token token;
+    bool room;          // is of interest
     bool armed = true;  // the kernel has it, or is given it next
     bool told = false;  // is in ready_
     bool unwatched = false;
@@ -52,15 +53,16 @@ class RingReadiness final : public Readiness {
   Status broken_ = Ok{};
 };
 
-Status RingReadiness::Watch(BorrowedFd fd, Token token) {
+Status RingReadiness::Watch(BorrowedFd fd, Token token, Interest interest) {
   if (watched_.contains(fd.raw())) {
     return Error{Code::kSystemFailed, "the descriptor is watched", EEXIST};
   }
   RETURN_IF_ERROR(MakeRoom());
   const PollId id = ++last_id_;
-  polls_.emplace(id, Poll{fd.raw(), token});
+  const bool room = interest == Interest::kInputAndRoom;
+  polls_.emplace(id, Poll{fd.raw(), token, room});
   watched_.emplace(fd.raw(), id);
-  ring_.Poll(fd, id);
+  ring_.Poll(fd, id, room);
   return Ok{};
 }
 
@@ -112,7 +114,7 @@ void RingReadiness::ArmAgain() {
     ended_.pop_back();
     if (poll != polls_.end()) {
       poll->second.armed = true;
-      ring_.Poll(BorrowedFd(poll->second.fd), poll->first);
+      ring_.Poll(BorrowedFd(poll->second.fd), poll->first, poll->second.room);
     }
   }
 }

@@ -28,6 +28,8 @@
 namespace ktlsd::agent {
 namespace {
 
+constexpr auto kAll = Readiness::Interest::kInputAndRoom;
+
 using std::chrono::milliseconds;
 using Tokens = std::vector<Readiness::Token>;
 
@@ -217,7 +219,7 @@ TEST_F(RingReadinessTest, EntersTheKernelOnceATurn) {
   const std::vector<SocketPair> pairs(10);
   calls_.entered = 0;
   for (std::size_t i = 0; i < pairs.size(); ++i) {
-    ASSERT_TRUE(readiness_->Watch(pairs[i].ours.borrow(), i).ok());
+    ASSERT_TRUE(readiness_->Watch(pairs[i].ours.borrow(), i, kAll).ok());
   }
   EXPECT_EQ(calls_.entered, 0U);
   EXPECT_EQ(Ready().size(), pairs.size());
@@ -230,7 +232,7 @@ TEST_F(RingReadinessTest, GoesOnWhenTheKernelTakesOneEntryAtATime) {
   calls_.most = 1;
   const std::vector<SocketPair> pairs(10);
   for (std::size_t i = 0; i < pairs.size(); ++i) {
-    ASSERT_TRUE(readiness_->Watch(pairs[i].ours.borrow(), i).ok());
+    ASSERT_TRUE(readiness_->Watch(pairs[i].ours.borrow(), i, kAll).ok());
   }
   Tokens all;
   for (std::size_t i = 0; i < pairs.size(); ++i) {
@@ -244,7 +246,7 @@ TEST_F(RingReadinessTest, GoesOnWhenTheKernelTakesOneEntryAtATime) {
 
 TEST_F(RingReadinessTest, TakesAnInterruptionForNothing) {
   const SocketPair pair;
-  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7).ok());
+  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7, kAll).ok());
   for (const int error : {EINTR, EBUSY, ETIME}) {
     calls_.enter_errors = {error};
     EXPECT_EQ(Ready(), Tokens{}) << error;
@@ -258,7 +260,7 @@ TEST_F(RingReadinessTest, TakesAnInterruptionForNothing) {
 // would be installed under it.
 TEST_F(RingReadinessTest, DoesNotHideThatAWatchMayStillBeThere) {
   const SocketPair pair;
-  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7).ok());
+  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7, kAll).ok());
   EXPECT_EQ(Ready(), Tokens{7});
   calls_.enter_errors = {EAGAIN};
   const Status unwatched = readiness_->Unwatch(pair.ours.borrow());
@@ -266,7 +268,7 @@ TEST_F(RingReadinessTest, DoesNotHideThatAWatchMayStillBeThere) {
   EXPECT_EQ(unwatched.error().code, Code::kNoMemory);
   Tokens ready;
   EXPECT_FALSE(readiness_->Wait(milliseconds(0), ready).ok());
-  EXPECT_FALSE(readiness_->Watch(pair.ours.borrow(), 8).ok());
+  EXPECT_FALSE(readiness_->Watch(pair.ours.borrow(), 8, kAll).ok());
 }
 
 TEST_F(RingReadinessTest, EndsWithARingThatFails) {
@@ -280,7 +282,7 @@ TEST_F(RingReadinessTest, EndsWithARingThatFails) {
 
 TEST_F(RingReadinessTest, EndsWithADescriptorThatCannotBePolled) {
   SocketPair pair;
-  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7).ok());
+  ASSERT_TRUE(readiness_->Watch(pair.ours.borrow(), 7, kAll).ok());
   pair.ours.Close();  // before the kernel saw the watch
   Tokens ready;
   const Status waited = readiness_->Wait(milliseconds(0), ready);
@@ -293,8 +295,8 @@ TEST_F(RingReadinessTest, EndsWithADescriptorThatCannotBePolled) {
 TEST_F(RingReadinessTest, TellsNobodyOfAWatchThatEnded) {
   SocketPair first;
   const SocketPair other;
-  ASSERT_TRUE(readiness_->Watch(first.ours.borrow(), 1).ok());
-  ASSERT_TRUE(readiness_->Watch(other.ours.borrow(), 2).ok());
+  ASSERT_TRUE(readiness_->Watch(first.ours.borrow(), 1, kAll).ok());
+  ASSERT_TRUE(readiness_->Watch(other.ours.borrow(), 2, kAll).ok());
   EXPECT_EQ(Ready().size(), 2U);
   first.Send();
   // The first one's completion is taken while the other's is waited for.
@@ -304,7 +306,7 @@ TEST_F(RingReadinessTest, TellsNobodyOfAWatchThatEnded) {
   first.ours.Close();
   const SocketPair second;
   ASSERT_EQ(second.ours.raw(), number);
-  ASSERT_TRUE(readiness_->Watch(second.ours.borrow(), 3).ok());
+  ASSERT_TRUE(readiness_->Watch(second.ours.borrow(), 3, kAll).ok());
   EXPECT_EQ(Ready(), Tokens{3});
 }
 

@@ -42,7 +42,6 @@ Worker::Worker(Link monitor, std::unique_ptr<Readiness> readiness,
                ktls::SocketOps& ktls_ops, const Clock& clock)
     : monitor_(std::move(monitor)),
       ktls_ops_(ktls_ops),
-      clock_(clock),
       loop_(std::move(readiness), clock,
             {[this](EventLoop::Token token) { OnReady(token); },
              [this](EventLoop::Token token) { OnDeadline(token); }}) {}
@@ -114,8 +113,9 @@ Status Worker::ReadMonitor() {
 }
 
 Status Worker::Handle(const Job& job, Received<ToWorker>& received) {
-  WaitingJob waiting{job, std::move(received.descriptors.front()),
-                     clock_.Now() + std::chrono::milliseconds(job.total_ms)};
+  WaitingJob waiting{
+      job, std::move(received.descriptors.front()),
+      loop_.clock().Now() + std::chrono::milliseconds(job.total_ms)};
   ASSIGN_OR_RETURN(std::vector<handshake::PskName> psks,
                    PsksOf(job, received.payload));
   if (auto certificates = CertificatesOf(job)) {
@@ -168,11 +168,12 @@ Status Worker::Handle(const Forget& forget, Received<ToWorker>&) {
 
 void Worker::Start(WaitingJob waiting, OurSide ours) {
   const JobId job = waiting.job.job;
-  auto connection =
-      std::make_unique<Connection>(waiting.job, std::move(waiting.socket),
-                                   std::move(ours), *this, ktls_ops_, clock_);
+  auto connection = std::make_unique<Connection>(
+      waiting.job, std::move(waiting.socket), std::move(ours), *this, ktls_ops_,
+      loop_.clock());
   const EventLoop::Token token = job + kFirstJobToken;
-  const Status watched = loop_.Watch(connection->socket(), token);
+  const Status watched =
+      loop_.Watch(connection->socket(), token, Readiness::Interest::kInput);
   if (!watched.ok()) {
     return Report(RefusalOf(job, watched.error()));
   }
@@ -239,6 +240,11 @@ void Worker::SendReports() {
          monitor_.Send(unsent_reports_.front()).ok()) {
     unsent_reports_.pop_front();
   }
+}
+
+Status Worker::AwaitRoom(JobId job, BorrowedFd socket) {
+  RETURN_IF_ERROR(loop_.Unwatch(socket));
+  return loop_.Watch(socket, job + kFirstJobToken);
 }
 
 Status Worker::StopWatching(BorrowedFd socket) { return loop_.Unwatch(socket); }
@@ -344,7 +350,7 @@ void Worker::StartWaiting() {
   for (WaitingJob& waiting : std::exchange(waiting_, {})) {
     if (auto certificates = CertificatesOf(waiting.job)) {
       const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-          waiting.until - clock_.Now());
+          waiting.until - loop_.clock().Now());
       waiting.job.total_ms = static_cast<uint32_t>(
           std::max(left, std::chrono::milliseconds(0)).count());
       Start(std::move(waiting), {*std::move(certificates), {}});
@@ -367,7 +373,7 @@ void Worker::RefuseWaiting(JobId job, const Error& error) {
 // The monitor would take it for ours.
 void Worker::RefuseOverdue(JobId job) {
   const auto overdue = [this, job](const WaitingJob& waiting) {
-    return waiting.job.job == job && waiting.until <= clock_.Now();
+    return waiting.job.job == job && waiting.until <= loop_.clock().Now();
   };
   if (std::erase_if(waiting_, overdue) != 0) {
     Report(RefusalOf(job, {Code::kKeeperUnavailable,

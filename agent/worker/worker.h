@@ -52,6 +52,7 @@ class Worker final : public JobServices {
                            const handshake::PskProof& proof) override;
   Status RequestPskSecret(JobId job, std::size_t index,
                           const handshake::PskSecretRequest& request) override;
+  Status AwaitRoom(JobId job, BorrowedFd socket) override;
   Status StopWatching(BorrowedFd socket) override;
 
  private:
@@ -113,7 +114,6 @@ class Worker final : public JobServices {
   std::optional<Link> keeper_;
   std::optional<Link> verifier_;
   ktls::SocketOps& ktls_ops_;
-  const Clock& clock_;
   EventLoop loop_;
   Status stopped_ = Ok{};
 

@@ -80,9 +80,9 @@ class CountedCalls final : public RingCalls {
 class CountedEpoll final : public Readiness {
  public:
   LoopKind kind() const override { return LoopKind::kEpoll; }
-  Status Watch(BorrowedFd fd, Token token) override {
+  Status Watch(BorrowedFd fd, Token token, Interest interest) override {
     ++loop_calls;
-    return epoll_->Watch(fd, token);
+    return epoll_->Watch(fd, token, interest);
   }
   Status Unwatch(BorrowedFd fd) override {
     ++loop_calls;
@@ -380,7 +380,8 @@ void Parked(benchmark::State& state, Side side) {
       ends[i] = Connected();
       connections[i] = std::make_unique<Connection>(
           job, std::move(ends[i].ours), OurSide(), services, ktls, clock);
-      static_cast<void>(loop->readiness->Watch(connections[i]->socket(), i));
+      static_cast<void>(loop->readiness->Watch(connections[i]->socket(), i,
+                                               Readiness::Interest::kInput));
       connections[i]->Resume();
     }
     state.counters["bytes_each"] =

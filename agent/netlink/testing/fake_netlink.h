@@ -10,6 +10,7 @@
 #include <linux/netlink.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
@@ -146,6 +147,12 @@ class FakeNetlink {
       kernel_.unread = static_cast<unsigned>(packets_.size());
       kernel_.Take(message);
       return Ok{};
+    }
+    // One by one, and so always perhaps more.
+    Result<bool> Discard() override {
+      std::array<uint8_t, 1> unseen;
+      ASSIGN_OR_RETURN(const auto taken, Receive(unseen));
+      return taken.has_value();
     }
     Result<std::optional<Datagram>> Receive(
         std::span<uint8_t> buffer) override {

@@ -36,6 +36,7 @@ class NoServices : public JobServices {
                           const handshake::PskSecretRequest&) override {
     return Ok{};
   }
+  Status AwaitRoom(JobId, BorrowedFd) override { return Ok{}; }
   Status StopWatching(BorrowedFd) override { return Ok{}; }
 };
 
