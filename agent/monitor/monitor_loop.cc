@@ -81,13 +81,10 @@ class MonitorLoop::Watched {
   Status Run(int timeout);
 
  private:
-  struct Event {
-    Urgency urgency;
-    Id id;
-  };
-
   Status Control(int what, int fd, Id id, uint32_t events);
-  std::vector<Event> InOrder(std::span<const epoll_event> ready) const;
+  Urgency UrgencyOf(Id id) const;
+  // Whose events these are, what is urgent first.
+  std::vector<Id> InOrder(std::span<const epoll_event> ready) const;
   void Tell(Id id);
   void TellOfDirectories();
   void TellOfDirectory(const inotify_event& event);
@@ -165,19 +162,24 @@ void MonitorLoop::Watched::Remove(Watch& watch) {
   }
 }
 
-std::vector<MonitorLoop::Watched::Event> MonitorLoop::Watched::InOrder(
+MonitorLoop::Urgency MonitorLoop::Watched::UrgencyOf(Id id) const {
+  const auto watch = watches_.find(id);
+  return watch == watches_.end() ? Urgency::kNormal : watch->second->urgency_;
+}
+
+std::vector<MonitorLoop::Watched::Id> MonitorLoop::Watched::InOrder(
     std::span<const epoll_event> ready) const {
-  std::vector<Event> events;
-  events.reserve(ready.size());
-  for (const epoll_event& one : ready) {
-    const Id id = one.data.u64;  // a copy: the kernel's structure is packed
-    const auto watch = watches_.find(id);
-    events.push_back(
-        {watch == watches_.end() ? Urgency::kNormal : watch->second->urgency_,
-         id});
+  std::vector<Id> ids;
+  ids.reserve(ready.size());
+  for (const Urgency urgency : {Urgency::kFirst, Urgency::kNormal}) {
+    for (const epoll_event& one : ready) {
+      const Id id = one.data.u64;  // a copy: the kernel's structure is packed
+      if (UrgencyOf(id) == urgency) {
+        ids.push_back(id);
+      }
+    }
   }
-  std::ranges::stable_sort(events, {}, &Event::urgency);
-  return events;
+  return ids;
 }
 
 Status MonitorLoop::Watched::Run(int timeout) {
@@ -187,12 +189,12 @@ Status MonitorLoop::Watched::Run(int timeout) {
   if (count < 0 && errno != EINTR) {
     return Error{Code::kSystemFailed, "the event loop failed", errno};
   }
-  for (const Event& event : InOrder(std::span(ready).first(
+  for (const Id id : InOrder(std::span(ready).first(
            static_cast<std::size_t>(std::max(count, 0))))) {
-    if (event.id == kDirectories) {
+    if (id == kDirectories) {
       TellOfDirectories();
     } else {
-      Tell(event.id);
+      Tell(id);
     }
   }
   return Ok{};
