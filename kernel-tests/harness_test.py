@@ -57,6 +57,13 @@ class Console(Folder):
         self.assertIn("LeakSanitizer", report)
         self.assertTrue(self.trouble("sanitizer-1.78", ""))
 
+    def test_a_leak_check_that_went_on_is_no_trouble(self):
+        missed = "==885==Unable to get registers from thread 855.\n"
+        self.assertFalse(self.trouble("sanitizer-2.855", missed))
+        self.assertTrue(self.trouble(
+            "sanitizer-2.855",
+            missed + "==885==ERROR: LeakSanitizer: detected\n"))
+
     def test_ordinary_lines_are_not_trouble(self):
         for line in ("NFSD: Using nfsdcld client tracking operations.",
                      "random: crng init done",
