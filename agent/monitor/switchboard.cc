@@ -171,18 +171,19 @@ Status Switchboard::ReadKeeper() {
     if (keeper == nullptr) {
       break;
     }
-    auto received = keeper->Receive<FromKeeper>();
-    if (!received.ok()) {
-      keeper_ = received.error();
+    auto read_now = keeper->Receive<FromKeeper>();
+    if (!read_now.ok()) {
+      keeper_ = read_now.error();
       break;
     }
-    if (!received->has_value()) {
+    const auto received = std::move(read_now).value();
+    if (!received.has_value()) {
       break;
     }
     keeper_pulse_.Heard();
     keeper_ = std::visit(
         [this](const auto& message) { return this->Handle(message); },
-        (*received)->message);
+        received->message);
   }
   return keeper_;
 }
@@ -196,20 +197,19 @@ Status Switchboard::ReadVerifier() {
     if (verifier == nullptr) {
       break;
     }
-    auto received = verifier->Receive<FromVerifier>();
-    if (!received.ok()) {
-      verifier_ = received.error();
+    auto read_now = verifier->Receive<FromVerifier>();
+    if (!read_now.ok()) {
+      verifier_ = read_now.error();
       break;
     }
-    if (!received->has_value()) {
+    const auto received = std::move(read_now).value();
+    if (!received.has_value()) {
       break;
     }
     verifier_pulse_.Heard();
     verifier_ = std::visit(
-        [&](const auto& message) {
-          return Take(message, (*received)->payload);
-        },
-        (*received)->message);
+        [&](const auto& message) { return Take(message, received->payload); },
+        received->message);
   }
   return verifier_;
 }
