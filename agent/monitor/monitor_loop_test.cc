@@ -18,6 +18,7 @@
 #include "agent/monitor/file_watch.h"
 #include "base/clock.h"
 #include "base/owned_fd.h"
+#include "base/testing/socket_pair.h"
 
 namespace ktlsd::agent {
 namespace {
@@ -83,25 +84,8 @@ TEST_F(MonitorLoopTest, SeesWhatCanBeRead) {
   EXPECT_FALSE(seen);
 }
 
-// Two ends of a link.
-struct Pair {
-  Pair() {
-    std::array<int, 2> ends{};
-    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends.data()), 0);
-    ours = OwnedFd(ends[0]);
-    theirs = OwnedFd(ends[1]);
-  }
-  void Send() const { EXPECT_EQ(::send(theirs.raw(), "x", 1, 0), 1); }
-  void Read() const {
-    char byte = 0;
-    EXPECT_EQ(::recv(ours.raw(), &byte, 1, 0), 1);
-  }
-  OwnedFd ours;
-  OwnedFd theirs;
-};
-
 TEST_F(MonitorLoopTest, HandlesAllThatHappenedAndWhatIsUrgentFirst) {
-  const std::array<Pair, 3> pairs;
+  const std::array<SocketPair, 3> pairs;
   std::vector<int> told;
   std::vector<MonitorLoop::WatchPtr> watches;
   for (const int i : {0, 1, 2}) {
@@ -118,7 +102,7 @@ TEST_F(MonitorLoopTest, HandlesAllThatHappenedAndWhatIsUrgentFirst) {
 }
 
 TEST_F(MonitorLoopTest, TellsNobodyWhoWasDroppedInTheSameTurn) {
-  const std::array<Pair, 2> pairs;
+  const std::array<SocketPair, 2> pairs;
   std::array<MonitorLoop::WatchPtr, 2> watches;
   int told = 0;
   for (const std::size_t i : {0U, 1U}) {
@@ -135,10 +119,10 @@ TEST_F(MonitorLoopTest, TellsNobodyWhoWasDroppedInTheSameTurn) {
 }
 
 TEST_F(MonitorLoopTest, LeavesTheRestToTheNextTurn) {
-  const std::array<Pair, MonitorLoop::kMostEvents + 3> pairs;
+  const std::array<SocketPair, MonitorLoop::kMostEvents + 3> pairs;
   std::vector<MonitorLoop::WatchPtr> watches;
   int told = 0;
-  for (const Pair& pair : pairs) {
+  for (const SocketPair& pair : pairs) {
     auto watch = loop_.OnReadable(pair.ours.borrow(), [&] {
       ++told;
       pair.Read();
@@ -154,7 +138,7 @@ TEST_F(MonitorLoopTest, LeavesTheRestToTheNextTurn) {
 }
 
 TEST_F(MonitorLoopTest, TellsWhoDoesNotListenOfTheEndOnly) {
-  Pair pair;
+  SocketPair pair;
   int told = 0;
   auto watch = loop_.OnReadable(pair.ours.borrow(), [&] { ++told; });
   ASSERT_TRUE(watch.ok());

@@ -44,8 +44,8 @@ struct Plan {
   // With a PSK only: no credential, no trust.
   bool psk = false;
   std::vector<NamedPsk> psks;  // that a client offers, best first
-  // Of a server in another network namespace: no keyring of the host's is for
-  // it; those of its group, if there are some, are, and nothing else.
+  // The request is of another network namespace: no keyring of the host's is
+  // for it. If its group has keyrings, a server's PSKs are in them alone.
   bool elsewhere = false;
   std::vector<std::string> keyrings;
 

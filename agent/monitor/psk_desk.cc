@@ -105,19 +105,22 @@ Status PskDesk::BeginServer(Job& job, const Request& request,
       job.keyrings = {*request.keyring};
     }
   }
-  const std::vector<KeySerial> hosts = keyrings_.PskKeyrings();
-  const bool borrows =
-      job.keys.empty() &&
-      (job.keyrings.empty() ||
-       std::ranges::any_of(job.keyrings, [&hosts](KeySerial keyring) {
-         return std::ranges::count(hosts, keyring) != 0;
-       }));
-  if (plan.elsewhere && borrows) {
+  if (plan.elsewhere && LooksAmongTheHosts(job)) {
     return Error{Code::kConfigUnusable,
                  "a keyring of the host's is for no other network namespace: "
                  "its group has to name keyrings"};
   }
   return Ok{};
+}
+
+bool PskDesk::LooksAmongTheHosts(const Job& job) {
+  if (!job.keys.empty() || job.keyrings.empty()) {
+    return job.keys.empty();
+  }
+  const std::vector<KeySerial> hosts = keyrings_.PskKeyrings();
+  return std::ranges::any_of(job.keyrings, [&hosts](KeySerial keyring) {
+    return std::ranges::count(hosts, keyring) != 0;
+  });
 }
 
 Status PskDesk::BeginClient(Job& job, const Request& request, Plan& plan) {

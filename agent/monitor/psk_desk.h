@@ -2,10 +2,9 @@
 //
 // Scope:     looks up the keys of a request, computes binders of clients,
 //            checks those that servers got, computes Handshake Secrets, and
-//            answers the worker. The key is read for
-//            each of them and wiped; no worker gets it, or an Early Secret.
-//            That a job is the worker's own is checked before
-//            (switchboard.h).
+//            answers the worker. The key is read for each of them and wiped; no
+//            worker gets it, or an Early Secret. That a job is the worker's own
+//            is checked before (switchboard.h).
 // Layer:     agent/monitor.
 // Threads:   one thread; never blocks.
 // Design:    docs/design/process-model.md
@@ -88,6 +87,7 @@ class PskDesk {
   };
 
   Status BeginServer(Job& job, const Request& request, const Plan& plan);
+  bool LooksAmongTheHosts(const Job& job);
   Status BeginClient(Job& job, const Request& request, Plan& plan);
   Result<std::optional<PskLookup::Found>> Choose(
       const Job& job, const std::vector<Bytes>& identities,

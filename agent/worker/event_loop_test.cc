@@ -20,10 +20,10 @@
 #include "agent/worker/readiness.h"
 #include "agent/worker/ring_calls.h"
 #include "agent/worker/ring_readiness.h"
-#include "agent/worker/testing/socket_pair.h"
 #include "base/clock.h"
 #include "base/owned_fd.h"
 #include "base/result.h"
+#include "base/testing/socket_pair.h"
 
 namespace ktlsd::agent {
 namespace {

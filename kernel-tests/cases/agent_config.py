@@ -11,7 +11,20 @@ from guest.proofs import mount_and_check
 _SHIPPED = (pathlib.Path("/etc/tlshd/config"), pathlib.Path("/etc/tlshd.conf"))
 _PQ = agents.RUN / "pq"
 
-_EVERY_OPTION = f"""\
+
+def _side(name: str) -> str:
+    return f"""
+[authenticate.{name}]
+x509.truststore= {_PQ}/both-cas.pem
+x509.crl= {_PQ}/both-crls.pem
+x509.certificate= {machine.PKI}/{name}.pem
+x509.private_key= {machine.PKI}/{name}.key
+x509.pq.certificate= {_PQ}/{name}.pem
+x509.pq.private_key= {_PQ}/{name}.key
+"""
+
+
+_EVERY_OPTION = """\
 [debug]
 loglevel=1
 tls=1
@@ -19,23 +32,7 @@ nl=1
 
 [authenticate]
 keyrings= .nfs;.nvme;of-nobody
-
-[authenticate.client]
-x509.truststore= {_PQ}/both-cas.pem
-x509.crl= {_PQ}/both-crls.pem
-x509.certificate= {machine.PKI}/client.pem
-x509.private_key= {machine.PKI}/client.key
-x509.pq.certificate= {_PQ}/client.pem
-x509.pq.private_key= {_PQ}/client.key
-
-[authenticate.server]
-x509.truststore= {_PQ}/both-cas.pem
-x509.crl= {_PQ}/both-crls.pem
-x509.certificate= {machine.PKI}/server.pem
-x509.private_key= {machine.PKI}/server.key
-x509.pq.certificate= {_PQ}/server.pem
-x509.pq.private_key= {_PQ}/server.key
-"""
+""" + _side("client") + _side("server")
 
 
 def _complaints(bed, about: str) -> list[dict[str, str]]:

@@ -14,10 +14,6 @@ _MOST_WARM_UP = 4000
 # What a page or two of each process adds; less than 32 bytes, the least that
 # can leak, for each handshake of the gate.
 _SLACK_KIB = 32
-# The same for very many: a worker that has done its share is replaced beside the
-# old one, and the buffers of both are touched page by page. 32 bytes, the least
-# that can leak, would have to in one of 32 handshakes.
-_SLACK_BYTES_EACH = 1
 # What stalls of the machine may add to one process: then more handshakes wait
 # there at a time than ever before.
 _MOST_IN_STEPS_KIB = 512
@@ -145,8 +141,7 @@ def _check_growth(bed, samples: list[usage.Sample]) -> None:
                  f"process, {grown_kib:+.1f} KiB in {measured} handshakes; "
                  f"in a life {memory[role].rise:+} KiB at most")
         # A sanitizer keeps what was freed for a while.
-        slack_kib = max(_SLACK_KIB, _SLACK_BYTES_EACH * measured / 1024)
-        if grown_kib > slack_kib and not bed.options["sanitizer"]:
+        if grown_kib > _SLACK_KIB and not bed.options["sanitizer"]:
             faults.append(f"{role} grew by {grown_kib:.0f} KiB a process")
         if memory[role].rise > _MOST_IN_STEPS_KIB and \
                 not bed.options["sanitizer"]:

@@ -1,6 +1,6 @@
 // Two ends of a non-blocking stream: ours, which is watched, and the peer's.
 //
-// Layer:     agent/worker, tests only.
+// Layer:     base, tests only.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 
 #include "base/owned_fd.h"
 
-namespace ktlsd::agent {
+namespace ktlsd {
 
 struct SocketPair {
   OwnedFd ours;
@@ -27,4 +27,4 @@ struct SocketPair {
   }
 };
 
-}  // namespace ktlsd::agent
+}  // namespace ktlsd
