@@ -200,14 +200,22 @@ Result<Session> AwaitServerFinished::Keys() {
                  progress_.info, std::move(secrets.exporter_master)};
 }
 
-// Nothing without a request, or without a certificate that it allows (then we
-// send an empty Certificate).
+// Nothing without a request, or without a certificate that it allows: then we
+// send an empty Certificate, or end the handshake here, as a server that takes
+// it would believe the connection made.
 Result<std::optional<SigningChoice>> AwaitServerFinished::Choose() const {
-  if (!request_) {
-    return std::optional<SigningChoice>();
+  std::optional<SigningChoice> choice;
+  if (request_) {
+    ASSIGN_OR_RETURN(
+        choice, ChooseCertificate(progress_.certificates, WishesOf(*request_),
+                                  Role::kClient));
   }
-  return ChooseCertificate(progress_.certificates, WishesOf(*request_),
-                           Role::kClient);
+  if (!choice && progress_.must_show_certificate) {
+    return Error{Code::kCertificateRequired,
+                 request_ ? "our certificate is none that the server asks for"
+                          : "the server did not ask for our certificate"};
+  }
+  return choice;
 }
 
 Status AwaitServerFinished::SendCertificate(const LocalCertificate* certificate,

@@ -41,6 +41,7 @@ struct ClientProgress {
   HandshakeInfo info;
   Transcript transcript;
   bool require_alpn = false;
+  bool must_show_certificate = false;
 };
 
 class AwaitEncryptedExtensions {

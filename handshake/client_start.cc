@@ -291,11 +291,12 @@ Result<AwaitServerHello::Next> AwaitServerHello::OnHello(
   }
   Transcript transcript = std::move(retry_->transcript);
   RETURN_IF_ERROR(transcript.Add(whole));
-  return Agreed(answer.selected_psk, std::move(ecdhe),
-                ClientProgress{std::move(config_.certificates),
-                               std::move(hello_), std::move(info),
-                               std::move(transcript), config_.require_alpn},
-                channel);
+  return Agreed(
+      answer.selected_psk, std::move(ecdhe),
+      ClientProgress{std::move(config_.certificates), std::move(hello_),
+                     std::move(info), std::move(transcript),
+                     config_.require_alpn, config_.must_show_certificate},
+      channel);
 }
 
 // With the key agreement done: to the PSK's part of the secret, if there is

@@ -92,6 +92,8 @@ struct ClientConfig {
   // be like.
   bool request_ocsp = false;
   std::vector<LocalCertificate> certificates;  // empty: none to show
+  // Refuse a server that asks for none of `certificates`.
+  bool must_show_certificate = false;
   // External PSKs to offer, best first, only with (EC)DHE. With any, the server
   // must choose one: no certificate is asked for or shown, and the suites are
   // narrowed to the hashes of the PSKs.

@@ -80,7 +80,11 @@ Status CheckProtocols(const std::vector<Bytes>& protocols, bool required) {
   return Ok{};
 }
 
-Status CheckCertificates(std::span<const LocalCertificate> certificates) {
+Status CheckCertificates(std::span<const LocalCertificate> certificates,
+                         bool must_show) {
+  if (must_show && certificates.empty()) {
+    return Unusable("a certificate must be shown, and none is configured");
+  }
   for (const LocalCertificate& certificate : certificates) {
     if (certificate.chain.empty()) {
       return Error{Code::kNoCertificateConfigured,
@@ -131,7 +135,8 @@ Status CheckConfig(const ClientConfig& config) {
   RETURN_IF_ERROR(CheckGroups(config.groups));
   RETURN_IF_ERROR(CheckShares(config));
   RETURN_IF_ERROR(CheckProtocols(config.alpn_protocols, config.require_alpn));
-  RETURN_IF_ERROR(CheckCertificates(config.certificates));
+  RETURN_IF_ERROR(
+      CheckCertificates(config.certificates, config.must_show_certificate));
   RETURN_IF_ERROR(CheckPsks(config));
   if (SizeOfNames(config) > kMaxOfferedNames) {
     return Unusable(
@@ -145,7 +150,7 @@ Status CheckConfig(const ServerConfig& config) {
   RETURN_IF_ERROR(CheckSuites(config.suites));
   RETURN_IF_ERROR(CheckGroups(config.groups));
   RETURN_IF_ERROR(CheckProtocols(config.alpn_protocols, config.require_alpn));
-  return CheckCertificates(config.certificates);
+  return CheckCertificates(config.certificates, false);
 }
 
 }  // namespace ktlsd::handshake

@@ -54,6 +54,7 @@ TEST(CheckConfig, RefusesAClientThatCannotStart) {
       [](auto& config) { config.require_alpn = true; },
       [](auto& config) { config.alpn_protocols = {Bytes()}; },
       [](auto& config) { config.alpn_protocols = {Bytes(256, 'a')}; },
+      [](auto& config) { config.must_show_certificate = true; },
       [](auto& config) { config.psks = {Psk(0)}; },
       [](auto& config) { config.psks = {Psk(65536)}; },
       [](auto& config) {

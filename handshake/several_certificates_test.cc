@@ -98,6 +98,16 @@ TEST(SeveralCertificates, AClientShowsNoneThatItsServerCannotVerify) {
   EXPECT_TRUE(ParseCertificate(MessageOf(shown).body).value().entries.empty());
 }
 
+TEST(SeveralCertificates, AClientThatMustShowOneEndsTheHandshake) {
+  Walk walk;
+  walk.client_config.certificates = {kUnusable, kUnusable};
+  walk.client_config.must_show_certificate = true;
+  auto state = walk.To<AwaitServerFinished>();
+  EXPECT_EQ(Outcome(Give(std::move(state), walk.ToClient(), walk.client)),
+            "certificate_required");
+  EXPECT_EQ(walk.ToServer(), Bytes());
+}
+
 // A server must be able to show each: a mistake in one is not found out only
 // when a peer comes that can verify no other.
 TEST(SeveralCertificates, RefusesAnEmptyChainAmongAServersOwn) {

@@ -171,6 +171,7 @@ Equipped EquipMount(const Plan& plan, const Profile& profile,
     for (const handshake::Credential& credential : equipment.credentials) {
       setup.credentials.push_back(&credential);
     }
+    setup.config.must_show_certificate = !setup.credentials.empty();
   }
   return equipped;
 }
@@ -271,7 +272,7 @@ std::string FailureText(const Error& error, const Trial& trial) {
   return text + PeerText(trial);
 }
 
-std::string SuccessText(const Trial& trial, bool had_certificate) {
+std::string SuccessText(const Trial& trial) {
   const handshake::HandshakeInfo& info = trial.info;
   std::string text = fmt::format("tls: {}, {}", CipherSuiteName(info.suite),
                                  GroupName(info.group));
@@ -282,9 +283,7 @@ std::string SuccessText(const Trial& trial, bool had_certificate) {
   if (info.our_scheme.has_value()) {
     text += fmt::format(", we by {}", handshake::SchemeName(*info.our_scheme));
   } else if (info.certificate_requested) {
-    text += had_certificate
-                ? ", the peer asked for a certificate that ours is not"
-                : ", the peer asked for a certificate and got none";
+    text += ", the peer asked for a certificate and got none";
   }
   if (info.psk_identity.has_value()) {
     text += ", by the key of " +
@@ -335,7 +334,7 @@ Answer Try(Stream& stream, Consumer consumer, Equipment& equipment) {
   if (trial.failure.has_value()) {
     return {false, text + FailureText(*trial.failure, trial)};
   }
-  text += SuccessText(trial, !equipment.credentials.empty());
+  text += SuccessText(trial);
   if (!mount || !trial.keys.has_value()) {
     return {true, text + "ok\n"};
   }

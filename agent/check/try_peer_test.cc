@@ -271,12 +271,6 @@ TEST_F(TryPeerTest, ShowsTheCertificateThatIsConfigured) {
   EXPECT_FALSE(Says(", we by")) << text_;
 }
 
-TEST_F(TryPeerTest, SaysThatOurCertificateIsNotWhatTheServerAsksFor) {
-  server_.server.certificate_authorities = {{0x30, 0x00}};  // an empty name
-  EXPECT_TRUE(Mount(Mutual())) << text_;
-  EXPECT_TRUE(Says("asked for a certificate that ours is not")) << text_;
-}
-
 TEST_F(TryPeerTest, OffersWhatTheKernelTakes) {
   kernel_.tls->suites = {CipherSuite::kChaCha20Poly1305Sha256};
   EXPECT_TRUE(Mount(Plain())) << text_;
@@ -314,6 +308,17 @@ TEST_F(TryPeerTest, ExplainsAnUnknownAuthority) {
   EXPECT_TRUE(Says("(certificate_unknown_issuer, fault: peer)")) << text_;
   EXPECT_TRUE(Says("(depth 1, CN=Test Intermediate)")) << text_;
   EXPECT_TRUE(Says("told the peer: unknown_ca")) << text_;
+}
+
+TEST_F(TryPeerTest, ExplainsThatTheServerDoesNotWantOurCertificate) {
+  server_.server.certificate_authorities = {{0x30, 0x00}};  // an empty name
+  EXPECT_FALSE(Mount(Mutual()));
+  EXPECT_TRUE(Says("(certificate_required, fault: peer)")) << text_;
+  EXPECT_TRUE(Says("our certificate is none that the server asks for"))
+      << text_;
+  server_.server.client_auth = handshake::ClientAuth::kNone;
+  EXPECT_FALSE(Mount(Mutual()));
+  EXPECT_TRUE(Says("the server did not ask for our certificate")) << text_;
 }
 
 // --- What the server refuses ---

@@ -133,7 +133,7 @@ bool LoopChosen::Check() const {
 
 bool JobReport::Check() const {
   return job != 0 && outcome.valid() && what.valid() && os_error >= 0 &&
-         os_error <= kMaxErrno && AreFlags({hello_retry, certificate_asked}) &&
+         os_error <= kMaxErrno && AreFlags({hello_retry}) &&
          payload_limit <= 1U << 14;
 }
 

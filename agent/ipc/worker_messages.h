@@ -92,9 +92,8 @@ struct JobReport {
   Outcome outcome;
   uint8_t alert_received = kNoAlert;
   uint8_t alert_sent = kNoAlert;
-  uint8_t hello_retry = 0;        // 1: a HelloRetryRequest was seen
-  uint8_t certificate_asked = 0;  // 1: the server asked its client for one
-  std::array<uint8_t, 4> reserved{};
+  uint8_t hello_retry = 0;  // 1: a HelloRetryRequest was seen
+  std::array<uint8_t, 5> reserved{};
   Text<kDetailSize> what;  // Error::what; to the log only
   bool Check() const;
 };

@@ -301,6 +301,18 @@ TEST_F(JobDeskTest, BelievesNoServerThatDidNotSign) {
   ExpectAnswers({EIO});
 }
 
+TEST_F(JobDeskTest, BelievesNoMutualClientThatDidNotSign) {
+  Start();
+  Ask(NfsMtls());
+  const Job job = TakeJob(kClientWorker);
+  SendVerdict(job.job);
+  const Status judged = SendReport(kClientWorker, Report(job.job));
+  ASSERT_FALSE(judged.ok());
+  EXPECT_EQ(judged.error().code, Code::kWorkerMisbehaved);
+  Advance(milliseconds(1000));
+  ExpectAnswers({ETIMEDOUT});
+}
+
 TEST_F(JobDeskTest, BelievesNoClientWithoutAVerdict) {
   Start();
   Ask(NfsTls());
@@ -342,23 +354,6 @@ TEST_F(JobDeskTest, BelievesNobodyWhosePeerWasRefused) {
   }
   Advance(milliseconds(1000));
   ExpectAnswers({EIO, ETIMEDOUT});
-}
-
-// It asks for none, or for one of authorities that ours is not of, as tlshd
-// does with those of its trust store. That is no lie of the worker's.
-TEST_F(JobDeskTest, RefusesAServerThatDoesNotWantOurCertificate) {
-  Start();
-  for (const bool asked : {false, true}) {
-    Ask(NfsMtls());
-    const Job job = TakeJob(kClientWorker);
-    SendVerdict(job.job);
-    JobReport report = Report(job.job);
-    report.certificate_asked = asked ? 1 : 0;
-    EXPECT_TRUE(SendReport(kClientWorker, report).ok());
-  }
-  ExpectAnswers({EACCES, EACCES});
-  EXPECT_EQ(log_.Count("code=certificate_required", "did not ask"), 1);
-  EXPECT_EQ(log_.Count("code=certificate_required", "none that the server"), 1);
 }
 
 TEST_F(JobDeskTest, BelievesNoSuccessWithoutKeysInTheKernel) {

@@ -29,13 +29,6 @@ Result<RemoteAuth> JudgeSuccess(const Plan& plan, const Evidence& evidence,
   }
   const bool client = plan.side == Side::kClient;
   if (plan.shows_certificate() && !evidence.signed_once) {
-    if (client) {
-      // The peer's doing, not the worker's, which must not die of it.
-      return Error{Code::kCertificateRequired,
-                   report.certificate_asked == 0
-                       ? "the server did not ask for our certificate"
-                       : "our certificate is none that the server asks for"};
-    }
     return Lie("success without a signature of ours");
   }
   if (evidence.verdict.has_value() && !evidence.verdict->outcome.ok()) {

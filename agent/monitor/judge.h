@@ -29,10 +29,7 @@ struct Evidence {
 };
 
 // Returns what the kernel may be told about the peer.
-// Errors: kCertificateRequired a server that did not ask its client's
-//                              certificate, which the job was to show, or asked
-//                              for one of an authority or kind that ours is not
-//         kWorkerMisbehaved    the report cannot be true
+// Errors: kWorkerMisbehaved the report cannot be true
 Result<RemoteAuth> JudgeSuccess(const Plan& plan, const Evidence& evidence,
                                 const JobReport& report);
 

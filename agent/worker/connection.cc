@@ -124,6 +124,7 @@ handshake::Engine Connection::MakeEngine(OurSide ours) {
   config.require_alpn = (job_.flags & kRequireSunrpc) != 0;
   config.record_size_limit = (job_.flags & kRecordSizeLimit) != 0;
   config.certificates = std::move(ours.certificates);
+  config.must_show_certificate = !config.certificates.empty();
   psks_ = ours.psks;
   config.psks = std::move(ours.psks);
   return handshake::Engine::Client(std::move(config));
@@ -436,7 +437,6 @@ void Connection::Finish(const std::optional<Failed>& failed,
       info.peer_scheme ? static_cast<uint16_t>(*info.peer_scheme) : uint16_t{0};
   report.payload_limit = info.send_limit.value_or(0);
   report.hello_retry = info.hello_retry ? 1 : 0;
-  report.certificate_asked = info.certificate_requested ? 1 : 0;
   if (failed) {
     report.outcome = Outcome::Failure(failed->error.code);
     report.os_error = failed->error.os_error;

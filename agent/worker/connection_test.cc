@@ -193,7 +193,7 @@ class ConnectionTest : public testing::Test {
     if (side == Side::kServer) {
       setup.credentials = {&server_};
       setup.policy.peer = handshake::Role::kClient;
-      setup.server.client_auth = handshake::ClientAuth::kRequest;
+      setup.server.client_auth = client_auth_;
       return handshake::LocalPeer::Server(setup);
     }
     setup.credentials = {&client_};
@@ -323,6 +323,7 @@ class ConnectionTest : public testing::Test {
   FakeServices services_;
   ktls::FakeSocketOps ktls_;
   Status verdict_ = Ok{};
+  handshake::ClientAuth client_auth_ = handshake::ClientAuth::kRequest;
   handshake::LocalPsks psks_;
   std::optional<Error> psk_failure_;
   std::unique_ptr<Connection> connection_;
@@ -349,7 +350,6 @@ TEST_P(ConnectionOfEachSide, EndsWithTheKeysInTheKernel) {
   EXPECT_NE(report.group, 0);
   EXPECT_NE(report.our_scheme, 0);
   EXPECT_NE(report.peer_scheme, 0);
-  EXPECT_EQ(report.certificate_asked, 1);
   EXPECT_EQ(report.alert_sent, kNoAlert);
   EXPECT_TRUE(services_.stopped_watching);
   EXPECT_FALSE(NoDelay(observer_.raw()));
@@ -643,6 +643,22 @@ TEST_F(ConnectionTest, SaysWhyEvenWhenNobodySigned) {
   }
   ASSERT_NE(peer.engine().failure(), nullptr);
   EXPECT_EQ(peer.engine().failure()->error.code, Code::kAlertReceived);
+}
+
+// A mount that is to be mutual. The server must not take it for one that holds.
+TEST_F(ConnectionTest, RefusesAServerThatDoesNotAskForOurCertificate) {
+  client_auth_ = handshake::ClientAuth::kNone;
+  Start(Side::kClient);
+  handshake::LocalPeer peer = Peer(Side::kServer);
+  Exchange(peer, client_);
+  while (PeerTurn(peer)) {
+  }
+  clock_.Advance(milliseconds(200));
+  connection_->OnDeadline();
+  EXPECT_EQ(ReportedCode(), "certificate_required");
+  ASSERT_NE(peer.engine().failure(), nullptr);
+  EXPECT_EQ(peer.engine().failure()->error.code, Code::kAlertReceived);
+  EXPECT_TRUE(ktls_.calls().empty());
 }
 
 TEST_F(ConnectionTest, LeavesAnOptionAloneThatIsAsItHasToBe) {

@@ -236,7 +236,6 @@ class World : public ::testing::Test {
     report.job = job;
     report.outcome = outcome;
     report.suite = kSuite;
-    report.certificate_asked = 1;
     return report;
   }
   // Returns what the monitor thinks of the worker.
