@@ -3,6 +3,7 @@
 #include <linux/sockios.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -127,19 +128,41 @@ int TakePackets(BorrowedFd socket, std::span<mmsghdr> messages) {
 
 }  // namespace
 
+Result<Link::Buffers> Link::Buffers::Map(std::size_t count) {
+  void* const pages =
+      ::mmap(nullptr, count * sizeof(Buffer), PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (pages == MAP_FAILED) {
+    return Error{Code::kNoMemory, "no room for a link's messages", errno};
+  }
+  Buffers mapped;
+  mapped.buffers_ = std::span(static_cast<Buffer*>(pages), count);
+  // What most messages need is taken now; later only a long one takes more.
+  for (Buffer& buffer : mapped.buffers_) {
+    buffer[0] = 0;
+  }
+  return mapped;
+}
+
+Link::Buffers::~Buffers() {
+  if (!buffers_.empty()) {
+    ::munmap(buffers_.data(), buffers_.size_bytes());
+  }
+}
+
 Link::~Link() { WipeFirst(used_.size()); }
 
 void Link::Wipe() { WipeFirst(next_); }
 
 void Link::WipeFirst(std::size_t count) {
-  for (std::size_t i = 0; buffers_ != nullptr && i < count; ++i) {
+  for (std::size_t i = 0; !buffers_.empty() && i < count; ++i) {
     ::explicit_bzero(buffers_[i].data(), std::exchange(used_[i], 0));
   }
 }
 
 void Link::TakeSeveral() {
   at_once_ = kMostAtOnce;
-  buffers_.reset();
+  buffers_ = Buffers();
 }
 
 MessageType Link::TypeOf(ByteView packet) {
@@ -207,8 +230,8 @@ Result<std::optional<Link::Packet>> Link::ReceivePacket(
 }
 
 Result<std::size_t> Link::Fetch(Descriptors descriptors) {
-  if (buffers_ == nullptr) {
-    buffers_ = std::make_unique_for_overwrite<Buffer[]>(at_once_);
+  if (buffers_.empty()) {
+    ASSIGN_OR_RETURN(buffers_, Buffers::Map(at_once_));
   }
   taken_.clear();
   next_ = 0;

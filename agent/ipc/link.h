@@ -13,7 +13,6 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
-#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
@@ -105,9 +104,11 @@ class Link {
   }
 
   // The next message of `Set`, or nothing when none is there; what the other
-  // end sent before it closed comes first. Never blocks. Errors: kPeerClosed
-  // the other end is gone
-  //         kApiMisuse  the packet is none of `Set`, or fails a check
+  // end sent before it closed comes first. Never blocks.
+  // Errors: kPeerClosed   the other end is gone
+  //         kApiMisuse    the packet is none of `Set`, or fails a check
+  //         kNoMemory     the first call had no room for messages
+  //         kSystemFailed the kernel gave none
   template <typename Set>
   Result<std::optional<Received<Set>>> Receive(
       Descriptors descriptors = Descriptors::kNone) {
@@ -137,6 +138,26 @@ class Link {
     std::vector<OwnedFd> descriptors;
   };
   using Buffer = std::array<uint8_t, kMaxMessageBytes>;
+  // Pages that go back to the kernel with their link. On the heap, links that
+  // come and go with workers would leave holes that only grow in number.
+  class Buffers {
+   public:
+    Buffers() = default;
+    Buffers(Buffers&& other) noexcept
+        : buffers_(std::exchange(other.buffers_, {})) {}
+    Buffers& operator=(Buffers&& other) noexcept {
+      std::swap(buffers_, other.buffers_);
+      return *this;
+    }
+    ~Buffers();
+
+    static Result<Buffers> Map(std::size_t count);
+    Buffer& operator[](std::size_t i) const { return buffers_[i]; }
+    bool empty() const { return buffers_.empty(); }
+
+   private:
+    std::span<Buffer> buffers_;
+  };
   struct Taken {
     std::size_t size = 0;
     bool cut = false;
@@ -188,8 +209,7 @@ class Link {
 
   OwnedFd socket_;
   std::size_t at_once_ = 1;
-  // A page of one is memory only once a message needed it.
-  std::unique_ptr<Buffer[]> buffers_;
+  Buffers buffers_;
   std::array<std::size_t, kMostAtOnce> used_{};  // of each, and not wiped
   std::vector<Taken> taken_;                     // by the last call
   std::size_t next_ = 0;                         // of them
