@@ -22,6 +22,10 @@ class Bed:
     # Why address sanitizers cannot run there; empty: they can.
     no_sanitizer: str = ""
 
+    @property
+    def emulated(self) -> bool:
+        return self.arch != "um"
+
     def prepare(self) -> "Ready":
         """Makes what is missing in the cache, which may take minutes."""
         return self._with(kernels.ensure(self.kernel) if self.kernel else None)
@@ -78,18 +82,14 @@ _DEBIAN_NAMES = {"x86_64": "amd64", "aarch64": "arm64"}
 _EMULATED = 4.0
 _EMULATED_ARM64 = 6.0
 
-_EMULATED_SANITIZER = "too slow where the processor is emulated"
-
 BEDS = {bed.name: bed for bed in (
     Bed("uml-trixie", "trixie", "um",
         no_sanitizer="its page tables have three levels"),
     Bed("uml-forky", "forky", "um"),
-    Bed("qemu-trixie", "trixie", "x86_64", "trixie-amd64", _EMULATED,
-        _EMULATED_SANITIZER),
-    Bed("qemu-backports", "trixie", "x86_64", "backports-amd64", _EMULATED,
-        _EMULATED_SANITIZER),
+    Bed("qemu-trixie", "trixie", "x86_64", "trixie-amd64", _EMULATED),
+    Bed("qemu-backports", "trixie", "x86_64", "backports-amd64", _EMULATED),
     Bed("qemu-arm64", "arm64-trixie", "aarch64", "trixie-arm64",
-        _EMULATED_ARM64, _EMULATED_SANITIZER),
+        _EMULATED_ARM64),
 )}
 
 # Where a developer's own kernel is booted, by its architecture.

@@ -11,7 +11,7 @@ from guest import (agents, load, machine, manager, nfs, upcalls, usage,
                    wait)
 from guest.load import OUT_OF_TIME
 from guest.manager import Manager
-from guest.peers import Gate, SilentClient
+from guest.peers import Gate, SilentClient, held_mounts
 
 # More slots for waiting requests than nfsd has threads: none is refused.
 _MEMORY = "8G"
@@ -59,7 +59,7 @@ def worker_killed_load(bed):
 
 def _kill_servers_worker(bed, count: int) -> None:
     """nfsd is answered at once; handshakes of clients go on."""
-    gate, mounts = _held_mounts(bed)
+    gate, mounts = held_mounts(bed.options.get("mounts", 8))
     others = [u for u in bed.upcalls.upcalls("client") if not u.statuses]
     served = len(bed.upcalls.upcalls("server"))
     silent = [SilentClient() for _ in range(count)]
@@ -76,21 +76,11 @@ def _kill_servers_worker(bed, count: int) -> None:
 
 def _kill_clients_worker(bed) -> None:
     """The kernel is told to try again, and does."""
-    gate, mounts = _held_mounts(bed)
+    gate, mounts = held_mounts(bed.options.get("mounts", 8))
     _kill_worker(bed, "client", errno.ETIMEDOUT)
     assert load.run(1, 1)["sessions"] == 1, "nfsd's worker does not serve"
     _finish_mounts(bed, gate, mounts)
     bed.upcalls.wait_all_answered()
-
-
-def _held_mounts(bed) -> tuple[Gate, list[nfs.DirectMount]]:
-    """NFS clients, each in the middle of a handshake."""
-    gate = Gate(bed.options.get("mounts", 8))
-    mounts = [nfs.DirectMount(nfs.MOUNT / str(port), port)
-              for port in gate.ports]
-    wait.until(lambda: gate.held() >= len(mounts), "the clients' handshakes",
-               60)
-    return gate, mounts
 
 
 def _finish_mounts(bed, gate: Gate, mounts: list[nfs.DirectMount]) -> None:

@@ -204,6 +204,15 @@ class Gate:
                     key.data()
 
 
+def held_mounts(count: int) -> tuple[Gate, list[nfs.DirectMount]]:
+    """NFS clients, each in the middle of a handshake."""
+    gate = Gate(count)
+    mounts = [nfs.DirectMount(nfs.MOUNT / str(port), port)
+              for port in gate.ports]
+    wait.until(lambda: gate.held() >= count, "the clients' handshakes", 60)
+    return gate, mounts
+
+
 class _Passage:
     """One connection through a Gate; every method runs in the gate's thread."""
 
