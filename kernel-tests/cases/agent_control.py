@@ -17,7 +17,7 @@ def _as_logged(record: dict) -> list[str]:
 
 
 def _handshakes(bed) -> int:
-    return len(agents.handshake_records(bed.agent.log()))
+    return sum(1 for _ in agents.handshake_records(bed.agent.log()))
 
 
 def _mount_both_ways(bed) -> None:
@@ -38,7 +38,7 @@ def _mount_both_ways(bed) -> None:
 
 
 def _check_sessions(bed) -> None:
-    logged = agents.handshake_records(bed.agent.log())
+    logged = list(agents.handshake_records(bed.agent.log()))
     told = control.ask_json("sessions")["sessions"]
     assert [_as_logged(s) for s in told] == [_as_logged(r) for r in logged], \
         f"{told} is not what the log says: {logged}"

@@ -218,7 +218,7 @@ def _check_nothing_lost(bed, result: dict, before: int,
              "of them cut off at the end")
     assert cut_off == 0 or ended_s >= _LONGEST_END_S, codes
     assert lost <= late, f"{result['failures']}, {codes}"
-    assert agents.handshake_records(bed.agent.log()), \
+    assert any(agents.handshake_records(bed.agent.log())), \
         "the next agent had nothing to do: no load any more"
 
 

@@ -51,7 +51,7 @@ def soak(bed):
     if psk:
         nvme.disconnect()
     _check_outcomes(bed, len(samples), time.monotonic() - started)
-    _check_growth(bed, samples)
+    _check_growth(bed, samples, wanted)
 
 
 def _prepare_nvme() -> bool:
@@ -121,7 +121,7 @@ def _check_outcomes(bed, rounds: int, seconds: float) -> None:
         f"{len(failed)} failed, the first: {failed[0]}"
 
 
-def _check_growth(bed, samples: list[usage.Sample]) -> None:
+def _check_growth(bed, samples: list[usage.Sample], wanted: int) -> None:
     first = samples[0].handshakes
     warm_up = min(int(samples[-1].handshakes * _WARM_UP_SHARE), _MOST_WARM_UP)
     measured = samples[-1].handshakes - first - warm_up
@@ -131,6 +131,10 @@ def _check_growth(bed, samples: list[usage.Sample]) -> None:
                                lambda used: used.descriptors)
     faults = []
     for role, used in usage.sum_by_role(samples[-1].processes).items():
+        if role not in memory:
+            faults.append(f"too few samples of {role} for a slope, with "
+                          f"{wanted} handshakes")
+            continue
         lives = {pid for sample in samples
                  for pid, one in sample.processes.items() if one.role == role}
         grown_kib = memory[role].slope * measured

@@ -13,12 +13,13 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from guest import genl, machine, wait
 
 # name=value, name="what has to be quoted"; see agent/log/log_event.cc.
 _FIELD = re.compile(r'(\w+)=(?:([^\s"]+)|"((?:[^"\\]|\\.)*)")')
+_WHOLE_LINE = re.compile(r"[^\n]+")
 _LINE = re.compile(rf"{_FIELD.pattern}(?: {_FIELD.pattern})*")
 _ESCAPED = re.compile(r'\\(["\\])')
 
@@ -124,19 +125,24 @@ def profile(name: str) -> Profile:
         else found
 
 
-def events(log: str, kind: str) -> list[dict[str, str]]:
+def _lines(log: str) -> Iterator[str]:
+    """One by one: a soak's log is tens of megabytes of the guest's memory."""
+    return (found.group() for found in _WHOLE_LINE.finditer(log))
+
+
+def events(log: str, kind: str) -> Iterator[dict[str, str]]:
     """The fields of each of ktlsd's lines about one kind of event."""
-    records = (_fields(line) for line in log.splitlines())
-    return [r for r in records if r.get("event") == kind]
+    records = (_fields(line) for line in _lines(log))
+    return (r for r in records if r.get("event") == kind)
 
 
-def handshake_records(log: str) -> list[dict[str, str]]:
+def handshake_records(log: str) -> Iterator[dict[str, str]]:
     return events(log, "handshake_done")
 
 
 def log_faults(log: str) -> list[str]:
     """Lines of ktlsd's log that are not what they should be."""
-    faults = [f"not a line of fields: {line!r}" for line in log.splitlines()
+    faults = [f"not a line of fields: {line!r}" for line in _lines(log)
               if not _fields(line).get("event")]
     return faults + [
         f"a handshake of job {r.get('job')} failed, the log does not say why"

@@ -5,6 +5,7 @@ import os
 import signal
 import time
 import traceback
+from collections.abc import Iterator
 
 import cases
 from guest import agents, features, machine, nfs, secrets_seen, wait
@@ -79,13 +80,13 @@ def _finish(bed: Bed) -> None:
                            for agent in bed.agents))
     if bed.trace:
         # The kernel traces all network namespaces, the capture is of one.
-        elsewhere = len(_records(bed)) - len(_records(bed, here=True))
+        elsewhere = sum("netns" in r for r in _records(bed))
         faults += bed.trace.faults(*(count + elsewhere
                                      for count in bed.upcalls.counts()))
     assert not faults, "; ".join(faults)
     if bed.agents and bed.upcalls.sees_all and \
             all(agent.profile.logs_each_handshake for agent in bed.agents):
-        lines = len(_records(bed, here=True))
+        lines = sum("netns" not in r for r in _records(bed))
         accepts = len(bed.upcalls.upcalls())
         # One that is killed may have answered and not yet said so.
         killed = sum(agent.was_killed for agent in bed.agents)
@@ -99,11 +100,11 @@ def _finish(bed: Bed) -> None:
     assert not others, f"workers wait with {', '.join(others)}"
 
 
-def _records(bed: Bed, here: bool = False) -> list[dict[str, str]]:
-    """What the agents logged about handshakes; `here`: in this namespace."""
-    found = [record for agent in bed.agents
-             for record in agents.handshake_records(agent.log())]
-    return [r for r in found if "netns" not in r] if here else found
+def _records(bed: Bed) -> Iterator[dict[str, str]]:
+    """What the agents logged about handshakes; of another namespace than the
+    first one with its name."""
+    return (record for agent in bed.agents
+            for record in agents.handshake_records(agent.log()))
 
 
 def _save(bed: Bed | None, verdict: str, why: str, seconds: float) -> None:

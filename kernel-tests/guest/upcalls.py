@@ -26,7 +26,7 @@ _AUTH_PSK = 2
 _NO_STATUS, _NO_SOCKET = struct.pack("=I", 5), struct.pack("=i", -1)
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(slots=True)
 class Upcall:
     """A request that the agent took, and what it answered."""
 
@@ -57,7 +57,7 @@ class Record:
         self._answered = 0
         self._said = collections.Counter()
         self._stray: list[int] = []
-        self._lines: list[str] = []
+        self._text = bytearray()
         self._ready: list[float] = []
 
     def upcalls(self, side: str | None = None) -> list[Upcall]:
@@ -83,7 +83,7 @@ class Record:
         with self._lock:
             self._upcalls = [u for u in self._upcalls if u not in left]
             self._waiting.clear()
-            self._lines.append(f"{len(left)} requests were abandoned\n")
+            self._text += f"{len(left)} requests were abandoned\n".encode()
         return left
 
     def faults(self, *, probes_allowed: bool) -> list[str]:
@@ -107,7 +107,7 @@ class Record:
 
     def text(self) -> str:
         with self._lock:
-            return "".join(self._lines)
+            return self._text.decode()
 
     def save(self, name: str = "netlink.log") -> None:
         machine.write_out(name, self.text())
@@ -172,7 +172,7 @@ class Record:
                                            u.accepted_at))
 
     def _line(self, now: float, text: str) -> None:
-        self._lines.append(f"{now:9.3f} {text}\n")
+        self._text += f"{now:9.3f} {text}\n".encode()
 
 
 class Observer(Record):
