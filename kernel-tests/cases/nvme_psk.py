@@ -5,7 +5,7 @@ import functools
 import secrets
 
 from cases import case as any_case
-from guest import agents, nvme
+from guest import agents, nvme, wait
 from guest.proofs import tls_counters
 
 case = functools.partial(any_case, modules=True)
@@ -13,7 +13,8 @@ case = functools.partial(any_case, modules=True)
 _QUEUES = nvme.QUEUES
 
 
-def _expect_sessions(bed, key: int, suite: str, count: int = _QUEUES) -> None:
+def _expect_sessions(bed, key: int, suite: str, count: int = _QUEUES,
+                     form: str = "NVMe1R") -> None:
     """`count` successes of each side, with this key."""
     for side, consumer in (("client", "nvme-host"), ("server", "nvme-target")):
         bed.expect_statuses(side, [0] * count)
@@ -27,7 +28,7 @@ def _expect_sessions(bed, key: int, suite: str, count: int = _QUEUES) -> None:
         wanted = {"outcome": "ok", "consumer": consumer, "suite": suite,
                   "key": str(key)}
         assert wanted.items() <= found.items(), f"{side}: the log says {found}"
-        assert found.get("identity", "").startswith("NVMe1R"), found
+        assert found.get("identity", "").startswith(form), found
         bed.note(f"{side}: {suite}, group {found.get('group')}, "
                  f"identity {found['identity']}")
 
@@ -117,3 +118,32 @@ def unfit_key(bed):
     _refused(bed, errno.EKEYREJECTED, tls_key=key)
     bed.expect_statuses("client", [errno.EKEYREJECTED])
     bed.expect_log("key_rejected", "client")
+
+
+@case("nvme/secure-concatenation", "host and target agree on a key by "
+      "DH-HMAC-CHAP and go on with TLS, again after a reset",
+      needs=("secure-concatenation",))
+def secure_concatenation(bed):
+    nvme.load_modules()
+    secret = nvme.new_secret()
+    nvme.serve(required=False)
+    nvme.authenticate(secret)
+    bed.start_agent()
+    nvme.connect(tls=False, concat=None, dhchap_secret=secret)
+    keys = [nvme.key_in_use()]
+    _expect_generated(bed, keys)
+    nvme.check_data(bed)
+    nvme.reset()
+    for side in ("client", "server"):
+        bed.upcalls.wait_for_done(side, 2 * _QUEUES, 30)
+    wait.until(nvme.connected, "the controller to be live", 30)
+    keys.append(nvme.key_in_use())
+    assert keys[0] != keys[1], "the reset made no key of its own"
+    _expect_generated(bed, keys)
+    nvme.check_data(bed)
+    nvme.disconnect()
+
+
+def _expect_generated(bed, keys: list[int]) -> None:
+    _expect_sessions(bed, keys[-1], "TLS_AES_128_GCM_SHA256",
+                     len(keys) * _QUEUES, form="NVMe1G01 ")

@@ -65,6 +65,13 @@ def _nvme_end_has_tls(module: str) -> bool:
     return parameter in listed.stdout
 
 
+def _has_secure_concatenation() -> bool:
+    """The host says which options it takes."""
+    machine.load_modules("nvme-fabrics")
+    fabrics = pathlib.Path("/dev/nvme-fabrics")
+    return fabrics.exists() and "concat" in fabrics.read_text()
+
+
 def _has_asymmetric_keys() -> bool:
     """Without the type nobody looks at what is no certificate."""
     added = subprocess.run(["keyctl", "padd", "asymmetric", "probe", "@s"],
@@ -100,6 +107,9 @@ FEATURES = {
                    _has_nfs),
     "nvme": Feature("NVMe/TCP host and target with TLS",
                     "NVME_TCP_TLS, CONFIG_NVME_TARGET_TCP_TLS", _has_nvme),
+    "secure-concatenation": Feature(
+        "secure channel concatenation of NVMe/TCP",
+        "NVME_HOST_AUTH, Linux 6.15", _has_secure_concatenation),
     "tracepoints": Feature("tracepoints of the upcall", "EVENT_TRACING",
                            tracing.available),
     "asymmetric-keys": Feature("keys for certificates", "ASYMMETRIC_KEY_TYPE",

@@ -4,11 +4,13 @@ No nvme-cli: the target is set up in configfs, the host through
 /dev/nvme-fabrics, keys by keyctl.
 """
 
+import base64
 import os
 import pathlib
 import secrets
 import subprocess
 import threading
+import zlib
 
 from guest import features, machine, secrets_seen, wait
 
@@ -96,6 +98,25 @@ def serve(address: str = "127.0.0.1", *, required: bool = True) -> None:
     if not required:
         _set(port, "addr_treq", "not required")
     (port / "subsystems" / SUBSYSTEM).symlink_to(subsystem)
+
+
+def authenticate(secret: str) -> None:
+    """The target takes no host but ours, which has to know the secret."""
+    host = _TARGET / "hosts" / HOST
+    host.mkdir()
+    for name, value in {"key": secret, "hash": "hmac(sha256)",
+                        "dhgroup": "ffdhe2048"}.items():
+        _set(host, f"dhchap_{name}", value)
+    subsystem = _TARGET / "subsystems" / SUBSYSTEM
+    _set(subsystem, "attr_allow_any_host", "0")
+    (subsystem / "allowed_hosts" / HOST).symlink_to(host)
+
+
+def new_secret() -> str:
+    """For DH-HMAC-CHAP, as `nvme gen-dhchap-key` writes it."""
+    key = secrets.token_bytes(32)
+    checked = key + zlib.crc32(key).to_bytes(4, "little")
+    return f"DHHC-1:00:{base64.b64encode(checked).decode()}:"
 
 
 def _set(folder: pathlib.Path, name: str, value: str) -> None:
