@@ -89,11 +89,17 @@ Profile MakeProfile(const NetnsConfig& netns, Side side, const Policy& policy,
   return profile;
 }
 
-}  // namespace
-
 std::vector<Profile> GeneralProfiles() {
   return {{kClientGroup, Side::kClient, std::nullopt, {}, {}},
           {kServerGroup, Side::kServer, std::nullopt, {}, {}}};
+}
+
+}  // namespace
+
+Outline Outline::Unread() {
+  Outline outline{GeneralProfiles(), {}};
+  outline.files.resize(outline.profiles.size());
+  return outline;
 }
 
 void Outline::Add(Profile profile, std::optional<SideConfig> of) {

@@ -21,11 +21,11 @@ struct Outline {
   std::vector<Profile> profiles;                 // the general ones first
   std::vector<std::optional<SideConfig>> files;  // what each loads, if anything
 
+  // With [authenticate.client] and [authenticate.server], unread.
+  static Outline Unread();
+
   void Add(Profile profile, std::optional<SideConfig> of);
 };
-
-// Those of [authenticate.client] and [authenticate.server], unread.
-std::vector<Profile> GeneralProfiles();
 
 // Also reads the system's crypto policy, where `config` wants it; what that has
 // and nobody here knows goes to `log`.

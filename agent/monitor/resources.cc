@@ -17,19 +17,6 @@
 namespace ktlsd::agent {
 namespace {
 
-static_assert(kMaxAllowedPeers <= kMaxAllowed &&
-              kMaxAllowedPeersBytes <= kMaxAllowedBytes);
-
-Bytes Entries(const std::vector<AllowedPeer>& allowed) {
-  Bytes entries;
-  for (const AllowedPeer& peer : allowed) {
-    Bytes entry = {static_cast<uint8_t>(peer.by)};
-    entry.insert(entry.end(), peer.value.begin(), peer.value.end());
-    AppendIdentity(entry, entries);
-  }
-  return entries;
-}
-
 uint64_t IdOf(const Slot& slot) {
   if (const Loaded* loaded = std::get_if<Loaded>(&slot)) {
     return loaded->id;
@@ -38,20 +25,11 @@ uint64_t IdOf(const Slot& slot) {
   return loading == nullptr ? 0 : loading->id;
 }
 
-bool Awaits(const Slot& slot, uint64_t id) {
-  const Loading* loading = std::get_if<Loading>(&slot);
-  return loading != nullptr && loading->id == id;
-}
-
 // Of a network namespace whose settings went while its request waited. It
 // serves none.
 const Profile& Nobodys() {
   static const Profile kNobodys{"none", {}, {}, {}, {}};
   return kNobodys;
-}
-
-Problem FromLoader(Outcome outcome, std::string_view text) {
-  return {outcome.code(), "", std::string(text)};
 }
 
 std::vector<std::string> OnceEach(std::vector<std::string> names) {
@@ -62,21 +40,6 @@ std::vector<std::string> OnceEach(std::vector<std::string> names) {
 }
 
 }  // namespace
-
-// What of a SideConfig each kind is made of, and what became of it.
-struct Resources::Shared {
-  std::vector<std::pair<SideConfig, Slot>> trusts;
-  std::vector<std::pair<OwnCertificate, Slot>> credentials;
-
-  static SideConfig TrustPart(const SideConfig& config) {
-    SideConfig part;
-    part.truststore = config.truststore;
-    part.crl = config.crl;
-    part.allowed = config.allowed;
-    part.rpc_certificates = config.rpc_certificates;
-    return part;
-  }
-};
 
 // An address that cannot be read is that of a peer that has gone.
 const Profile& Resources::Choose(const Request& request, Consumer consumer,
@@ -89,7 +52,7 @@ const Profile& Resources::Choose(const Request& request, Consumer consumer,
       netns, side, consumer,
       by_name ? NamedPeer(request.peer_name) : PeerAtAddress(facts.peer)};
   // A namespace may be named by what is being loaded only.
-  for (const auto* profiles : {&current_, &outline_.profiles}) {
+  for (const auto* profiles : {&current_.profiles, &outline_.profiles}) {
     if (const Profile* chosen = ChooseProfile(*profiles, occasion)) {
       return *chosen;
     }
@@ -98,15 +61,16 @@ const Profile& Resources::Choose(const Request& request, Consumer consumer,
 }
 
 TrustId Resources::TrustOf(std::string_view settings) const {
-  const auto profile = std::ranges::find(current_, settings, &Profile::name);
+  const auto& profiles = current_.profiles;
+  const auto profile = std::ranges::find(profiles, settings, &Profile::name);
   const Loaded* const loaded =
-      profile == current_.end() ? nullptr
+      profile == profiles.end() ? nullptr
                                 : std::get_if<Loaded>(&profile->settings.trust);
   return loaded == nullptr ? 0 : loaded->id;
 }
 
 const SideSettings& Resources::side(Side side) const {
-  return current_[side == Side::kClient ? 0 : 1].settings;
+  return current_.profiles[side == Side::kClient ? 0 : 1].settings;
 }
 
 ProcessRole Resources::keeper_role() const {
@@ -117,9 +81,9 @@ bool Resources::keeper_outdated() const {
   return keeper_.has_value() && opened_ != TokenUrls();
 }
 
+// Those that serve, too, until others take their place.
 std::vector<std::string> Resources::TokenUrls() const {
-  return config_.has_value() ? TokenUrlsOf(*config_)
-                             : std::vector<std::string>();
+  return TokenUrlsOf(outline_.files, current_.files);
 }
 
 // The first message to a keeper with tokens. When it cannot be sent, the keeper
@@ -173,7 +137,7 @@ void Resources::Lose(Kind kind,
                      std::initializer_list<Slot SideSettings::*> slots) {
   DropUses(kind);
   DropNext();
-  for (Profile& profile : current_) {
+  for (Profile& profile : current_.profiles) {
     for (Slot SideSettings::* const slot : slots) {
       if (std::holds_alternative<Loaded>(profile.settings.*slot)) {
         profile.settings.*slot = Loading();
@@ -202,7 +166,7 @@ void Resources::Reload(const Config& config) {
   config_ = config;
   outline_ = ReadOutline(config, log_);
   if (!settled_) {
-    current_ = outline_.profiles;
+    current_ = outline_;
   }
   BeginIfReady();
 }
@@ -235,172 +199,6 @@ bool Resources::SendMore() {
     verifier_loads_.SendMore(*verifier_);
   }
   return !keeper_loads_.empty() || !verifier_loads_.empty();
-}
-
-void Resources::BeginIfReady() {
-  if (!config_.has_value() || !keeper_.has_value() || !verifier_.has_value() ||
-      keeper_outdated()) {
-    return;
-  }
-  LoadTags();
-  DropNext();
-  Shared shared;
-  std::vector<Profile> next = outline_.profiles;
-  for (std::size_t i = 0; i < next.size(); ++i) {
-    const std::optional<SideConfig>& files = outline_.files[i];
-    if (files.has_value()) {
-      Load(shared, *files, next[i].settings);
-    }
-  }
-  next_ = std::move(next);
-  SwapWhenSettled();
-}
-
-void Resources::Load(Shared& shared, const SideConfig& config,
-                     SideSettings& settings) {
-  const auto once = [](auto& all, const auto& part, auto load) {
-    auto known = std::ranges::find(
-        all, part, [](const auto& p) -> auto& { return p.first; });
-    if (known == all.end()) {
-      known = all.emplace(known, part, load(part));
-    }
-    return known->second;
-  };
-  settings.trust =
-      once(shared.trusts, Shared::TrustPart(config),
-           [this](const SideConfig& part) { return LoadTrust(part); });
-  const auto load = [this](const OwnCertificate& part) {
-    return LoadCredential(part);
-  };
-  settings.credential =
-      once(shared.credentials, OwnCertificate::Classic(config), load);
-  settings.pq_credential =
-      once(shared.credentials, OwnCertificate::PostQuantum(config), load);
-}
-
-Problem Resources::Unloadable(Code code, const std::string& file) {
-  return {code, file, "the process that loads it does not answer"};
-}
-
-uint64_t Resources::NewId(Kind kind) {
-  uses_[++last_id_] = Use{kind, 0, false};
-  return last_id_;
-}
-
-Slot Resources::LoadTrust(const SideConfig& config) {
-  const std::optional<std::string> store =
-      config.truststore.has_value() ? config.truststore : SystemTrustStore();
-  if (!store.has_value()) {
-    return Problem{Code::kTrustStoreUnusable, "",
-                   "none is named, and the system has none"};
-  }
-  std::vector<OwnedFd> files;
-  const std::array<std::pair<std::optional<std::string>, Code>, 2> wanted = {
-      std::pair{store, Code::kTrustStoreUnusable},
-      std::pair{config.crl, Code::kCrlUnusable}};
-  for (const auto& [path, code] : wanted) {
-    if (!path.has_value()) {
-      continue;
-    }
-    std::variant<OwnedFd, Problem> opened = OpenFile(*path, code);
-    if (Problem* problem = std::get_if<Problem>(&opened)) {
-      return std::move(*problem);
-    }
-    files.push_back(std::move(std::get<OwnedFd>(opened)));
-  }
-  agent::LoadTrust load;
-  load.id = NewId(Kind::kTrust);
-  load.rpc_certificates = config.rpc_certificates.value_or(false) ? 1 : 0;
-  const std::vector<AllowedPeer> allowed =
-      config.allowed.value_or(std::vector<AllowedPeer>());
-  load.allowed = static_cast<uint16_t>(allowed.size());
-  if (!verifier_.has_value() ||
-      !verifier_loads_
-           .Send(*verifier_, load, Entries(allowed), std::move(files))
-           .ok()) {
-    return Unloadable(Code::kVerifierUnavailable, *store);
-  }
-  return Loading{load.id, *store};
-}
-
-void Resources::Handle(const CredentialLoaded& loaded) {
-  if (loaded.outcome.ok()) {
-    return Settle(loaded.id, Loaded{loaded.id});
-  }
-  Settle(loaded.id, FromLoader(loaded.outcome, loaded.text.view()));
-}
-
-void Resources::Handle(const TrustLoaded& loaded) {
-  if (loaded.outcome.ok()) {
-    return Settle(loaded.id, Loaded{loaded.id});
-  }
-  Settle(loaded.id, FromLoader(loaded.outcome, loaded.text.view()));
-}
-
-void Resources::Settle(uint64_t id, const Slot& slot) {
-  if (!next_.has_value()) {
-    return;
-  }
-  for (Profile& profile : *next_) {
-    for (Slot* waiting : {&profile.settings.trust, &profile.settings.credential,
-                          &profile.settings.pq_credential}) {
-      if (Awaits(*waiting, id)) {
-        const std::string file = std::get<Loading>(*waiting).file;
-        *waiting = slot;
-        if (Problem* problem = std::get_if<Problem>(waiting)) {
-          problem->file = file;
-        }
-      }
-    }
-  }
-  SwapWhenSettled();
-  RetireUnused();  // of a failure, too, the id is kept there
-}
-
-void Resources::SwapWhenSettled() {
-  const auto settled = [](const Profile& profile) {
-    return profile.settings.settled();
-  };
-  if (!next_.has_value() || !std::ranges::all_of(*next_, settled)) {
-    return;
-  }
-  for (Profile& next : *next_) {
-    const auto old = std::ranges::find_if(
-        current_, [&](const Profile& p) { return p.SameScope(next); });
-    const bool keep = old != current_.end() && old->settings.sound() &&
-                      !next.settings.sound();
-    LogProblems(next, keep);
-    if (keep) {
-      next.settings = old->settings;
-    }
-  }
-  if (auto next = std::exchange(next_, std::nullopt)) {
-    current_ = *std::move(next);
-    settled_ = true;
-  }
-  RetireUnused();
-}
-
-void Resources::LogProblems(const Profile& profile, bool kept) {
-  const SideSettings& settings = profile.settings;
-  for (const Problem* problem :
-       {std::get_if<Problem>(&settings.trust),
-        std::get_if<Problem>(&settings.credential),
-        std::get_if<Problem>(&settings.pq_credential),
-        settings.problem.has_value() ? &*settings.problem : nullptr}) {
-    if (problem == nullptr) {
-      continue;
-    }
-    LogEvent event{EventKind::kConfigProblem, LogLevel::kError, {}};
-    log_.Write(
-        event.Add("settings", profile.name)
-            .Add("side", SideName(profile.side))
-            .Add("code", Describe(problem->code).label)
-            .Add("file", problem->file)
-            .Add("reason", problem->reason)
-            .Add("consequence", kept ? "the old settings stay in use"
-                                     : "handshakes that need it are refused"));
-  }
 }
 
 std::vector<std::string> Resources::FilesOf(const Config& config) const {
@@ -451,13 +249,17 @@ void Resources::Release(uint64_t id) {
 // What neither serves nor is going to is forgotten after its last job.
 void Resources::RetireUnused() {
   std::set<uint64_t> wanted;
-  for (const std::vector<Profile>* profiles :
-       {&current_, next_.has_value() ? &*next_ : &current_}) {
-    for (const Profile& profile : *profiles) {
+  const auto want = [&wanted](const Outline& outline) {
+    for (const Profile& profile : outline.profiles) {
       wanted.insert(IdOf(profile.settings.trust));
       wanted.insert(IdOf(profile.settings.credential));
       wanted.insert(IdOf(profile.settings.pq_credential));
     }
+  };
+  want(current_);
+  if (next_.has_value()) {
+    want(next_->wanted);
+    want(next_->before);
   }
   std::vector<uint64_t> retired;
   for (auto& [id, use] : uses_) {

@@ -99,7 +99,7 @@ class Resources {
   TrustId TrustOf(std::string_view settings) const;
   // The settings for all that no other group is for.
   const SideSettings& side(Side side) const;
-  const std::vector<Profile>& profiles() const { return current_; }
+  const std::vector<Profile>& profiles() const { return current_.profiles; }
   // The files that Reload would open.
   std::vector<std::string> FilesOf(const Config& config) const;
   // What is to be watched: those, and where others may appear.
@@ -171,9 +171,14 @@ class Resources {
   std::optional<Link> verifier_;
   std::optional<Config> config_;
   Outline outline_;  // of config_
-  std::vector<Profile> current_ = GeneralProfiles();
+  Outline current_ = Outline::Unread();
   bool settled_ = false;  // current_ has been once
-  std::optional<std::vector<Profile>> next_;
+  // What is being loaded.
+  struct Next {
+    Outline wanted;  // of outline_
+    Outline before;  // of current_, without what was lost
+  };
+  std::optional<Next> next_;
   std::map<uint64_t, Use> uses_;
   std::vector<CredentialId> forgotten_;
   uint64_t last_id_ = 0;

@@ -325,73 +325,7 @@ TEST_F(ResourcesTest, SendsNoTagsWhenOneFileCannotBeRead) {
   EXPECT_EQ(log_.Count("b.yml", "not a regular file"), 1) << log_.All();
 }
 
-// --- keys in tokens ---
-
-TEST_F(ResourcesTest, HasThemLoadedByAKeeperThatOpenedThem) {
-  resources_.Reload(GoodConfig());
-  LoadAll();
-  EXPECT_EQ(resources_.keeper_role(), ProcessRole::kKeeper);
-  Config config = GoodConfig();
-  config.server.private_key = "pkcs11:object=b";
-  config.client.private_key = "handle:0x81000001";
-
-  resources_.Reload(config);
-
-  // Nothing is loaded before the keeper is another one.
-  EXPECT_EQ(resources_.keeper_role(), ProcessRole::kTokenKeeper);
-  EXPECT_TRUE(resources_.keeper_outdated());
-  EXPECT_FALSE((Next<LoadCredential, ToKeeper>(*keeper_).has_value()));
-  switchboard_.LoseKeeper();
-  EXPECT_FALSE(resources_.keeper_outdated());
-  switchboard_.AddKeeper(PlayedBy(keeper_, ends_));
-  EXPECT_FALSE(resources_.keeper_outdated());
-  const auto open =
-      Next<OpenTokens, std::variant<OpenTokens, LoadCredential>>(*keeper_);
-  ASSERT_TRUE(open.has_value());
-  EXPECT_EQ(open->count, 2U);
-  EXPECT_EQ(std::string(payload_.begin(), payload_.end()),
-            "handle:0x81000001\npkcs11:object=b\n");
-  ASSERT_TRUE((Next<LoadCredential, ToKeeper>(*keeper_).has_value()));
-  EXPECT_EQ(descriptors_, 1U);
-  EXPECT_EQ(std::string(payload_.begin(), payload_.end()), "handle:0x81000001");
-  ASSERT_TRUE((Next<LoadCredential, ToKeeper>(*keeper_).has_value()));
-  EXPECT_EQ(std::string(payload_.begin(), payload_.end()), "pkcs11:object=b");
-}
-
-TEST_F(ResourcesTest, GoesBackToAKeeperWithoutTokens) {
-  Config config = GoodConfig();
-  config.server.private_key = "pkcs11:object=b";
-  resources_.Reload(config);
-  switchboard_.LoseKeeper();
-  switchboard_.AddKeeper(PlayedBy(keeper_, ends_));
-  EXPECT_FALSE(resources_.keeper_outdated());
-
-  resources_.Reload(GoodConfig());
-
-  EXPECT_TRUE(resources_.keeper_outdated());
-  EXPECT_EQ(resources_.keeper_role(), ProcessRole::kKeeper);
-}
-
-TEST_F(ResourcesTest, LogsNoPinOfAToken) {
-  Config config = GoodConfig();
-  config.server.private_key = "pkcs11:object=b?pin-value=1234";
-  resources_.Reload(config);
-  switchboard_.LoseKeeper();
-  switchboard_.AddKeeper(PlayedBy(keeper_, ends_));
-  Next<OpenTokens, std::variant<OpenTokens>>(*keeper_);
-  LoadAll(Outcome::Failure(Code::kPrivateKeyUnusable));
-
-  EXPECT_EQ(log_.Count("code=private_key_unusable", "pin-value="), 1);
-  EXPECT_EQ(log_.Count("1234"), 0) << log_.All();
-}
-
-TEST_F(ResourcesTest, TellsAKeeperOfOneUrlALine) {
-  Config config = GoodConfig();
-  config.server.private_key = "pkcs11:object=b\npkcs11:object=c";
-  resources_.Reload(config);
-
-  EXPECT_FALSE(resources_.keeper_outdated());
-}
+// --- files ---
 
 TEST_F(ResourcesTest, RefusesAKeyThatOthersMayRead) {
   Config config = GoodConfig();
