@@ -128,6 +128,11 @@ int TakePackets(BorrowedFd socket, std::span<mmsghdr> messages) {
 
 }  // namespace
 
+bool BrokeRules(const Error& error) {
+  return error.code != Code::kPeerClosed && error.code != Code::kSystemFailed &&
+         error.code != Code::kNoMemory;
+}
+
 Result<Link::Buffers> Link::Buffers::Map(std::size_t count) {
   void* const pages =
       ::mmap(nullptr, count * sizeof(Buffer), PROT_READ | PROT_WRITE,
@@ -144,18 +149,14 @@ Result<Link::Buffers> Link::Buffers::Map(std::size_t count) {
   return mapped;
 }
 
-Link::Buffers::~Buffers() {
+void Link::Buffers::Unmap() {
   if (!buffers_.empty()) {
     ::munmap(buffers_.data(), buffers_.size_bytes());
   }
 }
 
-Link::~Link() { WipeFirst(used_.size()); }
-
-void Link::Wipe() { WipeFirst(next_); }
-
-void Link::WipeFirst(std::size_t count) {
-  for (std::size_t i = 0; !buffers_.empty() && i < count; ++i) {
+void Link::Wipe() {
+  for (std::size_t i = 0; i < next_; ++i) {
     ::explicit_bzero(buffers_[i].data(), std::exchange(used_[i], 0));
   }
 }
@@ -230,7 +231,7 @@ Result<std::optional<Link::Packet>> Link::ReceivePacket(
 }
 
 Result<std::size_t> Link::Fetch(Descriptors descriptors) {
-  if (buffers_.empty()) {
+  if (buffers_.size() == 0) {
     ASSIGN_OR_RETURN(buffers_, Buffers::Map(at_once_));
   }
   taken_.clear();

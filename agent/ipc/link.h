@@ -26,6 +26,10 @@
 
 namespace ktlsd::agent {
 
+// Whether an error of Receive, or of handling what it gave, is the other end's
+// doing: no end, and nothing that this process or the kernel lacks.
+bool BrokeRules(const Error& error);
+
 // What may arrive at one end of a link.
 using ToWorker = std::variant<Job, TakeLink, EndJob, Forget, ChoiceReply,
                               BinderReply, PskProofReply, SecretReply>;
@@ -69,7 +73,7 @@ class Link {
   explicit Link(OwnedFd socket) : socket_(std::move(socket)) {}
   Link(Link&&) noexcept = default;
   Link& operator=(Link&&) noexcept = default;
-  ~Link();
+  ~Link() = default;
 
   BorrowedFd socket() const { return socket_.borrow(); }
   // How much memory what was sent here and not yet received takes, in bytes.
@@ -138,24 +142,27 @@ class Link {
     std::vector<OwnedFd> descriptors;
   };
   using Buffer = std::array<uint8_t, kMaxMessageBytes>;
-  // Pages that go back to the kernel with their link. On the heap, links that
-  // come and go with workers would leave holes that only grow in number.
+  // Pages that go back to the kernel with their link, which wipes them. On the
+  // heap, links that come and go with workers would leave holes that only grow
+  // in number.
   class Buffers {
    public:
     Buffers() = default;
     Buffers(Buffers&& other) noexcept
         : buffers_(std::exchange(other.buffers_, {})) {}
     Buffers& operator=(Buffers&& other) noexcept {
-      std::swap(buffers_, other.buffers_);
+      Unmap();
+      buffers_ = std::exchange(other.buffers_, {});
       return *this;
     }
-    ~Buffers();
+    ~Buffers() { Unmap(); }
 
     static Result<Buffers> Map(std::size_t count);
     Buffer& operator[](std::size_t i) const { return buffers_[i]; }
-    bool empty() const { return buffers_.empty(); }
+    std::size_t size() const { return buffers_.size(); }
 
    private:
+    void Unmap();
     std::span<Buffer> buffers_;
   };
   struct Taken {
@@ -202,7 +209,6 @@ class Link {
                     std::span<const BorrowedFd> descriptors,
                     std::size_t max_payload);
   Result<std::optional<Packet>> ReceivePacket(Descriptors descriptors);
-  void WipeFirst(std::size_t count);
   // Returns how many messages were taken; 0: there are none.
   Result<std::size_t> Fetch(Descriptors descriptors);
   Status WaitWritable();

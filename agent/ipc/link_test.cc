@@ -1,7 +1,10 @@
 #include "agent/ipc/link.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstring>
@@ -490,6 +493,32 @@ TEST(JobMessage, RequiresNoProtocolThatItDoesNotOffer) {
   EXPECT_TRUE(job.Check());
   job.flags = kRequireSunrpc;
   EXPECT_FALSE(job.Check());
+}
+
+// Without room for its first message, which is nobody's lie.
+TEST_F(LinkTest, SaysThatItHasNoMemory) {
+  ASSERT_TRUE(a_.Send(SomeReport()).ok());
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    const rlimit nothing_more{1, 1};
+    ::setrlimit(RLIMIT_AS, &nothing_more);
+    const auto received = b_.Receive<FromWorker>();
+    ::_exit(!received.ok() && received.error().code == Code::kNoMemory &&
+                    !BrokeRules(received.error())
+                ? 0
+                : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+TEST(Link, KnowsWhoseDoingAnErrorIs) {
+  EXPECT_TRUE(BrokeRules({Code::kApiMisuse, ""}));
+  EXPECT_TRUE(BrokeRules({Code::kWorkerMisbehaved, ""}));
+  EXPECT_FALSE(BrokeRules({Code::kPeerClosed, ""}));
+  EXPECT_FALSE(BrokeRules({Code::kSystemFailed, ""}));
 }
 
 TEST(PskJob, HasIdentitiesOfAClientAndNoCertificates) {

@@ -91,7 +91,7 @@ void Supervisor::Fill(Seat& seat) {
   if (!occupied.ok()) {
     seat.pause = std::clamp(seat.pause * 2, kFirstPause, kLongestPause);
     seat.start_at = now + seat.pause;
-    return LogFailedStart(seat, occupied.error());
+    return LogFailure(seat, occupied.error());
   }
   seat.started = now;
 }
@@ -153,13 +153,13 @@ void Supervisor::OnReadable(Seat& seat) {
 // What reading its link gave.
 void Supervisor::EndFor(Seat& seat, const Error& error) {
   const bool ended = error.code == Code::kPeerClosed;
-  if (error.code == Code::kSystemFailed) {
-    LogFailedStart(seat, error);
-  } else if (!ended) {
+  const bool lied = BrokeRules(error);
+  if (lied) {
     LogDismissal(seat, EventKind::kProcessMisbehaved, LogLevel::kError,
                  error.what);
+  } else if (!ended) {
+    LogFailure(seat, error);
   }
-  const bool lied = !ended && error.code != Code::kSystemFailed;
   Dismiss(seat, lied ? Code::kWorkerMisbehaved : Code::kWorkerDied,
           std::string(ended ? "the worker ended" : error.what));
 }
@@ -225,7 +225,7 @@ void Supervisor::LogEnd(const Seat& seat, const std::string& how) {
                  .Add("reason", how));
 }
 
-void Supervisor::LogFailedStart(const Seat& seat, const Error& error) {
+void Supervisor::LogFailure(const Seat& seat, const Error& error) {
   LogEvent event{EventKind::kProcessEnded, LogLevel::kError, {}};
   log_.Write(event.Add("role", RoleName(seat.role))
                  .Add("reason", error.what)

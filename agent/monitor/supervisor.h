@@ -106,7 +106,7 @@ class Supervisor {
   void ReplaceWhoHangs();
   void LogLoop(const LoopChosen& loop);
   void LogEnd(const Seat& seat, const std::string& how);
-  void LogFailedStart(const Seat& seat, const Error& error);
+  void LogFailure(const Seat& seat, const Error& error);
   void LogDismissal(const Seat& seat, EventKind kind, LogLevel level,
                     std::string_view reason);
 

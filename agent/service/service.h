@@ -206,7 +206,7 @@ class Service final
 
   void Refuse(WorkerId worker, const Error& error) {
     Drop(worker);
-    if (error.code == Code::kPeerClosed) {
+    if (!BrokeRules(error)) {
       return;
     }
     Misbehaved report;
