@@ -33,6 +33,7 @@ RefusedChain Unusable(const Problem& problem) {
 // do, for it is not compared.
 PeerPolicy PolicyOf(const ChainQuestion& question) {
   PeerPolicy policy = {question.role, {}, question.now};
+  policy.profile = question.trust.profile;
   if (question.name.has_value()) {
     policy.names.push_back(*question.name);
   } else if (question.role == handshake::Role::kServer) {

@@ -75,6 +75,13 @@ TEST_F(JudgeChainTest, RefusesAnotherRole) {
   EXPECT_EQ(Refused(question), "");
 }
 
+// As in a group with eku=rpc.
+TEST_F(JudgeChainTest, RefusesWhatIsNotForRpc) {
+  ChainQuestion question = Server();
+  question.trust.profile = handshake::CertificateProfile::kRpcWithTls;
+  EXPECT_EQ(Refused(question), "certificate_wrong_purpose");
+}
+
 TEST_F(JudgeChainTest, RefusesAnotherTime) {
   ChainQuestion question = Server();
   question.now = kTestNotAfter + std::chrono::days(1);

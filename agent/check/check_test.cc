@@ -295,6 +295,14 @@ TEST_F(CheckTest, SaysThatTheRoleIsNotAllowed) {
   EXPECT_TRUE(Fails("a peer would refuse it", "certificate_wrong_purpose"));
 }
 
+TEST_F(CheckTest, WarnsOfACertificateThatIsNotForRpcAsThisSideAsks) {
+  Check(Sound("eku=rpc\n"));
+  EXPECT_TRUE(Says(Severity::kOk, Path("server.pem"), "takes it"));
+  EXPECT_TRUE(Warns(Path("server.pem"), "this side's own eku",
+                    "certificate_wrong_purpose"));
+  EXPECT_EQ(report_.Count(Severity::kError), 0U) << Lines();
+}
+
 TEST_F(CheckTest, SaysThatAServerHasNoName) {
   Check(ServerOf({.common_name = "server.example"}));
   EXPECT_TRUE(Fails(Path("server.pem"), "no subjectAltName"));

@@ -120,7 +120,10 @@ std::optional<TrustFiles> TrustFilesOf(const SideConfig& config,
   if (!store.has_value() || !std::holds_alternative<Loaded>(settings.trust)) {
     return std::nullopt;
   }
-  return TrustFiles{*store, !config.truststore.has_value(), config.crl};
+  return TrustFiles{*store, !config.truststore.has_value(), config.crl,
+                    config.rpc_certificates.value_or(false)
+                        ? handshake::CertificateProfile::kRpcWithTls
+                        : handshake::CertificateProfile::kTls};
 }
 
 const SideConfig& FilesOf(const Profile& profile, const Config& config) {

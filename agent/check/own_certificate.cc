@@ -50,9 +50,26 @@ Result<handshake::PeerProof> ProofOf(const Credential& credential, Role role) {
   return proof;
 }
 
+// Others need not ask for what this side does.
+void JudgeProfile(const OwnFiles& files, const TrustStore& trust,
+                  handshake::PeerPolicy policy,
+                  handshake::CertificateProfile profile,
+                  const handshake::PeerProof& proof, Report& report) {
+  policy.profile = profile;
+  const auto verdict = trust.Verify(policy, proof);
+  if (const auto* refusal = std::get_if<handshake::Refusal>(&verdict)) {
+    report.Warn(
+        files.certificate,
+        fmt::format("a peer with this side's own eku would refuse it: "
+                    "{} ({})",
+                    refusal->detail, Describe(refusal->error.code).label));
+  }
+}
+
 void Judge(const OwnFiles& files, const Credential& credential, Role role,
            const CertificateFacts& facts, const TrustStore& trust,
-           CalendarTime now, Report& report) {
+           handshake::CertificateProfile profile, CalendarTime now,
+           Report& report) {
   const auto proof = ProofOf(credential, role);
   if (!proof.ok()) {
     return report.Fail(files.private_key, proof.error().what);
@@ -69,8 +86,10 @@ void Judge(const OwnFiles& files, const Credential& credential, Role role,
   const auto verdict = trust.Verify(policy, *proof);
   const auto* const refusal = std::get_if<handshake::Refusal>(&verdict);
   if (refusal == nullptr) {
-    return report.Ok(files.certificate,
-                     "a peer with this side's trust store takes it");
+    report.Ok(files.certificate,
+              "a peer with this side's trust store takes it");
+    return JudgeProfile(files, trust, std::move(policy), profile, *proof,
+                        report);
   }
   const std::string words = fmt::format("{} ({})", refusal->detail,
                                         Describe(refusal->error.code).label);
@@ -156,7 +175,8 @@ void CheckOwnCertificate(Side side, std::string_view settings,
   }
   const auto store = OpenTrust(*trust);
   if (const TrustStore* opened = std::get_if<TrustStore>(&store)) {
-    Judge(files, *credential, RoleOf(side), own, *opened, now, report);
+    Judge(files, *credential, RoleOf(side), own, *opened, trust->profile, now,
+          report);
   }
 }
 

@@ -19,6 +19,8 @@ struct TrustFiles {
   // that expire are nothing to report.
   bool is_systems = false;
   std::optional<std::string> crl;
+  // What a peer's certificate has to be like beyond that.
+  handshake::CertificateProfile profile = handshake::CertificateProfile::kTls;
 };
 
 std::variant<handshake::TrustStore, Problem> OpenTrust(const TrustFiles& files);

@@ -76,6 +76,10 @@ TEST_F(LocalCommandsTest, VerifyJudgesAChain) {
       "server", "--time",  "2026-06-01",  "--name",  "server.example"};
   EXPECT_EQ(Run(arguments), Exit::kFine);
   EXPECT_TRUE(Says("accepted: CN=Test Server")) << output_;
+  std::vector<const char*> for_rpc(arguments);
+  for_rpc.insert(for_rpc.end(), {"--eku", "rpc"});
+  EXPECT_EQ(Run(for_rpc), Exit::kNegative);
+  EXPECT_TRUE(Says("(certificate_wrong_purpose, fault: peer)")) << output_;
   arguments.back() = "other.example";
   EXPECT_EQ(Run(arguments), Exit::kNegative);
   EXPECT_TRUE(Says("(certificate_name_mismatch, fault: peer)")) << output_;
@@ -91,6 +95,9 @@ TEST_F(LocalCommandsTest, VerifyRefusesWhatIsNoQuestion) {
             Exit::kMisuse);
   EXPECT_EQ(Run({"verify", "--chain", "a", "--trust", "b", "--role", "server",
                  "--name", "a b"}),
+            Exit::kMisuse);
+  EXPECT_EQ(Run({"verify", "--chain", "a", "--trust", "b", "--role", "server",
+                 "--eku", "tls"}),
             Exit::kMisuse);
 }
 

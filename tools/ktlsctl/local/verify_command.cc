@@ -23,6 +23,7 @@ struct Options {
   std::string trust;
   std::optional<std::string> crl;
   std::string role;
+  std::optional<std::string> eku;
   std::optional<std::string> name;
   std::optional<std::string> time;
 };
@@ -42,7 +43,10 @@ Exit Print(
 Exit Run(const Options& options) {
   agent::ChainQuestion question;
   question.chain = options.chain;
-  question.trust = {options.trust, false, options.crl};
+  question.trust = {options.trust, false, options.crl,
+                    options.eku.has_value()
+                        ? handshake::CertificateProfile::kRpcWithTls
+                        : handshake::CertificateProfile::kTls};
   question.role = options.role == "server" ? Role::kServer : Role::kClient;
   question.now = std::chrono::system_clock::now();
   if (options.name.has_value()) {
@@ -80,6 +84,10 @@ void AddVerifyCommand(CommandLine& line) {
   command->add_option("--role", options->role, "server or client: who shows it")
       ->required()
       ->check(CLI::IsMember({"server", "client"}));
+  command
+      ->add_option("--eku", options->eku,
+                   "rpc: as the daemon judges with eku=rpc")
+      ->check(CLI::IsMember({"rpc"}));
   command->add_option("--name", options->name,
                       "the name or address that it must have");
   command->add_option("--time", options->time,
