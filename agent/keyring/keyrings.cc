@@ -107,11 +107,12 @@ std::vector<KeySerial> PerhapsKeyrings(const std::string& name) {
 }
 
 // Anybody may make a keyring of any name, so only root's are taken.
-std::optional<KeySerial> LinkIntoSession(const std::string& name) {
+std::optional<KeySerial> LinkIntoSession(
+    const std::string& name, std::optional<KeySerial> but = std::nullopt) {
   for (const KeySerial serial : PerhapsKeyrings(name)) {
     const Result<KeyFacts> facts = DescribeKey(serial);
-    if (facts.ok() && facts->type == "keyring" && facts->description == name &&
-        facts->owner == 0 &&
+    if (facts.ok() && serial != but && facts->type == "keyring" &&
+        facts->description == name && facts->owner == 0 &&
         ::keyctl_link(serial, KEY_SPEC_SESSION_KEYRING) == 0) {
       return serial;
     }
@@ -152,13 +153,41 @@ KeyPayload::~KeyPayload() {
   }
 }
 
-KernelKeyrings::KernelKeyrings(std::vector<std::string> holders)
-    : unlinked_holders_(std::move(holders)) {}
+KernelKeyrings::KernelKeyrings(std::vector<std::string> holders) {
+  for (std::string& name : holders) {
+    holders_.push_back({std::move(name)});
+  }
+}
+
+void KernelKeyrings::LookFor(Named& keyring) {
+  if (!keyring.serial.has_value()) {
+    keyring.serial = LinkIntoSession(keyring.name);
+  }
+}
+
+void KernelKeyrings::Drop(Named& keyring) {
+  if (const auto serial = std::exchange(keyring.serial, std::nullopt)) {
+    static_cast<void>(::keyctl_unlink(*serial, KEY_SPEC_SESSION_KEYRING));
+  }
+}
+
+void KernelKeyrings::Renew(Named& keyring) {
+  // A link takes the place of that to a keyring of the same name.
+  if (const auto other = LinkIntoSession(keyring.name, keyring.serial)) {
+    keyring.serial = other;
+  } else if (keyring.serial.has_value() && !DescribeKey(*keyring.serial).ok()) {
+    Drop(keyring);
+  }
+}
 
 bool KernelKeyrings::LinkHolders() {
-  return std::erase_if(unlinked_holders_, [](const std::string& name) {
-           return LinkIntoSession(name).has_value();
-         }) != 0;
+  bool changed = false;
+  for (Named& holder : holders_) {
+    const std::optional<KeySerial> before = holder.serial;
+    Renew(holder);
+    changed = changed || (holder.serial.has_value() && holder.serial != before);
+  }
+  return changed;
 }
 
 Result<Keyrings::Pair> KernelKeyrings::Read(const CertificateSerials& serials) {
@@ -198,14 +227,26 @@ std::vector<std::string> KernelKeyrings::Link(
     const std::vector<std::string>& others) {
   // Which of the kernel's own exist depends on its version and modules.
   static_cast<void>(LinkHolders());
-  psk_keyrings_.clear();
-  called_.clear();
-  psk_keyrings_.emplace_back(".nvme", LinkIntoSession(".nvme"));
-  std::vector<std::string> failed;
+  std::vector<Named> before = std::exchange(psk_keyrings_, {});
+  std::ranges::move(std::exchange(called_, {}), std::back_inserter(before));
+  psk_keyrings_.push_back({".nvme"});
   for (const std::string& name : others) {
-    psk_keyrings_.emplace_back(name, LinkIntoSession(name));
-    if (!psk_keyrings_.back().second.has_value()) {
-      failed.push_back(name);
+    psk_keyrings_.push_back({name});
+  }
+  for (Named& old : before) {
+    const auto wanted =
+        std::ranges::find(psk_keyrings_, old.name, &Named::name);
+    if (wanted != psk_keyrings_.end()) {
+      wanted->serial = old.serial;
+    } else {
+      Drop(old);
+    }
+  }
+  std::vector<std::string> failed;
+  for (Named& keyring : psk_keyrings_) {
+    Renew(keyring);
+    if (!keyring.serial.has_value() && &keyring != &psk_keyrings_.front()) {
+      failed.push_back(keyring.name);
     }
   }
   return failed;
@@ -244,7 +285,15 @@ Result<std::vector<KeySerial>> KernelKeyrings::List(KeySerial keyring) {
   const long size = ::keyctl_read(keyring, reinterpret_cast<char*>(keys.data()),
                                   keys.size() * sizeof(KeySerial));
   if (size < 0) {
-    return KeyError(errno);
+    const Error error = KeyError(errno);
+    for (std::vector<Named>* named : {&psk_keyrings_, &called_}) {
+      for (Named& one : *named) {
+        if (one.serial == keyring) {
+          Drop(one);
+        }
+      }
+    }
+    return error;
   }
   // What is there, which may be more than what was read.
   keys.resize(std::min(keys.size(),
@@ -254,26 +303,22 @@ Result<std::vector<KeySerial>> KernelKeyrings::List(KeySerial keyring) {
 
 std::vector<KeySerial> KernelKeyrings::PskKeyrings() {
   std::vector<KeySerial> keyrings;
-  for (auto& [name, serial] : psk_keyrings_) {
-    if (!serial.has_value()) {
-      serial = LinkIntoSession(name);
-    }
-    if (serial.has_value()) {
-      keyrings.push_back(*serial);
+  for (Named& keyring : psk_keyrings_) {
+    LookFor(keyring);
+    if (keyring.serial.has_value()) {
+      keyrings.push_back(*keyring.serial);
     }
   }
   return keyrings;
 }
 
 std::optional<KeySerial> KernelKeyrings::Called(const std::string& name) {
-  if (const auto known = called_.find(name); known != called_.end()) {
-    return known->second;
+  auto known = std::ranges::find(called_, name, &Named::name);
+  if (known == called_.end()) {
+    known = called_.insert(known, Named{name});
   }
-  const std::optional<KeySerial> serial = LinkIntoSession(name);
-  if (serial.has_value()) {
-    called_.emplace(name, *serial);
-  }
-  return serial;
+  LookFor(*known);
+  return known->serial;
 }
 
 Result<KeySerial> KernelKeyrings::AddPeerCertificate(

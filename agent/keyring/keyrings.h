@@ -13,7 +13,6 @@
 #include <chrono>
 #include <cstddef>
 #include <deque>
-#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -112,21 +111,31 @@ class KernelKeyrings final : public Keyrings {
   // Gives this process keyrings of its own: a session keyring that no other
   // service shares, and a process keyring for what ACCEPT links.
   static Status Prepare();
-  // Links ".nvme", ".nfs", ".nfsd" and `others` into the session keyring.
-  // Returns those of `others` that do not exist, are not root's or cannot be
-  // linked; PskKeyrings() looks for them again, and Read() for ".nfs" and
-  // ".nfsd", which come with their modules.
+  // Links ".nvme", ".nfs", ".nfsd" and `others` into the session keyring, in
+  // place of what was linked before: of a name that is there again, the other
+  // keyring. Returns those of `others` that do not exist, are not root's or
+  // cannot be linked. Looked for again: those that are missing, by
+  // PskKeyrings(); what List() finds unusable; ".nfs" and ".nfsd", which come
+  // and go with their modules, by Read().
   std::vector<std::string> Link(const std::vector<std::string>& others);
 
  private:
-  // Those that were not there yet. Whether any is now.
+  // A keyring by its name, linked while its serial is there.
+  struct Named {
+    std::string name;
+    std::optional<KeySerial> serial = std::nullopt;
+  };
+  static void LookFor(Named& keyring);
+  // Prefers another one than the linked one, which our link alone may keep.
+  static void Renew(Named& keyring);
+  static void Drop(Named& keyring);
+  // Whether one is there that was not, or another one.
   bool LinkHolders();
   Result<Pair> TryRead(const CertificateSerials& serials);
 
-  std::vector<std::string> unlinked_holders_;
-  // That serve PSKs, and their serial once it is known.
-  std::vector<std::pair<std::string, std::optional<KeySerial>>> psk_keyrings_;
-  std::map<std::string, KeySerial> called_;  // that were asked for
+  std::vector<Named> holders_;
+  std::vector<Named> psk_keyrings_;
+  std::vector<Named> called_;  // that were asked for
   // That were added, newest last, so that a peer that comes back is no second
   // key.
   struct PeerKey {

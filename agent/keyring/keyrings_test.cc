@@ -133,6 +133,38 @@ TEST_F(KeyringsTest, FindsKeyringsOfTheConfigurationThatAppearLater) {
   EXPECT_TRUE(keyrings_.Link({name}).empty());
 }
 
+// Our link alone keeps the old one.
+TEST_F(KeyringsTest, TakesAKeyringThatWasMadeAnewAtTheNextReload) {
+  if (::getuid() != 0) {
+    GTEST_SKIP() << "only root's keyrings are taken";
+  }
+  const std::string name = Name("anew");
+  const KeySerial old = Add("keyring", name, "", KEY_SPEC_PROCESS_KEYRING);
+  EXPECT_TRUE(keyrings_.Link({name}).empty());
+  EXPECT_EQ(keyrings_.Called(name), old);
+  ASSERT_EQ(::keyctl_unlink(old, KEY_SPEC_PROCESS_KEYRING), 0);
+  const KeySerial another = Add("keyring", name, "", KEY_SPEC_PROCESS_KEYRING);
+  EXPECT_TRUE(keyrings_.Link({name}).empty());
+  EXPECT_EQ(keyrings_.Called(name), another);
+  const std::vector<KeySerial> found = keyrings_.PskKeyrings();
+  EXPECT_EQ(std::ranges::count(found, another), 1);
+  EXPECT_EQ(std::ranges::count(found, old), 0);
+}
+
+TEST_F(KeyringsTest, LooksAgainForAKeyringThatWasRevoked) {
+  if (::getuid() != 0) {
+    GTEST_SKIP() << "only root's keyrings are taken";
+  }
+  const std::string name = Name("revoked");
+  const KeySerial old = Add("keyring", name, "", KEY_SPEC_PROCESS_KEYRING);
+  EXPECT_TRUE(keyrings_.Link({name}).empty());
+  ASSERT_EQ(::keyctl_revoke(old), 0);
+  EXPECT_FALSE(keyrings_.List(old).ok());
+  ASSERT_EQ(::keyctl_unlink(old, KEY_SPEC_PROCESS_KEYRING), 0);
+  const KeySerial another = Add("keyring", name, "", KEY_SPEC_PROCESS_KEYRING);
+  EXPECT_EQ(std::ranges::count(keyrings_.PskKeyrings(), another), 1);
+}
+
 // A module that makes one may be loaded after we started.
 TEST_F(KeyringsTest, ReadsWhatAKeyringHoldsThatAppearedLater) {
   if (::getuid() != 0) {
@@ -157,6 +189,17 @@ TEST_F(KeyringsTest, ReadsWhatAKeyringHoldsThatAppearedLater) {
   ::keyctl_unlink(holder, KEY_SPEC_USER_SESSION_KEYRING);
   ASSERT_TRUE(read.ok()) << read.error().os_error;
   EXPECT_EQ(read->certificate_size, 1U);
+  // Unloaded and loaded again.
+  const KeySerial next = Add("keyring", name, "", KEY_SPEC_PROCESS_KEYRING);
+  const KeySerial renewed = Add("user", "certificate", "cc", next);
+  ASSERT_EQ(::keyctl_setperm(renewed, KEY_POS_ALL), 0);
+  ASSERT_EQ(::keyctl_setperm(next, KEY_POS_ALL | KEY_USR_ALL), 0);
+  ASSERT_EQ(::keyctl_link(next, KEY_SPEC_USER_SESSION_KEYRING), 0);
+  ASSERT_EQ(::keyctl_unlink(next, KEY_SPEC_PROCESS_KEYRING), 0);
+  const auto again = keyrings.Read({renewed, renewed});
+  ::keyctl_unlink(next, KEY_SPEC_USER_SESSION_KEYRING);
+  ASSERT_TRUE(again.ok()) << again.error().os_error;
+  EXPECT_EQ(again->certificate_size, 2U);
 }
 
 // What anybody may put before the eyes of whoever reads /proc/keys.

@@ -17,7 +17,8 @@ _NFSD_THREADS = _SILENT + _SLOW + 16
 # Between two bytes of a client that dribbles, and two clients that break
 # rules: these are to be there, not to take the guest's one CPU.
 _BYTE_EVERY_S, _BREACH_EVERY_S = 0.2, 0.1
-# A record longer than any; one of no known type; the end of a handshake.
+# A record longer than any; one of no known type; a fatal alert; a call in clear
+# text.
 _BREACHES = (b"\x16\x03\x01\xff\xff" + bytes(16),
              b"\x63\x03\x03\x00\x01\x00",
              b"\x15\x03\x03\x00\x02\x02\x28",
@@ -88,6 +89,7 @@ class _Crowd:
         self._gate.open()
         for thread in self._threads:
             thread.join(wait.scaled(60))
+        assert not any(thread.is_alive() for thread in self._threads)
         for mount in self._mounts:
             mount.finish(120)
             mount.unmount()

@@ -19,7 +19,7 @@ from guest import genl, machine, wait
 
 # name=value, name="what has to be quoted"; see agent/log/log_event.cc.
 _FIELD = re.compile(r'(\w+)=(?:([^\s"]+)|"((?:[^"\\]|\\.)*)")')
-_WHOLE_LINE = re.compile(r"[^\n]+")
+_WHOLE_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _LINE = re.compile(rf"{_FIELD.pattern}(?: {_FIELD.pattern})*")
 _ESCAPED = re.compile(r'\\(["\\])')
 
@@ -127,7 +127,7 @@ def profile(name: str) -> Profile:
 
 def _lines(log: str) -> Iterator[str]:
     """One by one: a soak's log is tens of megabytes of the guest's memory."""
-    return (found.group() for found in _WHOLE_LINE.finditer(log))
+    return (found.group().rstrip("\n") for found in _WHOLE_LINE.finditer(log))
 
 
 def events(log: str, kind: str) -> Iterator[dict[str, str]]:

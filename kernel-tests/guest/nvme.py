@@ -115,6 +115,7 @@ def authenticate(secret: str) -> None:
 def new_secret() -> str:
     """For DH-HMAC-CHAP, as `nvme gen-dhchap-key` writes it."""
     key = secrets.token_bytes(32)
+    secrets_seen.remember(key)
     checked = key + zlib.crc32(key).to_bytes(4, "little")
     return f"DHHC-1:00:{base64.b64encode(checked).decode()}:"
 

@@ -101,8 +101,8 @@ def _finish(bed: Bed) -> None:
 
 
 def _records(bed: Bed) -> Iterator[dict[str, str]]:
-    """What the agents logged about handshakes; of another namespace than the
-    first one with its name."""
+    """What the agents logged about handshakes. Those of other namespaces than
+    the agent's own have a field `netns`."""
     return (record for agent in bed.agents
             for record in agents.handshake_records(agent.log()))
 
