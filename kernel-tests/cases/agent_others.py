@@ -9,7 +9,7 @@ from guest import load, nfs, wait
 from guest.peers import SilentClient, held_mounts
 
 _ROUNDS = 5
-_CLIENTS, _AT_ONCE = 200, 4
+_CLIENTS, _AT_ONCE = 100, 4
 # Of each kind at a time. Clients hold a thread of nfsd each; mounts are held
 # by their server.
 _SILENT, _SLOW, _HELD = 8, 4, 8
