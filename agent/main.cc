@@ -17,6 +17,7 @@
 
 #include "agent/config/config.h"
 #include "agent/keeper/keeper_main.h"
+#include "agent/kernel_source.h"
 #include "agent/keyring/keyrings.h"
 #include "agent/log/log_sinks.h"
 #include "agent/monitor/monitor.h"
@@ -27,7 +28,6 @@
 #include "agent/sandbox/process_role.h"
 #include "agent/service/process.h"
 #include "agent/service/role_start.h"
-#include "agent/socket_ops_source.h"
 #include "agent/verifier/verifier_main.h"
 #include "agent/version.h"
 #include "agent/worker/worker_main.h"
@@ -160,7 +160,7 @@ int Main(int count, char** arguments) {
   const std::unique_ptr<LogSink> log = OpenLog(options.to_stderr);
   const std::unique_ptr<ktls::SocketOps> socket_ops = MakeSocketOps();
   return RunMonitor(options.config.value_or(DefaultConfigPath()), *log,
-                    *socket_ops);
+                    *socket_ops, OpenKernel);
 }
 
 }  // namespace

@@ -23,6 +23,8 @@ from beds import rootdir  # noqa: E402
 SOURCES = ROOT / "tools/benchmarks"
 PACKAGE = "tools/benchmarks"
 MOUNT = "/ktlsd/tests"  # in a root
+AGENT_TARGET = "//agent:ktlsd_without_kernel"
+AGENT = ROOT / "bazel-bin/agent/ktlsd_without_kernel"
 
 # Private mounts, which end with the command; the root stays as it is.
 _IN_ROOT = """set -e
@@ -75,7 +77,7 @@ class Place:
 def build(targets: list[str]) -> None:
     """Builds programs of tools/benchmarks as they are measured."""
     command = [*BAZEL, "build", "-c", "opt", "--noshow_progress",
-               "--ui_event_filters=-info",
+               "--ui_event_filters=-info", AGENT_TARGET,
                *(f"//{PACKAGE}:{target}" for target in targets)]
     if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
         sys.exit("bench: the build failed")

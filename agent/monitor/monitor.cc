@@ -38,7 +38,7 @@
 #include "agent/netlink/eager_kernel.h"
 #include "agent/netlink/keyring_uses.h"
 #include "agent/netlink/listeners.h"
-#include "agent/netlink/netlink_kernel.h"
+#include "agent/netlink/open_upcalls.h"
 #include "agent/netlink/policy.h"
 #include "agent/netns/netns_directory.h"
 #include "agent/sandbox/cell.h"
@@ -437,13 +437,12 @@ Offload UseWhatIsThere(LogSink& log, const Result<ktls::Capabilities>& found,
 }
 
 // Also needs the network namespace of the start.
-Result<NetlinkKernel> OpenKernel(ServiceDuties& duties) {
-  ASSIGN_OR_RETURN(NetlinkKernel kernel,
-                   NetlinkKernel::Open(duties.TakeReadySocket()));
-  const BorrowedFd ready = kernel.ready_socket();
-  duties.Joined(ready, kernel.ready_origin(),
-                Listeners::Here(ready, kernel.ready_group()));
-  return kernel;
+Result<OpenUpcalls> Join(const OpenKernelCall& open, ServiceDuties& duties) {
+  ASSIGN_OR_RETURN(OpenUpcalls upcalls, open(duties.TakeReadySocket()));
+  const BorrowedFd ready = upcalls.kernel->ready_socket();
+  duties.Joined(ready, upcalls.ready_origin,
+                Listeners::Here(ready, upcalls.ready_group));
+  return upcalls;
 }
 
 // All that needs more privilege than the rest of the monitor's life, once
@@ -499,7 +498,7 @@ void PrepareThisProcess(LogSink& log) {
 }  // namespace
 
 int RunMonitor(const std::string& config_path, LogSink& sink,
-               ktls::SocketOps& socket_ops) {
+               ktls::SocketOps& socket_ops, const OpenKernelCall& open) {
   const SystemClock system_clock;
   TurnClock clock(system_clock);
   RecordingSink log(sink, clock);
@@ -514,17 +513,19 @@ int RunMonitor(const std::string& config_path, LogSink& sink,
   // Before anything is taken. Also loads the kernel's modules, which a worker
   // may not.
   const Result<ktls::Capabilities> found = ktls::Probe(socket_ops);
-  Result<NetlinkKernel> kernel = OpenKernel(duties);
+  Result<OpenUpcalls> upcalls = Join(open, duties);
   Offload offload = UseWhatIsThere(
-      log, found, kernel.ok() ? kernel->policy() : KernelPolicy());
-  if (!kernel.ok()) {
-    const int status = Complain(log, EventKind::kKernelTrouble, kernel.error());
+      log, found, upcalls.ok() ? upcalls->policy : KernelPolicy());
+  if (!upcalls.ok()) {
+    const int status =
+        Complain(log, EventKind::kKernelTrouble, upcalls.error());
     // No kernel gets the upcall while it runs.
-    return kernel.error().os_error == ENOENT ? EX_UNAVAILABLE : status;
+    return upcalls.error().os_error == ENOENT ? EX_UNAVAILABLE : status;
   }
+  SocketDiag* const diag = upcalls->kernel->diag();
   Status ends_sessions =
-      kernel->diag() != nullptr
-          ? TryToAbort(*kernel->diag())
+      diag != nullptr
+          ? TryToAbort(*diag)
           : Status(Error{Code::kNetlinkFailed, "sock_diag cannot be opened"});
   Result<MonitorLoop> loop = MonitorLoop::Create();
   if (!loop.ok()) {
@@ -537,9 +538,8 @@ int RunMonitor(const std::string& config_path, LogSink& sink,
   }
   LinkedKeyrings keyrings;
   // Its thread begins with what is left of the privileges.
-  Result<std::unique_ptr<EagerKernel>> eager = EagerKernel::Start(
-      std::make_unique<NetlinkKernel>(std::move(kernel).value()),
-      keyrings.uses);
+  Result<std::unique_ptr<EagerKernel>> eager =
+      EagerKernel::Start(std::move(upcalls->kernel), keyrings.uses);
   if (!eager.ok()) {
     return Complain(log, EventKind::kKernelTrouble, eager.error());
   }

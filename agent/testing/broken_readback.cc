@@ -1,6 +1,6 @@
 // The variant whose read-back of TLS keys lies: nothing that the agent does may
 // then count as success.
-#include "agent/socket_ops_source.h"
+#include "agent/kernel_source.h"
 
 namespace ktlsd::agent {
 namespace {

@@ -1,4 +1,4 @@
-#include "agent/socket_ops_source.h"
+#include "agent/kernel_source.h"
 
 namespace ktlsd::agent {
 
