@@ -27,6 +27,17 @@ Account Because(std::string reason, std::string settings) {
   return account;
 }
 
+// Whether the client of a server is to be told, whose settings cannot serve.
+bool IsForTheClient(const Ticket& ticket, const Refused& refused,
+                    const Profile& profile) {
+  const Request& request = ticket.upcall.request();
+  const CodeInfo& info = Describe(refused.code);
+  return request.kind == HandshakeKind::kServerHello &&
+         request.auth_mode != AuthMode::kPsk && ticket.facts.is_tcp &&
+         profile.Serves(ticket.netns) && info.fault == Fault::kConfig &&
+         info.disposition == Disposition::kRefuse;
+}
+
 Pool PoolOf(const Request& request) {
   if (request.auth_mode == AuthMode::kPsk) {
     return Pool::kPsk;
@@ -161,8 +172,7 @@ JobDesk::Next JobDesk::Consider(Queued& queued, Pools& busy) {
       MakePlan(ticket.upcall.request(), ticket.upcall.consumer(), ticket.facts,
                ticket.netns, profile, around_.suites);
   if (const Refused* refused = std::get_if<Refused>(&planning)) {
-    answers_.Fail(std::move(ticket), refused->code,
-                  Because(refused->reason, profile.name));
+    Refuse(std::move(ticket), *refused, profile);
     return Next::kDone;
   }
   if (TimeLeft(ticket) < kLeastTime) {
@@ -182,6 +192,27 @@ JobDesk::Next JobDesk::Consider(Queued& queued, Pools& busy) {
   }
   HandOut(std::move(ticket), std::move(*plan), *worker);
   return Next::kDone;
+}
+
+// By a worker, where one is there: a client whose connection just ends tries
+// again, for as long as its mount may take, where an alert ends the mount.
+void JobDesk::Refuse(Ticket ticket, const Refused& refused,
+                     const Profile& profile) {
+  Roster::Worker* const worker =
+      IsForTheClient(ticket, refused, profile) && TimeLeft(ticket) >= kLeastTime
+          ? around_.roster.Pick(PoolOf(ticket.upcall.request()),
+                                profile.netns_group)
+          : nullptr;
+  if (worker == nullptr) {
+    return answers_.Fail(std::move(ticket), refused.code,
+                         Because(refused.reason, profile.name));
+  }
+  Plan plan;
+  plan.side = Side::kServer;
+  plan.settings = profile.name;
+  plan.suites = around_.suites;
+  plan.refused = refused;
+  HandOut(std::move(ticket), std::move(plan), *worker);
 }
 
 milliseconds JobDesk::TimeLeft(const Ticket& ticket) const {
@@ -290,10 +321,11 @@ void JobDesk::UseRoom() {
 }
 
 void JobDesk::ConcludeFailure(Running job, const JobReport& report) {
-  const Code code = JudgeFailure(job.evidence, report);
+  const Code code = JudgeFailure(job.plan, job.evidence, report);
   Account account = AccountOf(job);
   account.report = report;
-  account.reason = job.evidence.psk.reason;
+  account.reason = job.plan.refused.has_value() ? job.plan.refused->reason
+                                                : job.evidence.psk.reason;
   account.os_error = job.evidence.psk.os_error;
   if (Describe(code).fault == Fault::kKernel ||
       ktls::MayBeAttached(around_.socket_ops, job.ticket.upcall.socket())) {

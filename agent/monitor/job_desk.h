@@ -147,6 +147,7 @@ class JobDesk {
   void Admit(Source& source, Request request, Age age);
   // `busy`: pools of which somebody before waits for a worker.
   Next Consider(Queued& queued, Pools& busy);
+  void Refuse(Ticket ticket, const Refused& refused, const Profile& profile);
   Status AddKeys(const Ticket& ticket, Plan& plan);
   void HandOut(Ticket ticket, Plan plan, Roster::Worker& worker);
   std::chrono::milliseconds TimeLeft(const Ticket& ticket) const;

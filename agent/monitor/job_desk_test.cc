@@ -95,6 +95,46 @@ TEST_F(JobDeskTest, RefusesThePeersOfABrokenSectionOnly) {
   EXPECT_NE(TakeJob(kClientWorker).job, 0U);
 }
 
+// By an alert, once it has said hello; without one it would try again.
+TEST_F(JobDeskTest, LetsAWorkerTellTheClientOfAServerThatCannotServe) {
+  StartServices();
+  StartWorkers();
+  Config config = GoodConfig();
+  config.server.certificate.reset();
+  config.server.private_key.reset();
+  resources_.Reload(config);
+  LoadAll();
+
+  Ask(Nfsd());
+  Job job = TakeJob(kServerWorker);
+  EXPECT_EQ(job.credentials, JobCredentials());
+  EXPECT_EQ(job.flags & kVerifyPeer, 0);
+  // Whatever comes of it: that is not the reason.
+  EXPECT_TRUE(SendReport(kServerWorker,
+                         Report(job.job, Outcome::Failure(Code::kPeerClosed)))
+                  .ok());
+  ExpectAnswers({EACCES});
+  EXPECT_EQ(log_.Count("code=no_certificate_configured",
+                       "reason=\"no certificate is configured\""),
+            1)
+      << log_.All();
+
+  Ask(Nfsd());
+  job = TakeJob(kServerWorker);
+  EXPECT_FALSE(SendReport(kServerWorker, Report(job.job)).ok());
+  EXPECT_EQ(log_.Count("code=worker_misbehaved"), 1) << log_.All();
+}
+
+TEST_F(JobDeskTest, WaitsForNoWorkerToRefuseAClient) {
+  StartServices();
+  Config config = GoodConfig();
+  config.server.truststore = "/no/such/file";
+  resources_.Reload(config);
+  LoadAll();
+  Ask(Nfsd());
+  ExpectAnswers({EACCES});
+}
+
 TEST_F(JobDeskTest, TellsNfsdNothingAboutAClientWithoutCertificate) {
   Start();
   Ask(Nfsd());

@@ -24,6 +24,9 @@ Result<RemoteAuth> JudgePsk(const PskEvidence& evidence,
 
 Result<RemoteAuth> JudgeSuccess(const Plan& plan, const Evidence& evidence,
                                 const JobReport& report) {
+  if (plan.refused.has_value()) {
+    return Lie("success of a server that was to refuse");
+  }
   if (plan.psk) {
     return JudgePsk(evidence.psk, report);
   }
@@ -46,7 +49,11 @@ Result<RemoteAuth> JudgeSuccess(const Plan& plan, const Evidence& evidence,
              : RemoteAuth::VerifiedCertificate();
 }
 
-Code JudgeFailure(const Evidence& evidence, const JobReport& report) {
+Code JudgeFailure(const Plan& plan, const Evidence& evidence,
+                  const JobReport& report) {
+  if (plan.refused.has_value()) {
+    return plan.refused->code;
+  }
   if (evidence.verdict.has_value() && !evidence.verdict->outcome.ok()) {
     return evidence.verdict->outcome.code();
   }

@@ -24,6 +24,11 @@
 
 namespace ktlsd::agent {
 
+struct Refused {
+  Code code{};
+  std::string reason;
+};
+
 struct Plan {
   Side side{};
   std::string settings;          // the name of those that it was made of
@@ -48,15 +53,13 @@ struct Plan {
   // for it. If its group has keyrings, a server's PSKs are in them alone.
   bool elsewhere = false;
   std::vector<std::string> keyrings;
+  // A server that cannot serve: its worker only tells the client so.
+  std::optional<Refused> refused;
 
   bool shows_certificate() const { return credentials[0] != 0; }
 };
 
 struct NotYet {};  // something that the request needs is being loaded
-struct Refused {
-  Code code{};
-  std::string reason;
-};
 using Planning = std::variant<Plan, NotYet, Refused>;
 
 // `netns` is the network namespace of the request, "" for the daemon's own; it

@@ -248,6 +248,21 @@ TEST_F(ConnectionTest, SaysWhyEvenWhenNobodySigned) {
   EXPECT_EQ(peer.engine().failure()->error.code, Code::kAlertReceived);
 }
 
+TEST_F(ConnectionTest, TellsAClientThatThereIsNothingToShow) {
+  connection_ =
+      std::make_unique<Connection>(JobOf(Side::kServer), std::move(ours_),
+                                   OurSide(), services_, ktls_, clock_);
+  handshake::LocalPeer peer = Peer(Side::kClient);
+  Exchange(peer, server_);
+  while (PeerTurn(peer)) {
+  }
+  clock_.Advance(milliseconds(200));
+  connection_->OnDeadline();
+  EXPECT_EQ(ReportedCode(), "no_certificate_configured");
+  ASSERT_NE(peer.engine().failure(), nullptr);
+  EXPECT_EQ(peer.engine().failure()->error.code, Code::kAlertReceived);
+}
+
 // A mount that is to be mutual. The server must not take it for one that holds.
 TEST_F(ConnectionTest, RefusesAServerThatDoesNotAskForOurCertificate) {
   client_auth_ = handshake::ClientAuth::kNone;

@@ -117,3 +117,14 @@ def mtls_no_certificate(bed):
     bed.mount_refused("mtls", _REFUSED)
     bed.expect_refusal("client", "no_certificate_configured",
                        "no certificate is configured")
+
+
+@case("nfs/server-without-certificate",
+      "nfsd has no certificate to show: its client is told, and gives up")
+def server_without_certificate(bed):
+    nfs.serve(("tls",))
+    bed.start_agent(server=Credentials(certificate=None))
+    bed.mount_refused("tls", _REFUSED)
+    bed.expect_refusal("server", "no_certificate_configured",
+                       "no certificate is configured")
+    bed.expect_log("alert_received", "client")
