@@ -200,7 +200,9 @@ void Resources::SwapWhenSettled() {
       !IsSettled(next_->before)) {
     return;
   }
-  auto [wanted, before] = *std::exchange(next_, std::nullopt);
+  Outline wanted = std::move(next_->wanted);
+  const Outline before = std::move(next_->before);
+  next_.reset();
   for (std::size_t i = 0; i < wanted.profiles.size(); ++i) {
     Profile& profile = wanted.profiles[i];
     const auto old = std::ranges::find_if(
