@@ -78,7 +78,12 @@ ProcessRole Resources::keeper_role() const {
 }
 
 bool Resources::keeper_outdated() const {
-  return keeper_.has_value() && opened_ != TokenUrls();
+  const std::vector<std::string> wanted = TokenUrls();
+  return keeper_.has_value() &&
+         (opened_.empty() != wanted.empty() ||
+          !std::ranges::all_of(wanted, [this](const std::string& url) {
+            return std::ranges::count(opened_, url) != 0;
+          }));
 }
 
 // Those that serve, too, until others take their place.

@@ -70,8 +70,9 @@ class Resources {
 
   // The role that the next keeper is to have: with tokens or without.
   ProcessRole keeper_role() const;
-  // The keeper that is there opened other tokens than are configured now; it
-  // has to be replaced before anything is loaded.
+  // The keeper that is there has not opened all tokens that are needed, or is
+  // one for tokens and none is needed: it has to be replaced before anything is
+  // loaded.
   bool keeper_outdated() const;
 
   // Begins to use `config`, as far as it is sound.

@@ -89,7 +89,7 @@ void Resources::BeginIfReady() {
     for (std::size_t i = 0; i < outline->profiles.size(); ++i) {
       SideSettings& settings = outline->profiles[i].settings;
       const std::optional<SideConfig>& files = outline->files[i];
-      if (files.has_value() && !settings.settled()) {
+      if (files.has_value()) {
         Load(shared, *files, settings);
       }
     }
@@ -107,16 +107,22 @@ void Resources::Load(Shared& shared, const SideConfig& config,
     }
     return known->second;
   };
-  settings.trust =
-      once(shared.trusts, Shared::TrustPart(config),
-           [this](const SideConfig& part) { return LoadTrust(part); });
+  // What is still there stays: its files may not be the same any more.
+  const auto fill = [&once](Slot& slot, auto& all, const auto& part,
+                            auto load) {
+    if (std::holds_alternative<Loading>(slot)) {
+      slot = once(all, part, load);
+    }
+  };
+  fill(settings.trust, shared.trusts, Shared::TrustPart(config),
+       [this](const SideConfig& part) { return LoadTrust(part); });
   const auto load = [this](const OwnCertificate& part) {
     return LoadCredential(part);
   };
-  settings.credential =
-      once(shared.credentials, OwnCertificate::Classic(config), load);
-  settings.pq_credential =
-      once(shared.credentials, OwnCertificate::PostQuantum(config), load);
+  fill(settings.credential, shared.credentials, OwnCertificate::Classic(config),
+       load);
+  fill(settings.pq_credential, shared.credentials,
+       OwnCertificate::PostQuantum(config), load);
 }
 
 Problem Resources::Unloadable(Code code, const std::string& file) {

@@ -364,6 +364,23 @@ TEST_F(ResourcesTest, KeepsWhatWasSoundWhenTheNewIsNot) {
   EXPECT_NE(std::get<Loaded>(resources_.side(Side::kServer).trust).id, trust);
 }
 
+// A keeper that dies takes no trust with it, whose file is not sound any more.
+TEST_F(ResourcesTest, KeepsWhatWasNotLostWithAKeeper) {
+  const Config config = GoodConfig();
+  resources_.Reload(config);
+  LoadAll();
+  const uint64_t trust = std::get<Loaded>(client().trust).id;
+  std::filesystem::remove(*config.client.truststore);
+  resources_.Reload(config);
+  LoadAll();
+  ASSERT_TRUE(client().sound());
+  switchboard_.LoseKeeper();
+  switchboard_.AddKeeper(PlayedBy(keeper_, ends_));
+  LoadAll();
+  EXPECT_TRUE(client().sound());
+  EXPECT_EQ(std::get<Loaded>(client().trust).id, trust);
+}
+
 TEST_F(ResourcesTest, TakesTheNewWhenTheOldWasNotSound) {
   Config config = GoodConfig();
   config.client.crl = "/no/such/file";

@@ -206,7 +206,7 @@ class Service final
 
   void Refuse(WorkerId worker, const Error& error) {
     Drop(worker);
-    if (!BrokeRules(error)) {
+    if (error.code == Code::kPeerClosed) {
       return;
     }
     Misbehaved report;
