@@ -27,15 +27,17 @@ Account Because(std::string reason, std::string settings) {
   return account;
 }
 
-// Whether the client of a server is to be told, whose settings cannot serve.
+// Whether the client of a server is to be told, which somebody has to configure
+// first. A file or a token may be there a moment later, and I/O of a client
+// that was refused by an alert fails, even where its mount is to wait.
 bool IsForTheClient(const Ticket& ticket, const Refused& refused,
                     const Profile& profile) {
   const Request& request = ticket.upcall.request();
-  const CodeInfo& info = Describe(refused.code);
   return request.kind == HandshakeKind::kServerHello &&
          request.auth_mode != AuthMode::kPsk && ticket.facts.is_tcp &&
-         profile.Serves(ticket.netns) && info.fault == Fault::kConfig &&
-         info.disposition == Disposition::kRefuse;
+         profile.Serves(ticket.netns) &&
+         (refused.code == Code::kNoCertificateConfigured ||
+          refused.code == Code::kConfigUnusable);
 }
 
 Pool PoolOf(const Request& request) {
@@ -321,11 +323,10 @@ void JobDesk::UseRoom() {
 }
 
 void JobDesk::ConcludeFailure(Running job, const JobReport& report) {
-  const Code code = JudgeFailure(job.plan, job.evidence, report);
+  const Code code = JudgeFailure(job.evidence, report);
   Account account = AccountOf(job);
   account.report = report;
-  account.reason = job.plan.refused.has_value() ? job.plan.refused->reason
-                                                : job.evidence.psk.reason;
+  account.reason = job.evidence.psk.reason;
   account.os_error = job.evidence.psk.os_error;
   if (Describe(code).fault == Fault::kKernel ||
       ktls::MayBeAttached(around_.socket_ops, job.ticket.upcall.socket())) {
@@ -446,8 +447,13 @@ Account JobDesk::AccountOf(const Running& job) {
   return account;
 }
 
+// What a job was to be refused for stays the reason, however its end came.
 void JobDesk::Fail(Running job, Code code, Account account) {
   Release(job);
+  if (job.plan.refused.has_value() && code != Code::kWorkerMisbehaved) {
+    code = job.plan.refused->code;
+    account.reason = job.plan.refused->reason;
+  }
   answers_.Fail(std::move(job.ticket), code, std::move(account));
 }
 

@@ -125,10 +125,22 @@ TEST_F(JobDeskTest, LetsAWorkerTellTheClientOfAServerThatCannotServe) {
   EXPECT_EQ(log_.Count("code=worker_misbehaved"), 1) << log_.All();
 }
 
+TEST_F(JobDeskTest, LetsAClientTryAgainWhereAFileIsNotThere) {
+  StartServices();
+  StartWorkers();
+  Config config = GoodConfig();
+  config.server.truststore = "/no/such/file";
+  resources_.Reload(config);
+  LoadAll();
+  Ask(Nfsd());
+  ExpectAnswers({EACCES});
+}
+
 TEST_F(JobDeskTest, WaitsForNoWorkerToRefuseAClient) {
   StartServices();
   Config config = GoodConfig();
-  config.server.truststore = "/no/such/file";
+  config.server.certificate.reset();
+  config.server.private_key.reset();
   resources_.Reload(config);
   LoadAll();
   Ask(Nfsd());

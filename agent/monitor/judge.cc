@@ -49,11 +49,7 @@ Result<RemoteAuth> JudgeSuccess(const Plan& plan, const Evidence& evidence,
              : RemoteAuth::VerifiedCertificate();
 }
 
-Code JudgeFailure(const Plan& plan, const Evidence& evidence,
-                  const JobReport& report) {
-  if (plan.refused.has_value()) {
-    return plan.refused->code;
-  }
+Code JudgeFailure(const Evidence& evidence, const JobReport& report) {
   if (evidence.verdict.has_value() && !evidence.verdict->outcome.ok()) {
     return evidence.verdict->outcome.code();
   }

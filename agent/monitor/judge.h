@@ -33,11 +33,9 @@ struct Evidence {
 Result<RemoteAuth> JudgeSuccess(const Plan& plan, const Evidence& evidence,
                                 const JobReport& report);
 
-// The code of a job that its worker reports as failed. What it was to be
-// refused for, the verifier's verdict, and what the monitor saw of a PSK count
-// more than the worker's word, and no worker can end a host's reconnecting for
-// good.
-Code JudgeFailure(const Plan& plan, const Evidence& evidence,
-                  const JobReport& report);
+// The code of a job that its worker reports as failed. The verifier's verdict,
+// and what the monitor saw of a PSK, count more than the worker's word, and no
+// worker can end a host's reconnecting for good.
+Code JudgeFailure(const Evidence& evidence, const JobReport& report);
 
 }  // namespace ktlsd::agent
