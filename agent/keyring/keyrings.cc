@@ -155,7 +155,7 @@ KeyPayload::~KeyPayload() {
 
 KernelKeyrings::KernelKeyrings(std::vector<std::string> holders) {
   for (std::string& name : holders) {
-    holders_.push_back({std::move(name)});
+    holders_.push_back({std::move(name), std::nullopt, /*of_module=*/true});
   }
 }
 
@@ -173,11 +173,16 @@ void KernelKeyrings::Drop(Named& keyring) {
 
 void KernelKeyrings::Renew(Named& keyring) {
   // A link takes the place of that to a keyring of the same name.
-  if (const auto other = LinkIntoSession(keyring.name, keyring.serial)) {
+  const auto other = keyring.of_module
+                         ? LinkIntoSession(keyring.name, keyring.serial)
+                         : std::nullopt;
+  if (other.has_value()) {
     keyring.serial = other;
-  } else if (keyring.serial.has_value() && !DescribeKey(*keyring.serial).ok()) {
-    Drop(keyring);
+  } else if (keyring.serial.has_value() &&
+             ::keyctl_link(*keyring.serial, KEY_SPEC_SESSION_KEYRING) != 0) {
+    Drop(keyring);  // it was revoked
   }
+  LookFor(keyring);
 }
 
 bool KernelKeyrings::LinkHolders() {
@@ -225,11 +230,8 @@ Status KernelKeyrings::Prepare() {
 
 std::vector<std::string> KernelKeyrings::Link(
     const std::vector<std::string>& others) {
-  // Which of the kernel's own exist depends on its version and modules.
-  static_cast<void>(LinkHolders());
   std::vector<Named> before = std::exchange(psk_keyrings_, {});
-  std::ranges::move(std::exchange(called_, {}), std::back_inserter(before));
-  psk_keyrings_.push_back({".nvme"});
+  psk_keyrings_.push_back({".nvme", std::nullopt, /*of_module=*/true});
   for (const std::string& name : others) {
     psk_keyrings_.push_back({name});
   }
@@ -242,6 +244,10 @@ std::vector<std::string> KernelKeyrings::Link(
       Drop(old);
     }
   }
+  // Links again what was dropped and is of use here.
+  std::ranges::for_each(called_, Renew);
+  // Which of the kernel's own exist depends on its version and modules.
+  static_cast<void>(LinkHolders());
   std::vector<std::string> failed;
   for (Named& keyring : psk_keyrings_) {
     Renew(keyring);

@@ -112,11 +112,10 @@ class KernelKeyrings final : public Keyrings {
   // service shares, and a process keyring for what ACCEPT links.
   static Status Prepare();
   // Links ".nvme", ".nfs", ".nfsd" and `others` into the session keyring, in
-  // place of what was linked before: of a name that is there again, the other
-  // keyring. Returns those of `others` that do not exist, are not root's or
-  // cannot be linked. Looked for again: those that are missing, by
-  // PskKeyrings(); what List() finds unusable; ".nfs" and ".nfsd", which come
-  // and go with their modules, by Read().
+  // place of what was linked before. Returns those of `others` that do not
+  // exist, are not root's or cannot be linked. Looked for again: those that are
+  // missing, by PskKeyrings(); what List() finds unusable; ".nfs" and ".nfsd",
+  // which come and go with their modules, by Read().
   std::vector<std::string> Link(const std::vector<std::string>& others);
 
  private:
@@ -124,9 +123,11 @@ class KernelKeyrings final : public Keyrings {
   struct Named {
     std::string name;
     std::optional<KeySerial> serial = std::nullopt;
+    bool of_module = false;  // only a module makes one of that name
   };
   static void LookFor(Named& keyring);
-  // Prefers another one than the linked one, which our link alone may keep.
+  // The linked one, if it can be; of a module another one, if there is one: it
+  // was loaded again, and our link alone keeps the old one.
   static void Renew(Named& keyring);
   static void Drop(Named& keyring);
   // Whether one is there that was not, or another one.

@@ -133,8 +133,8 @@ TEST_F(KeyringsTest, FindsKeyringsOfTheConfigurationThatAppearLater) {
   EXPECT_TRUE(keyrings_.Link({name}).empty());
 }
 
-// Our link alone keeps the old one.
-TEST_F(KeyringsTest, TakesAKeyringThatWasMadeAnewAtTheNextReload) {
+// A second one of its name is no reason; with the first one revoked it is.
+TEST_F(KeyringsTest, KeepsAKeyringUntilItIsRevoked) {
   if (::getuid() != 0) {
     GTEST_SKIP() << "only root's keyrings are taken";
   }
@@ -145,10 +145,29 @@ TEST_F(KeyringsTest, TakesAKeyringThatWasMadeAnewAtTheNextReload) {
   ASSERT_EQ(::keyctl_unlink(old, KEY_SPEC_PROCESS_KEYRING), 0);
   const KeySerial another = Add("keyring", name, "", KEY_SPEC_PROCESS_KEYRING);
   EXPECT_TRUE(keyrings_.Link({name}).empty());
+  EXPECT_EQ(keyrings_.Called(name), old);
+  ASSERT_EQ(::keyctl_revoke(old), 0);
+  EXPECT_TRUE(keyrings_.Link({name}).empty());
   EXPECT_EQ(keyrings_.Called(name), another);
-  const std::vector<KeySerial> found = keyrings_.PskKeyrings();
-  EXPECT_EQ(std::ranges::count(found, another), 1);
-  EXPECT_EQ(std::ranges::count(found, old), 0);
+  EXPECT_EQ(std::ranges::count(keyrings_.PskKeyrings(), another), 1);
+}
+
+// What one use of a keyring drops, another may need.
+TEST_F(KeyringsTest, KeepsTheLinkThatAnotherUseNeeds) {
+  if (::getuid() != 0) {
+    GTEST_SKIP() << "only root's keyrings are taken";
+  }
+  const std::string name = Name("shared");
+  KernelKeyrings keyrings(std::vector<std::string>{name});
+  const KeySerial keyring = Add("keyring", name, "", KEY_SPEC_PROCESS_KEYRING);
+  const auto linked = [&] {
+    const auto listed = keyrings.List(KEY_SPEC_SESSION_KEYRING);
+    return listed.ok() ? std::ranges::count(*listed, keyring) : -1;
+  };
+  EXPECT_TRUE(keyrings.Link({name}).empty());
+  EXPECT_EQ(linked(), 1);
+  EXPECT_TRUE(keyrings.Link({}).empty());
+  EXPECT_EQ(linked(), 1);
 }
 
 TEST_F(KeyringsTest, LooksAgainForAKeyringThatWasRevoked) {
