@@ -149,17 +149,24 @@ Result<Link::Buffers> Link::Buffers::Map(std::size_t count) {
   return mapped;
 }
 
+void Link::Buffers::Use(std::size_t i, std::size_t bytes) {
+  used_.at(i) = std::max(used_.at(i), bytes);
+}
+
+void Link::Buffers::Wipe(std::size_t count) {
+  for (std::size_t i = 0; i < std::min(count, buffers_.size()); ++i) {
+    ::explicit_bzero(buffers_[i].data(), std::exchange(used_.at(i), 0));
+  }
+}
+
 void Link::Buffers::Unmap() {
   if (!buffers_.empty()) {
+    Wipe(buffers_.size());
     ::munmap(buffers_.data(), buffers_.size_bytes());
   }
 }
 
-void Link::Wipe() {
-  for (std::size_t i = 0; i < next_; ++i) {
-    ::explicit_bzero(buffers_[i].data(), std::exchange(used_[i], 0));
-  }
-}
+void Link::Wipe() { buffers_.Wipe(next_); }
 
 void Link::TakeSeveral() {
   at_once_ = kMostAtOnce;
@@ -265,7 +272,7 @@ Result<std::size_t> Link::Fetch(Descriptors descriptors) {
   }
   for (mmsghdr& one : messages.first(static_cast<std::size_t>(count))) {
     const std::size_t at = taken_.size();
-    used_[at] = std::max<std::size_t>(used_[at], one.msg_len);
+    buffers_.Use(at, one.msg_len);
     taken_.push_back({one.msg_len,
                       (one.msg_hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0,
                       TakeDescriptors(one.msg_hdr)});

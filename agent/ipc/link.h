@@ -142,17 +142,17 @@ class Link {
     std::vector<OwnedFd> descriptors;
   };
   using Buffer = std::array<uint8_t, kMaxMessageBytes>;
-  // Pages that go back to the kernel with their link, which wipes them. On the
-  // heap, links that come and go with workers would leave holes that only grow
-  // in number.
+  // Pages that go back to the kernel with their link. On the heap, links that
+  // come and go with workers would leave holes that only grow in number.
   class Buffers {
    public:
     Buffers() = default;
     Buffers(Buffers&& other) noexcept
-        : buffers_(std::exchange(other.buffers_, {})) {}
+        : buffers_(std::exchange(other.buffers_, {})), used_(other.used_) {}
     Buffers& operator=(Buffers&& other) noexcept {
       Unmap();
       buffers_ = std::exchange(other.buffers_, {});
+      used_ = other.used_;
       return *this;
     }
     ~Buffers() { Unmap(); }
@@ -160,10 +160,16 @@ class Link {
     static Result<Buffers> Map(std::size_t count);
     Buffer& operator[](std::size_t i) const { return buffers_[i]; }
     std::size_t size() const { return buffers_.size(); }
+    // So many bytes were written into one.
+    void Use(std::size_t i, std::size_t bytes);
+    // What was written into the first ones.
+    void Wipe(std::size_t count);
 
    private:
     void Unmap();
+
     std::span<Buffer> buffers_;
+    std::array<std::size_t, kMostAtOnce> used_{};  // of each, and not wiped
   };
   struct Taken {
     std::size_t size = 0;
@@ -216,10 +222,9 @@ class Link {
   OwnedFd socket_;
   std::size_t at_once_ = 1;
   Buffers buffers_;
-  std::array<std::size_t, kMostAtOnce> used_{};  // of each, and not wiped
-  std::vector<Taken> taken_;                     // by the last call
-  std::size_t next_ = 0;                         // of them
-  bool emptied_ = false;                         // by that call
+  std::vector<Taken> taken_;  // by the last call
+  std::size_t next_ = 0;      // of them
+  bool emptied_ = false;      // by that call
   uint64_t sent_ = 0;
 };
 

@@ -300,7 +300,7 @@ void Switchboard::OnTime() {
   for (const WorkerId id : overdue) {
     const Status read = ReadWorker(id, Extent::kAll);
     // Of one that died the loop tells.
-    if (!read.ok() && BrokeRules(read.error())) {
+    if (!read.ok() && read.error().code != Code::kPeerClosed) {
       roster_.GiveUp(id);
       dismissed_.push_back({id, std::string(read.error().what)});
     }
