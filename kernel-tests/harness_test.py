@@ -251,6 +251,13 @@ class Storm(unittest.TestCase):
         self.assertIn("0/300", lines[7])
         self.assertIn("nothing to compare", lines[8])
 
+    def test_a_clock_that_jumped_gives_no_figures_of_cpu(self):
+        lines = self.table(self.round("ktlsd"),
+                           self.round("other", host_cpu_ms=-600.0))
+        self.assertEqual(lines[7].split()[6:8], ["-", "-"])
+        self.assertIn("ktlsd to other: rate 1.0x", lines[8])
+        self.assertNotIn("CPU", lines[8])
+
     def test_the_first_agent_has_to_serve_everybody(self):
         rounds = [self.round("ktlsd"), self.round("ktlsd", sessions=299),
                   self.round("other", sessions=70, number=1)]

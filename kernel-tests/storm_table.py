@@ -10,9 +10,12 @@ def rate(one: dict) -> float:
     return one["sessions"] / max(one["wall_ms"] / 1000, 1e-3)
 
 
-def rate_of_cpu(one: dict) -> float:
-    """Sessions for each second of the host's CPU that the guest had."""
-    return one["sessions"] / max(one["host_cpu_ms"] / 1000, 1e-3)
+def rate_of_cpu(one: dict) -> float | None:
+    """Sessions for each second of the host's CPU that the guest had. None where
+    its clock jumped: the guest's samples then do not fit its time."""
+    if one["host_cpu_ms"] <= 0:
+        return None
+    return one["sessions"] / (one["host_cpu_ms"] / 1000)
 
 
 def cpu_ms(one: dict) -> float | None:
@@ -21,7 +24,7 @@ def cpu_ms(one: dict) -> float | None:
     To the guest, time in which the host gave it no CPU is CPU time of whoever
     ran last. What the host counted makes up for that.
     """
-    if not one["sessions"]:
+    if not one["sessions"] or one["host_cpu_ms"] <= 0:
         return None
     share = one["agent_cpu_ms"] / max(one["guest_busy_ms"], 1)
     return share * one["host_cpu_ms"] / one["sessions"]
@@ -85,10 +88,10 @@ def _calls(by_role: dict[str, dict[str, float]]) -> list[str]:
 
 
 def _cells(one: dict) -> list[str]:
-    cpu = cpu_ms(one)
+    cpu, of_cpu = cpu_ms(one), rate_of_cpu(one)
     return [one["memory"], str(one["slots"]), str(one["at_once"]),
             one["agent"][:14], f"{one['sessions']}/{one['clients']}",
-            f"{rate(one):.0f}", f"{rate_of_cpu(one):.0f}",
+            f"{rate(one):.0f}", "-" if of_cpu is None else f"{of_cpu:.0f}",
             "-" if cpu is None else f"{cpu:.2f}", _switches(one),
             f"{one['p50_ms']:.0f}", f"{one['p99_ms']:.0f}"]
 
