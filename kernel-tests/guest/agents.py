@@ -231,6 +231,15 @@ class Agent:
         """Until one of its processes is in the kernel's multicast group."""
         wait.until(self._listens, f"{self.profile.name} to listen", deadline_s)
 
+    def wait_confined(self, deadline_s: float = 10) -> None:
+        """Until ktlsd's other processes have begun their work, the last of
+        which is a worker: each has filtered its system calls by then."""
+        def confined() -> bool:
+            roles = set(self.processes()) - {self.pid}
+            return set(self.workers()) <= roles and len(roles) > 2 and \
+                all(map(_is_filtered, roles))
+        wait.until(confined, "ktlsd's processes to be confined", deadline_s)
+
     def wait_for_log(self, code: str, side: str,
                      deadline_s: float = 5) -> None:
         def found():
@@ -370,6 +379,14 @@ def _environment(number: int) -> dict[str, str]:
                             "detect_stack_use_after_return=1",
             "UBSAN_OPTIONS": f"{common}:print_stacktrace=1:halt_on_error=1",
             "LSAN_OPTIONS": f"{common}:exitcode=99"}
+
+
+def _is_filtered(pid: int) -> bool:
+    try:
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    return "Seccomp:\t2" in status
 
 
 def _parents() -> dict[int, int]:

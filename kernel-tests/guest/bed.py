@@ -54,6 +54,8 @@ class Bed:
             busy=busy, more=more, configuration=configuration)
         self.agents.append(agent)
         agent.wait_listening()
+        if wait.is_slow() and agent.profile.name == "ktlsd":
+            agent.wait_confined()
         return agent
 
     @property

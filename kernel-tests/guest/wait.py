@@ -20,6 +20,11 @@ def allow(slower: float) -> None:
     _slower = slower
 
 
+def is_slow() -> bool:
+    """Where starting a process may take longer than a consumer waits."""
+    return _slower > 1
+
+
 def scaled(seconds: float) -> float:
     return seconds * _slower
 
