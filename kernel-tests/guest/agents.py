@@ -152,8 +152,13 @@ def log_faults(log: str) -> list[str]:
 
 def environment_of(options: dict) -> dict[str, str]:
     """What the run's options ask of an agent."""
-    loop = options.get("event_loop")
-    return {"KTLSD_EVENT_LOOP": loop} if loop else {}
+    found = {}
+    if loop := options.get("event_loop"):
+        found["KTLSD_EVENT_LOOP"] = loop
+    if options.get("quarantine") == 0:
+        found["ASAN_OPTIONS"] = ("quarantine_size_mb=0:"
+                                 "thread_local_quarantine_size_kb=0")
+    return found
 
 
 def other_loops(log: str, options: dict) -> list[str]:
@@ -202,7 +207,7 @@ class Agent:
             [program or profile.program, "-c", str(self.config), "-s"],
             stdin=subprocess.DEVNULL, stdout=log.target,
             stderr=subprocess.STDOUT,
-            env={**_environment(number), **(environment or {})})
+            env=_environment(number, environment or {}))
         self._log = log
         self._log.follow(self._process)
 
@@ -370,15 +375,18 @@ class _BusyLog:
         machine.write_out(self._name, self.text())
 
 
-def _environment(number: int) -> dict[str, str]:
-    """Sanitizers, where the agent has them, write beside the other logs."""
+def _environment(number: int, more: dict[str, str]) -> dict[str, str]:
+    """Sanitizers, where the agent has them, write beside the other logs; what
+    `more` has of their options comes on top."""
     # There is no symbolizer in the guest: addresses only, see the README.
     common = f"log_path={machine.OUT}/sanitizer-{number}:symbolize=0"
-    return {**os.environ,
-            "ASAN_OPTIONS": f"{common}:detect_leaks=1:exitcode=99:"
-                            "detect_stack_use_after_return=1",
-            "UBSAN_OPTIONS": f"{common}:print_stacktrace=1:halt_on_error=1",
-            "LSAN_OPTIONS": f"{common}:exitcode=99"}
+    own = {"ASAN_OPTIONS": f"{common}:detect_leaks=1:exitcode=99:"
+                           "detect_stack_use_after_return=1",
+           "UBSAN_OPTIONS": f"{common}:print_stacktrace=1:halt_on_error=1",
+           "LSAN_OPTIONS": f"{common}:exitcode=99"}
+    added = {name: f"{own[name]}:{value}" if name in own else value
+             for name, value in more.items()}
+    return {**os.environ, **own, **added}
 
 
 def _is_filtered(pid: int) -> bool:
