@@ -74,10 +74,10 @@ class Place:
         return done.stdout
 
 
-def build(targets: list[str]) -> None:
-    """Builds programs of tools/benchmarks as they are measured."""
+def build(targets: list[str], *others: str) -> None:
+    """Builds programs of tools/benchmarks, and others, as they are measured."""
     command = [*BAZEL, "build", "-c", "opt", "--noshow_progress",
-               "--ui_event_filters=-info", AGENT_TARGET,
+               "--ui_event_filters=-info", *others,
                *(f"//{PACKAGE}:{target}" for target in targets)]
     if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
         sys.exit("bench: the build failed")

@@ -50,6 +50,11 @@ Result<handshake::PeerProof> ProofOf(const Credential& credential, Role role) {
   return proof;
 }
 
+std::string WordsOf(const handshake::Refusal& refusal) {
+  return fmt::format("{} ({})", refusal.detail,
+                     Describe(refusal.error.code).label);
+}
+
 // Others need not ask for what this side does.
 void JudgeProfile(const OwnFiles& files, const TrustStore& trust,
                   handshake::PeerPolicy policy,
@@ -58,11 +63,9 @@ void JudgeProfile(const OwnFiles& files, const TrustStore& trust,
   policy.profile = profile;
   const auto verdict = trust.Verify(policy, proof);
   if (const auto* refusal = std::get_if<handshake::Refusal>(&verdict)) {
-    report.Warn(
-        files.certificate,
-        fmt::format("a peer with this side's own eku would refuse it: "
-                    "{} ({})",
-                    refusal->detail, Describe(refusal->error.code).label));
+    report.Warn(files.certificate,
+                "a peer with this side's own eku would refuse it: " +
+                    WordsOf(*refusal));
   }
 }
 
@@ -91,8 +94,7 @@ void Judge(const OwnFiles& files, const Credential& credential, Role role,
     return JudgeProfile(files, trust, std::move(policy), profile, *proof,
                         report);
   }
-  const std::string words = fmt::format("{} ({})", refusal->detail,
-                                        Describe(refusal->error.code).label);
+  const std::string words = WordsOf(*refusal);
   switch (refusal->error.code) {
     case Code::kCertificateUnknownIssuer:
     case Code::kCrlUnavailable:

@@ -15,7 +15,15 @@ namespace {
 
 using std::chrono::milliseconds;
 
-using JobDeskTest = World;
+class JobDeskTest : public World {
+ protected:
+  Config WithoutServersCertificate() {
+    Config config = GoodConfig();
+    config.server.certificate.reset();
+    config.server.private_key.reset();
+    return config;
+  }
+};
 
 TEST_F(JobDeskTest, ServesNfsd) {
   Start();
@@ -99,10 +107,7 @@ TEST_F(JobDeskTest, RefusesThePeersOfABrokenSectionOnly) {
 TEST_F(JobDeskTest, LetsAWorkerTellTheClientOfAServerThatCannotServe) {
   StartServices();
   StartWorkers();
-  Config config = GoodConfig();
-  config.server.certificate.reset();
-  config.server.private_key.reset();
-  resources_.Reload(config);
+  resources_.Reload(WithoutServersCertificate());
   LoadAll();
 
   Ask(Nfsd());
@@ -138,10 +143,7 @@ TEST_F(JobDeskTest, LetsAClientTryAgainWhereAFileIsNotThere) {
 
 TEST_F(JobDeskTest, WaitsForNoWorkerToRefuseAClient) {
   StartServices();
-  Config config = GoodConfig();
-  config.server.certificate.reset();
-  config.server.private_key.reset();
-  resources_.Reload(config);
+  resources_.Reload(WithoutServersCertificate());
   LoadAll();
   Ask(Nfsd());
   ExpectAnswers({EACCES});

@@ -1,18 +1,14 @@
 #include "agent/monitor/resources.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <iterator>
 #include <set>
-#include <span>
 #include <utility>
 
 #include "agent/config/crypto_policy.h"
-#include "agent/ipc/identities.h"
 #include "agent/keeper/token_url.h"
 #include "agent/monitor/token_urls.h"
-#include "base/bytes.h"
 
 namespace ktlsd::agent {
 namespace {

@@ -35,6 +35,12 @@ class TokenResourcesTest : public World {
     return open.has_value() ? std::string(payload_.begin(), payload_.end())
                             : "";
   }
+  void ServeWithOldKey() {
+    resources_.Reload(WithKey(kOld));
+    ReplaceKeeper();
+    LoadAll();
+    ASSERT_TRUE(server().sound());
+  }
   // All but the key in a token that cannot be opened.
   void LoadAllBut(const std::string& url) {
     while (auto load = Next<LoadCredential, ToKeeper>(*keeper_)) {
@@ -117,10 +123,7 @@ TEST_F(TokenResourcesTest, TellsAKeeperOfOneUrlALine) {
 
 // With the keeper all that serves is lost; the old token's key is had again.
 TEST_F(TokenResourcesTest, KeepsTheOldTokenWhenTheNewCannotBeUsed) {
-  resources_.Reload(WithKey(kOld));
-  ReplaceKeeper();
-  LoadAll();
-  ASSERT_TRUE(server().sound());
+  ServeWithOldKey();
 
   resources_.Reload(WithKey(kNew));
   EXPECT_TRUE(resources_.keeper_outdated());
@@ -150,9 +153,7 @@ TEST_F(TokenResourcesTest, KeepsFilesWhenATokenCannotBeUsed) {
 
 // It also serves on when the keeper dies later.
 TEST_F(TokenResourcesTest, KeepsTheOldTokenBeyondALaterKeepersDeath) {
-  resources_.Reload(WithKey(kOld));
-  ReplaceKeeper();
-  LoadAll();
+  ServeWithOldKey();
   resources_.Reload(WithKey(kNew));
   ReplaceKeeper();
   LoadAllBut(kNew);
@@ -167,9 +168,7 @@ TEST_F(TokenResourcesTest, KeepsTheOldTokenBeyondALaterKeepersDeath) {
 // Whoever waited for the new key is served by that keeper; the old key is
 // forgotten, and not opened by the next one.
 TEST_F(TokenResourcesTest, LeavesTheOldTokenWhenTheNewServes) {
-  resources_.Reload(WithKey(kOld));
-  ReplaceKeeper();
-  LoadAll();
+  ServeWithOldKey();
 
   resources_.Reload(WithKey(kNew));
   ReplaceKeeper();
