@@ -121,6 +121,8 @@ inline constexpr std::size_t kMaxSessionId = 32;        // bytes; section 4.1.2
 inline constexpr std::size_t kMaxClientHello = 1U << 16;
 inline constexpr std::size_t kMaxCertificateMessage = 1U << 16;  // and request
 inline constexpr std::size_t kMaxOtherMessage = 1U << 14;
+// Extensions in one block; IANA has named 60.
+inline constexpr std::size_t kMaxExtensions = 128;
 // Certificates in one chain.
 inline constexpr std::size_t kMaxChainLength = 10;
 

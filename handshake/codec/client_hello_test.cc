@@ -124,6 +124,17 @@ TEST(ClientHello, RefusesAnExtensionTwice) {
             Code::kIllegalParameter);
 }
 
+TEST(ClientHello, HoldsTheNumberOfExtensionsToItsLimit) {
+  Extensions many = {kVersionsOf13};
+  while (many.size() < kMaxExtensions) {
+    many.push_back({static_cast<uint16_t>(0x7000 + many.size()), {}});
+  }
+  EXPECT_EQ(Failure(ParseClientHello(RawClientHello(many))), std::nullopt);
+  many.push_back({0x6fff, {}});
+  EXPECT_EQ(Failure(ParseClientHello(RawClientHello(many))),
+            Code::kMessageTooLarge);
+}
+
 // RFC 8446 section 4.2.11: it "MUST be the last extension in the ClientHello".
 TEST(ClientHello, RefusesPreSharedKeyThatIsNotLast) {
   const Bytes psk =

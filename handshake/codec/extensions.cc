@@ -113,6 +113,9 @@ Result<std::vector<Extension>> ReadExtensions(ByteReader& reader) {
     if (!type || !data) {
       return DecodeError("extension cut short");
     }
+    if (extensions.size() == kMaxExtensions) {
+      return Error{Code::kMessageTooLarge, "too many extensions"};
+    }
     extensions.push_back({static_cast<ExtensionType>(*type), *data});
   }
   // RFC 8446 section 4.2: "There MUST NOT be more than one extension of the

@@ -37,7 +37,8 @@ enum class Place : uint8_t {
 };
 
 // Takes an extension block with its length from `reader`.
-// Errors: kDecodeError; kIllegalParameter for a type that comes twice.
+// Errors: kDecodeError; kIllegalParameter for a type that comes twice;
+// kMessageTooLarge for more than kMaxExtensions.
 Result<std::vector<Extension>> ReadExtensions(ByteReader& reader);
 
 // kIllegalParameter for an extension we know that does not belong in `place`.

@@ -11,6 +11,7 @@
 //                              empty where the RFC wants one or more)
 //            kIllegalParameter a duplicate extension, pre_shared_key not
 //                              last, a compression method other than null
+//            kMessageTooLarge  more than kMaxExtensions in one block
 //            others as named at each parser
 #pragma once
 
