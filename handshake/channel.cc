@@ -177,6 +177,9 @@ Status Channel::Pack() {
 }
 
 Status Channel::Seal(ContentType type, ByteView content) {
+  if (std::exchange(change_cipher_spec_is_due_, false)) {
+    AppendChangeCipherSpec();
+  }
   Bytes& out = output_.tail();
   MakeRoom(out);
   if (sealer_) {
@@ -192,13 +195,23 @@ Status Channel::Seal(ContentType type, ByteView content) {
   return Ok{};
 }
 
-Status Channel::SendChangeCipherSpec() {
-  RETURN_IF_ERROR(Pack());
+// Never protected, whatever the keys are.
+void Channel::AppendChangeCipherSpec() {
   Bytes& out = output_.tail();
-  // Never protected, whatever the keys are.
   out.insert(out.end(), {static_cast<uint8_t>(ContentType::kChangeCipherSpec),
                          kVersionTls12 >> 8, kVersionTls12 & 0xff, 0, 1,
                          kChangeCipherSpecBody});
+}
+
+Status Channel::SendChangeCipherSpec() {
+  RETURN_IF_ERROR(Pack());
+  AppendChangeCipherSpec();
+  return Ok{};
+}
+
+Status Channel::SendChangeCipherSpecWithNext() {
+  RETURN_IF_ERROR(Pack());
+  change_cipher_spec_is_due_ = true;
   return Ok{};
 }
 

@@ -72,6 +72,9 @@ class Channel {
   void Send(ByteView message);
   // Queues the dummy change_cipher_spec of section D.4.
   Status SendChangeCipherSpec();
+  // The same, right before the next record and not before there is one: sent
+  // alone, it would have TCP hold that back until it is acknowledged.
+  Status SendChangeCipherSpecWithNext();
   // Queues a fatal alert behind what was sent before, under the keys of now.
   Status SendAlert(Alert alert);
   // From now on records are sealed with `sealer`.
@@ -103,6 +106,7 @@ class Channel {
   Status CountIdle();
   bool SkipAsEarlyData(std::size_t size);
   Status Seal(ContentType type, ByteView content);
+  void AppendChangeCipherSpec();
 
   RecordReader reader_;
   HandshakeAssembler assembler_;
@@ -115,6 +119,7 @@ class Channel {
   Bytes unpacked_;
   std::size_t max_content_ = kMaxPlaintext;
   std::optional<RecordSealer> sealer_;
+  bool change_cipher_spec_is_due_ = false;
   OutputQueue output_;
 };
 

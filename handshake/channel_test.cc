@@ -396,5 +396,21 @@ TEST(Channel, SealsWhatIsSentUnderNewKeysOnly) {
             Join({Handshake(kFinished), message, ChangeCipherSpec(), alert}));
 }
 
+TEST(Channel, HoldsAChangeCipherSpecForTheNextRecord) {
+  Channel channel;
+  channel.Send(kFinished);
+  ASSERT_TRUE(channel.SendChangeCipherSpecWithNext().ok());
+  ASSERT_TRUE(channel.StartSealing(TestSealer()).ok());
+  EXPECT_EQ(OutputOf(channel), Handshake(kFinished));
+  channel.Send(kFinished);
+  channel.Send(kFinished);
+  ASSERT_TRUE(channel.Pack().ok());
+  RecordSealer sealer = TestSealer();
+  const Bytes flight =
+      Sealed(sealer, ContentType::kHandshake, Join({kFinished, kFinished}));
+  EXPECT_EQ(OutputOf(channel),
+            Join({Handshake(kFinished), ChangeCipherSpec(), flight}));
+}
+
 }  // namespace
 }  // namespace ktlsd::handshake

@@ -64,7 +64,7 @@ Result<AwaitEncryptedExtensions> AwaitEncryptedExtensions::Start(
   // a retried client has sent its own.
   const bool compatible = !progress.offer.legacy_session_id.empty();
   if (compatible && !progress.info.hello_retry) {
-    RETURN_IF_ERROR(channel.SendChangeCipherSpec());
+    RETURN_IF_ERROR(channel.SendChangeCipherSpecWithNext());
   }
   ASSIGN_OR_RETURN(RecordSealer sealer,
                    RecordSealer::Create(suite, secrets.client));

@@ -67,6 +67,7 @@ struct ktlsd_engine {
 
  private:
   // Whether a wait was answered; `step` is set when not.
+  ktlsd::handshake::Wait NextWait() const;
   bool Answer(const ktlsd::handshake::Wait& wait, Step& step);
   bool AnswerSignature(const ktlsd::handshake::SignatureRequest& request);
   bool AnswerVerdict(const ktlsd::handshake::PeerProof& proof);

@@ -97,6 +97,16 @@ TEST_F(Pair, AgreesOnASession) {
             KTLSD_END);
 }
 
+// RFC 8446 section 2: a hello and a flight of the client's, a flight of the
+// server's. TCP would hold a piece more back until the one before it was
+// acknowledged.
+TEST_F(Pair, SendsEachFlightInOnePiece) {
+  Handshake();
+  ASSERT_TRUE(client_.done() && server_.done());
+  EXPECT_EQ(client_.pieces, 2);
+  EXPECT_EQ(server_.pieces, 1);
+}
+
 TEST_F(Pair, ExportsTheSameOnBothSides) {
   Handshake();
   ASSERT_TRUE(client_.done() && server_.done());

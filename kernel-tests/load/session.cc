@@ -1,5 +1,7 @@
 #include "kernel-tests/load/session.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -14,6 +16,13 @@ EnginePtr NewEngine(const ktlsd_config* config) {
   return EnginePtr(engine);
 }
 
+// As the kernel's client does: the call that follows a handshake does not wait
+// for the Finished to be acknowledged.
+void SetNoDelay(BorrowedFd socket) {
+  const int on = 1;
+  ::setsockopt(socket.raw(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
 }  // namespace
 
 Session::Session(const ktlsd_config* config, const sockaddr_in& server,
@@ -21,6 +30,7 @@ Session::Session(const ktlsd_config* config, const sockaddr_in& server,
     : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)),
       engine_(NewEngine(config)),
       xid_(xid) {
+  SetNoDelay(socket_.borrow());
   sockaddr_in copy = server;
   if (::connect(socket_.raw(), reinterpret_cast<sockaddr*>(&copy),
                 sizeof(copy)) != 0 &&

@@ -49,6 +49,7 @@ bool Move(CEnd& from, CEnd& to) {
       return moved;
     }
     queue.insert(queue.end(), data, data + length);
+    ++from.pieces;
     from.code = ktlsd_engine_written(from.engine, length);
     Settle(from);
     moved = true;

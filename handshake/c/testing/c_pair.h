@@ -44,6 +44,7 @@ struct CEnd {
   int wait = 0;
   std::size_t bytes = 0;
   Bytes sent = {};  // and not taken by the other end yet
+  int pieces = 0;   // in which it was sent
   // Answers the waits that are not for I/O; returns what a call returned.
   std::function<int(int wait)> answer = nullptr;
   // Told whenever Connect turns to this end's engine.
