@@ -20,6 +20,8 @@ class Bed:
         self.upcalls = self._observe() if watched else upcalls.Record()
         self.trace = (tracing.Tracepoints()
                       if watched and tracing.available() else None)
+        # What is said in other network namespaces, where a case looks there.
+        self.upcalls_elsewhere: list[upcalls.Record] = []
         self.agents: list[agents.Agent] = []
         self.notes: list[str] = []
         self.facts: dict = {}

@@ -61,6 +61,7 @@ class Pair:
         self.client = End("client", near, bed.upcalls)
         with netns.inside(FAR_NAME):
             watcher = upcalls.Observer(bed.family)
+            bed.upcalls_elsewhere.append(watcher)
             far = agents.Agent(_program(server)["profile"], bed.family,
                                Credentials(), server_has, 2,
                                _program(server)["program"])

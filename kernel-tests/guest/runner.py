@@ -79,10 +79,12 @@ def _finish(bed: Bed) -> None:
         probes_allowed=any(agent.profile.probes_with_done
                            for agent in bed.agents))
     if bed.trace:
-        # The kernel traces all network namespaces, the capture is of one.
-        elsewhere = sum("netns" in r for r in _records(bed))
-        faults += bed.trace.faults(*(count + elsewhere
-                                     for count in bed.upcalls.counts()))
+        # The kernel traces all network namespaces, a capture is of one.
+        unseen = sum("netns" in r for r in _records(bed))
+        counts = [record.counts()
+                  for record in (bed.upcalls, *bed.upcalls_elsewhere)]
+        faults += bed.trace.faults(*(sum(said) + unseen
+                                     for said in zip(*counts, strict=True)))
     assert not faults, "; ".join(faults)
     if bed.agents and bed.upcalls.sees_all and \
             all(agent.profile.logs_each_handshake for agent in bed.agents):
