@@ -84,8 +84,11 @@ def _command(image: pathlib.Path, arch: str, memory: str) -> list[str]:
              "nowatchdog", "rcupdate.rcu_cpu_stall_suppress=1",
              machine.kernel]
     return [machine.program, "-M", machine.board, "-cpu", machine.processor,
-            # Not the host's virtualisation: not every host's works.
-            "-accel", "tcg,thread=multi", "-smp", "2", "-m", memory,
+            # Not the host's virtualisation: not every host's works. One thread
+            # for all CPUs: a kernel changes its code under the feet of other
+            # ones, and with a thread for each, now and then one of them finds
+            # the int3 of that and nobody to take it.
+            "-accel", "tcg,thread=single", "-smp", "2", "-m", memory,
             "-nodefaults", "-no-user-config", "-nographic", "-no-reboot",
             "-serial", "stdio",
             # virtiofsd reads and writes the guest's memory.
