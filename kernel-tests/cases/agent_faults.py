@@ -3,7 +3,6 @@
 import os
 import resource
 import signal
-import subprocess
 import time
 
 from cases import LOAD, Skip, case
@@ -120,15 +119,8 @@ def _client_gives_up(bed) -> None:
     nfs.write_through_mount("before", b"x")
     gate.close()
     gate.cut()
-    user = subprocess.Popen(["stat", "-f", str(nfs.MOUNT)],
-                            stdin=subprocess.DEVNULL,
-                            stdout=subprocess.DEVNULL,
-                            stderr=subprocess.DEVNULL)
-    wait.until(lambda: gate.held() >= 1, "the client to connect anew", 60)
+    nfs.use_and_unmount(nfs.MOUNT, lambda: gate.held() >= 1)
     taken = len(bed.upcalls.upcalls("client"))
-    user.kill()
-    machine.unmount_by_force(str(nfs.MOUNT))
-    user.wait(timeout=60)
     bed.upcalls.wait_all_answered(60)
     ended = bed.upcalls.upcalls("client")[taken - 1]
     bed.note(f"umount -f: answered {ended.answered_at - ended.accepted_at:.1f} "

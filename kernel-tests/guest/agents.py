@@ -269,7 +269,7 @@ class Agent:
 
     def wait_for_no_connection(self, deadline_s: float = 15) -> None:
         """Until it has closed every connection that it was given."""
-        wait.until(lambda: not any(map(_connections, self.processes())),
+        wait.until(lambda: not any(map(remote_ports, self.processes())),
                    f"{self.profile.name} to close its connections", deadline_s)
 
     def stop(self, deadline_s: float = 15) -> int:
@@ -436,16 +436,25 @@ def _sockets(pid: int) -> dict[int, int]:
     return inodes
 
 
-def _connections(pid: int) -> int:
-    """How many sockets of it are of TCP, in whatever state or namespace."""
-    count = 0
+def remote_ports(pid: int) -> list[int]:
+    """Of each socket of it that is of TCP, in whatever state or namespace; 0
+    where there is no other end."""
+    ports = []
     for descriptor in _sockets(pid):
         copy = machine.descriptor_of(pid, descriptor)
         if copy is None:
             continue
         with socket.socket(fileno=copy) as seen:
-            count += seen.family in (socket.AF_INET, socket.AF_INET6)
-    return count
+            if seen.family in (socket.AF_INET, socket.AF_INET6):
+                ports.append(_remote_port(seen))
+    return ports
+
+
+def _remote_port(sock: socket.socket) -> int:
+    try:
+        return sock.getpeername()[1]
+    except OSError:
+        return 0
 
 
 def _kill(pid: int, number: int) -> None:

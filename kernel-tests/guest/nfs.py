@@ -198,6 +198,19 @@ def unmount(place: pathlib.Path = MOUNT) -> None:
     machine.run("umount", str(place))
 
 
+def use_and_unmount(place: pathlib.Path, connects_anew) -> None:
+    """Somebody wants something of a mount that has lost its connection; when it
+    makes another one, `umount -f`."""
+    user = subprocess.Popen(["stat", "-f", str(place)],
+                            stdin=subprocess.DEVNULL,
+                            stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL)
+    wait.until(connects_anew, "the client to connect anew", 60)
+    user.kill()
+    machine.unmount_by_force(str(place))
+    user.wait(timeout=60)
+
+
 def mount_options() -> str:
     """What the kernel says about the mount."""
     for line in pathlib.Path("/proc/mounts").read_text().splitlines():

@@ -14,25 +14,41 @@ class SilentClient:
     """Asks nfsd for TLS, then never sends its ClientHello."""
 
     def __init__(self):
-        self._socket = socket.create_connection(("127.0.0.1", nfs.PORT), 10)
-        self._socket.sendall(rpc.ask_for_tls())
-        assert b"STARTTLS" in rpc.receive_record(self._socket), \
+        self.socket = socket.create_connection(("127.0.0.1", nfs.PORT), 10)
+        self.socket.sendall(rpc.ask_for_tls())
+        assert b"STARTTLS" in rpc.receive_record(self.socket), \
             "nfsd does not offer TLS"
 
+    def __enter__(self) -> "SilentClient":
+        return self
+
+    def __exit__(self, *_unused) -> None:
+        self.close()
+
     def send(self, data: bytes) -> None:
-        self._socket.sendall(data)
+        self.socket.sendall(data)
+
+    def receive(self) -> bytes:
+        """What there is; nothing when nfsd has hung up."""
+        return self.socket.recv(65536)
 
     def wait_closed(self, deadline_s: float = 60) -> None:
         """Until nfsd has hung up; an alert may come before."""
-        self._socket.settimeout(deadline_s)
+        self.socket.settimeout(deadline_s)
         try:
-            while self._socket.recv(4096):
+            while self.receive():
                 pass
         except ConnectionResetError:
             pass
 
+    def reset(self) -> None:
+        """Closes by RST, not by FIN."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                               struct.pack("=ii", 1, 0))
+        self.close()
+
     def close(self) -> None:
-        self._socket.close()
+        self.socket.close()
 
 
 def openssl_client(schemes: str, truststore: str, meanwhile) -> list[str]:
