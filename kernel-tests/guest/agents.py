@@ -157,7 +157,8 @@ def environment_of(options: dict) -> dict[str, str]:
         found["KTLSD_EVENT_LOOP"] = loop
     if options.get("quarantine") == 0:
         found["ASAN_OPTIONS"] = ("quarantine_size_mb=0:"
-                                 "thread_local_quarantine_size_kb=0")
+                                 "thread_local_quarantine_size_kb=0:"
+                                 "allocator_release_to_os_interval_ms=-1")
     return found
 
 

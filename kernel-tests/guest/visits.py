@@ -14,8 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from guest import agents, genl, hellos, machine, nfs, nvme, openssl, rpc, wait
-from guest.agents import Credentials
+from guest import agents, genl, hellos, machine, nfs, nvme, openssl, rpc
 from guest.crowd import Visit
 from guest.live_files import LiveFiles
 from guest.peers import Gate, SilentClient, held_mounts
@@ -148,10 +147,7 @@ def hold_mounts(count: int) -> Visit:
     def visit(over: threading.Event) -> None:
         gate, mounts = held_mounts(count)
         over.wait()
-        gate.open()
-        for mount in mounts:
-            mount.finish(120)
-            mount.unmount()
+        _let_in(gate, mounts)
     return visit
 
 
@@ -164,17 +160,20 @@ def kill_their_worker(count: int, agent: agents.Agent) -> Visit:
             for pid in _workers_at(agent, gate):
                 os.kill(pid, signal.SIGKILL)
             over.wait(_PAUSE_S)
-        gate.open()
-        for mount in mounts:
-            mount.finish(120)
-            mount.unmount()
+        _let_in(gate, mounts)
     return visit
+
+
+def _let_in(gate: Gate, mounts: list[nfs.DirectMount]) -> None:
+    gate.open()
+    for mount in mounts:
+        mount.finish(120)
+        mount.unmount()
 
 
 def _workers_at(agent: agents.Agent, gate: Gate) -> list[int]:
     return [pid for pid in agent.workers()
-            if any(port in gate.ports
-                   for port in agents.remote_ports(pid))]
+            if any(port in gate.ports for port in agents.remote_ports(pid))]
 
 
 def mount_with_tickets() -> Visit:
