@@ -228,7 +228,7 @@ Status Channel::StartSealing(RecordSealer sealer) {
 }
 
 std::optional<Flushed> Channel::ProveFlushed() const {
-  if (!unpacked_.empty() || !output_.empty()) {
+  if (!unpacked_.empty() || change_cipher_spec_is_due_ || !output_.empty()) {
     return std::nullopt;
   }
   return Flushed();

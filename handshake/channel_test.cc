@@ -412,5 +412,14 @@ TEST(Channel, HoldsAChangeCipherSpecForTheNextRecord) {
             Join({Handshake(kFinished), ChangeCipherSpec(), flight}));
 }
 
+TEST(Channel, SendsAChangeCipherSpecThatIsDueWithAnAlert) {
+  Channel channel;
+  ASSERT_TRUE(channel.SendChangeCipherSpecWithNext().ok());
+  EXPECT_FALSE(channel.ProveFlushed().has_value());
+  ASSERT_TRUE(channel.SendAlert(Alert::kUnknownCa).ok());
+  EXPECT_EQ(OutputOf(channel),
+            Join({ChangeCipherSpec(), Record(ContentType::kAlert, {2, 48})}));
+}
+
 }  // namespace
 }  // namespace ktlsd::handshake

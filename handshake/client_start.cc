@@ -234,7 +234,7 @@ Result<AwaitServerHello::Next> AwaitServerHello::OnRetry(
     OfferPsks();
   }
   if (config_.middlebox_compatibility) {
-    RETURN_IF_ERROR(channel.SendChangeCipherSpec());
+    RETURN_IF_ERROR(channel.SendChangeCipherSpecWithNext());
   }
   ASSIGN_OR_RETURN(ClientStart next, std::move(*this).Ready(channel));
   return std::visit([](auto& state) { return Next(std::move(state)); }, next);

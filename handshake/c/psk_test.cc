@@ -1,5 +1,7 @@
 // PSKs of C programs.
 
+#include <array>
+#include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -51,6 +53,19 @@ class PskPair : public testing::Test {
   CEnd client_end_;
   CEnd server_end_;
 };
+
+// Two hellos and a Finished, a HelloRetryRequest and a flight.
+TEST_F(PskPair, SendsEachFlightInOnePieceWithARetry) {
+  const std::array<uint16_t, 2> groups = {0x001d, 0x0017};
+  ASSERT_EQ(ktlsd_config_set_groups(client_.get(), groups.data(), 2), KTLSD_OK);
+  ASSERT_EQ(ktlsd_config_set_groups(server_.get(), &groups[1], 1), KTLSD_OK);
+  ASSERT_EQ(Add(client_.get(), "mine", kKey), KTLSD_OK);
+  ASSERT_EQ(Add(server_.get(), "mine", kKey), KTLSD_OK);
+  Handshake();
+  ASSERT_TRUE(client_end_.done()) << ktlsd_code_name(client_end_.code);
+  EXPECT_EQ(client_end_.pieces, 3);
+  EXPECT_EQ(server_end_.pieces, 2);
+}
 
 TEST_F(PskPair, AgreesWithoutCertificates) {
   ASSERT_EQ(Add(client_.get(), "NVMe1R02 host sub", kLongKey), KTLSD_OK);
