@@ -11,7 +11,8 @@ _SERVER_NAMES = ("DNS:localhost,DNS:server.example,DNS:server6.example,"
 # Of the end that is in a network namespace of its own, see guest/netns.py.
 _FAR_NAMES = ("DNS:server.example,DNS:server6.example,"
               "IP:10.77.0.1,IP:fd77::1")
-_VERY_MANY_NAMES = ",".join(f"DNS:client{n}.example" for n in range(10_000))
+# As many as a Certificate message has room for.
+_VERY_MANY_NAMES = ",".join(f"DNS:{n:04}" for n in range(10_000))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +57,8 @@ LEAVES = (
          expired=True),
     Leaf("client-other-ca", usage="clientAuth", names="DNS:client.example",
          issuer="other-ca"),
-    Leaf("client-many-names", usage="clientAuth", names=_VERY_MANY_NAMES),
+    Leaf("client-many-names", usage="clientAuth", names=_VERY_MANY_NAMES,
+         expired=True),
     Leaf("client-revoked", usage="clientAuth", names="DNS:client.example",
          revoked=True),
 )

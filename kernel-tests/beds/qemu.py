@@ -85,9 +85,9 @@ def _command(image: pathlib.Path, arch: str, memory: str) -> list[str]:
              machine.kernel]
     return [machine.program, "-M", machine.board, "-cpu", machine.processor,
             # Not the host's virtualisation: not every host's works. One thread
-            # for all CPUs: a kernel changes its code under the feet of other
-            # ones, and with a thread for each, now and then one of them finds
-            # the int3 of that and nobody to take it.
+            # for all CPUs, which never run at the same moment then: with a
+            # thread for each, a kernel that patches its code oopsed now and
+            # then at boot, by the int3 that is there meanwhile.
             "-accel", "tcg,thread=single", "-smp", "2", "-m", memory,
             "-nodefaults", "-no-user-config", "-nographic", "-no-reboot",
             "-serial", "stdio",

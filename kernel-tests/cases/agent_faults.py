@@ -118,11 +118,11 @@ def _client_gives_up(bed) -> None:
     assert mounted.ok, mounted.message
     nfs.write_through_mount("before", b"x")
     gate.close()
+    taken = len(bed.upcalls.upcalls("client"))
     gate.cut()
     nfs.use_and_unmount(nfs.MOUNT, lambda: gate.held() >= 1)
-    taken = len(bed.upcalls.upcalls("client"))
     bed.upcalls.wait_all_answered(60)
-    ended = bed.upcalls.upcalls("client")[taken - 1]
+    ended = bed.upcalls.upcalls("client")[taken]
     bed.note(f"umount -f: answered {ended.answered_at - ended.accepted_at:.1f} "
              f"s after the ACCEPT, status {ended.statuses}")
     assert ended.statuses != [0], "a success without a server"

@@ -287,12 +287,12 @@ class Agent:
 
     def signal_all(self, number: int) -> None:
         for pid in self.processes():
-            _kill(pid, number)
+            kill(pid, number)
 
     def kill_monitor(self) -> None:
         """Kills the first process alone; the others have to find out."""
         self.was_killed = True
-        _kill(self.pid, signal.SIGKILL)
+        kill(self.pid, signal.SIGKILL)
         self._process.wait(timeout=15)
 
     def has_exited(self) -> bool:
@@ -458,7 +458,7 @@ def _remote_port(sock: socket.socket) -> int:
         return 0
 
 
-def _kill(pid: int, number: int) -> None:
+def kill(pid: int, number: int) -> None:
     try:
         os.kill(pid, number)
     except ProcessLookupError:

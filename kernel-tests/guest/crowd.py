@@ -1,13 +1,35 @@
 """Visitors that come again and again, while something else is looked at."""
 
+import dataclasses
 import threading
 from collections.abc import Callable
 
 from guest import wait
 
-# One visit. Lasts until its end or until the event says that all is over, and
-# pauses by waiting for that.
-Visit = Callable[[threading.Event], None]
+
+class Stay:
+    """What a visitor is given: when to go, and whom to tell."""
+
+    def __init__(self, over: threading.Event):
+        self.over = over
+        self.is_there = threading.Event()
+
+    def there(self) -> None:
+        """What the visit is for is the case from now on."""
+        self.is_there.set()
+
+    def pause(self, seconds: float) -> bool:
+        """Whether all is over."""
+        return self.over.wait(seconds)
+
+
+@dataclasses.dataclass(frozen=True)
+class Visit:
+    """Runs to its end once it has begun, and is not begun when all is over."""
+
+    run: Callable[[Stay], None]
+    # Handshakes in it that end well.
+    successes: int = 0
 
 
 class Crowd:
@@ -15,35 +37,46 @@ class Crowd:
 
     def __init__(self, visits: tuple[Visit, ...]):
         self._over = threading.Event()
+        self._stays = [Stay(self._over) for _ in visits]
         self._failures: list[Exception] = []
-        self._visits = 0
+        self._successes = 0
         self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._again, args=(visit,),
-                                          daemon=True) for visit in visits]
+        self._threads = [
+            threading.Thread(target=self._again, args=pair, daemon=True)
+            for pair in zip(visits, self._stays, strict=True)]
 
-    def visits(self) -> int:
-        """How many have ended."""
-        return self._visits
+    def wait_there(self, deadline_s: float = 30) -> None:
+        """Until each visitor is in the middle of what it comes for."""
+        wait.until(lambda: self._failures or
+                   all(stay.is_there.is_set() for stay in self._stays),
+                   "the crowd to be there", deadline_s)
+        assert not self._failures, self._failures
+
+    def successes(self) -> int:
+        return self._successes
 
     def __enter__(self) -> "Crowd":
         for thread in self._threads:
             thread.start()
         return self
 
-    def __exit__(self, kind, *_unused) -> None:
+    def __exit__(self, kind, error, _trace) -> None:
         self._over.set()
+        if kind is not None:  # nobody waits for them any more
+            for failure in self._failures:
+                error.add_note(f"in the crowd: {failure!r}")
+            return
         for thread in self._threads:
-            thread.join(wait.scaled(120))
-        if kind is None:
-            assert not any(thread.is_alive() for thread in self._threads), \
-                "a visitor does not leave"
-            assert not self._failures, self._failures
+            thread.join(wait.scaled(60))
+        assert not any(thread.is_alive() for thread in self._threads), \
+            "a visitor does not leave"
+        assert not self._failures, self._failures
 
-    def _again(self, visit: Visit) -> None:
+    def _again(self, visit: Visit, stay: Stay) -> None:
         try:
             while not self._over.is_set():
-                visit(self._over)
+                visit.run(stay)
                 with self._lock:
-                    self._visits += 1
+                    self._successes += visit.successes
         except Exception as failure:  # told by the thread that waits for this
             self._failures.append(failure)

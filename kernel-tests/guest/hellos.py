@@ -1,10 +1,12 @@
 """ClientHellos, and what else a client may say first, byte by byte."""
 
+import hashlib
 import os
 import struct
 
 _HANDSHAKE, _ALERT, _CHANGE_CIPHER_SPEC = 22, 21, 20
-_CLIENT_HELLO, _KEY_UPDATE = 1, 24
+_CLIENT_HELLO, _SERVER_HELLO, _KEY_UPDATE = 1, 2, 24
+_RETRY_RANDOM = hashlib.sha256(b"HelloRetryRequest").digest()
 _LARGEST_RECORD = 1 << 14
 _WARNING, _FATAL = 1, 2
 _CLOSE_NOTIFY, _HANDSHAKE_FAILURE, _USER_CANCELED = 0, 40, 90
@@ -48,6 +50,14 @@ def hello_that_says_it_has(length: int) -> bytes:
     return record(_HANDSHAKE, header.ljust(_LARGEST_RECORD, b"\0"))
 
 
+def is_retry_request(data: bytes) -> bool:
+    """A ServerHello with the random value that makes it one."""
+    return data[:1] == bytes([_HANDSHAKE]) and \
+        data[5:6] == bytes([_SERVER_HELLO]) and data[11:43] == _RETRY_RANDOM
+
+
+BEGINNING_OF_A_HELLO = record(_HANDSHAKE, bytes([_CLIENT_HELLO]).ljust(256,
+                                                                       b"\0"))
 KEY_UPDATE = handshake(_KEY_UPDATE, b"\x01")
 EMPTY_RECORD = record(_HANDSHAKE, b"")
 CHANGE_CIPHER_SPEC = record(_CHANGE_CIPHER_SPEC, b"\x01")
@@ -55,4 +65,6 @@ USER_CANCELED = record(_ALERT, bytes([_WARNING, _USER_CANCELED]))
 CLOSE_NOTIFY = record(_ALERT, bytes([_WARNING, _CLOSE_NOTIFY]))
 FATAL_ALERT = record(_ALERT, bytes([_FATAL, _HANDSHAKE_FAILURE]))
 RECORD_OF_NO_TYPE = record(99, b"\0")
+HALF_A_RECORD_HEADER = EMPTY_RECORD[:3]
+CALL_IN_CLEAR_TEXT = b"\x80\x00\x00\x28" + bytes(40)
 RECORD_LONGER_THAN_ANY = struct.pack(">BHH", _HANDSHAKE, 0x0301, 0xffff)
