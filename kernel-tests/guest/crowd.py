@@ -45,8 +45,9 @@ class Crowd:
             threading.Thread(target=self._again, args=pair, daemon=True)
             for pair in zip(visits, self._stays, strict=True)]
 
-    def wait_there(self, deadline_s: float = 30) -> None:
-        """Until each visitor is in the middle of what it comes for."""
+    def wait_there(self, deadline_s: float = 120) -> None:
+        """Until each visitor is in the middle of what it comes for. A kernel's
+        client that has lost its connection may wait before it makes another."""
         wait.until(lambda: self._failures or
                    all(stay.is_there.is_set() for stay in self._stays),
                    "the crowd to be there", deadline_s)

@@ -23,7 +23,7 @@ from guest.tls_library import Identity, Psk, TlsError
 _PAUSE_S = 0.2
 _HUNG_UP_S = 30
 _HOUR = 3600
-_READY_AT_ONCE = 50
+_READY_AT_ONCE = 20
 
 
 # Clients of nfsd.
