@@ -19,6 +19,7 @@ from project import BAZEL, ROOT, cache_dir
 sys.path.insert(0, str(ROOT / "kernel-tests"))
 
 from beds import rootdir  # noqa: E402
+from beds.made import STAMP  # noqa: E402
 
 SOURCES = ROOT / "tools/benchmarks"
 PACKAGE = "tools/benchmarks"
@@ -111,7 +112,7 @@ def rustls_program() -> pathlib.Path:
     root = rootdir.ensure("bench")
     source = SOURCES / "rustls"
     files = sorted(p for p in source.rglob("*") if p.is_file())
-    stamp = hashlib.sha256((root / rootdir.STAMP).read_bytes() + b"".join(
+    stamp = hashlib.sha256((root / STAMP).read_bytes() + b"".join(
         p.read_bytes() for p in files)).hexdigest()[:16]
     kept = cache_dir() / "bench" / f"rustls-side-{stamp}"
     if kept.exists():
