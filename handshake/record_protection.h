@@ -7,11 +7,13 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <optional>
+#include <utility>
 
 #include "base/bytes.h"
 #include "base/result.h"
 #include "base/session_keys.h"
+#include "handshake/crypto/aead.h"
 #include "handshake/wire.h"
 
 namespace ktlsd::handshake {
@@ -30,18 +32,19 @@ class RecordSealer {
   // `traffic_secret`, a copy of which is kept, with the first record.
   static RecordSealer CreateLater(CipherSuite suite,
                                   const HashSecret& traffic_secret);
-  RecordSealer(RecordSealer&&) noexcept;
-  RecordSealer& operator=(RecordSealer&&) noexcept;
-  ~RecordSealer();
 
   // Appends to `out` the record that protects `content` (at most 2^14 bytes).
   Status Seal(ContentType type, ByteView content, Bytes& out);
   uint64_t next_record() const { return sequence_; }
 
  private:
-  struct State;
-  explicit RecordSealer(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  RecordSealer(CipherSuite suite, HashSecret traffic_secret)
+      : suite_(suite), traffic_secret_(std::move(traffic_secret)) {}
+  Status SetUp();
+
+  CipherSuite suite_;
+  HashSecret traffic_secret_;  // empty once there is a key
+  std::optional<Aead> aead_;
   uint64_t sequence_ = 0;
 };
 
@@ -49,9 +52,6 @@ class RecordOpener {
  public:
   static Result<RecordOpener> Create(CipherSuite suite,
                                      const HashSecret& traffic_secret);
-  RecordOpener(RecordOpener&&) noexcept;
-  RecordOpener& operator=(RecordOpener&&) noexcept;
-  ~RecordOpener();
 
   // Opens one record. Errors: kBadRecordMac; kRecordOverflow for more than
   // 2^14 bytes of content (2^14 + 1 of TLSInnerPlaintext without the type are
@@ -60,9 +60,9 @@ class RecordOpener {
   uint64_t next_record() const { return sequence_; }
 
  private:
-  struct State;
-  explicit RecordOpener(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  explicit RecordOpener(Aead aead) : aead_(std::move(aead)) {}
+
+  Aead aead_;
   uint64_t sequence_ = 0;
 };
 
