@@ -138,7 +138,7 @@ PeerWishes WishesOf(const CertificateRequest& request) {
 }
 
 Result<std::optional<SigningChoice>> ChooseCertificate(
-    std::span<const LocalCertificate> candidates, const PeerWishes& wishes,
+    const LocalCertificates& candidates, const PeerWishes& wishes,
     Role signer) {
   Filters filters;
   for (const OidFilter& filter : wishes.oid_filters) {
@@ -147,10 +147,11 @@ Result<std::optional<SigningChoice>> ChooseCertificate(
   std::optional<SigningChoice> best;
   int best_rank = -1;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
-    const auto scheme = std::ranges::find_first_of(candidates[i].schemes,
+    const LocalCertificate& candidate = *candidates[i];
+    const auto scheme = std::ranges::find_first_of(candidate.schemes,
                                                    wishes.signature_algorithms);
-    const auto rank = Rank(candidates[i].facts, wishes, filters, signer);
-    if (scheme != candidates[i].schemes.end() && rank && *rank > best_rank) {
+    const auto rank = Rank(candidate.facts, wishes, filters, signer);
+    if (scheme != candidate.schemes.end() && rank && *rank > best_rank) {
       best = SigningChoice{i, *scheme};
       best_rank = *rank;
     }

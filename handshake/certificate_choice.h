@@ -41,7 +41,6 @@ PeerWishes WishesOf(const CertificateRequest& request);
 // Nothing when no candidate suits. kDecodeError for a filter that we would
 // heed and that does not parse.
 Result<std::optional<SigningChoice>> ChooseCertificate(
-    std::span<const LocalCertificate> candidates, const PeerWishes& wishes,
-    Role signer);
+    const LocalCertificates& candidates, const PeerWishes& wishes, Role signer);
 
 }  // namespace ktlsd::handshake

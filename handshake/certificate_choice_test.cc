@@ -47,7 +47,7 @@ const TestCertificate& RsaRoot() {
 }
 
 // "1 ecdsa_secp256r1_sha256", "none", or the label of an error.
-std::string Choice(const std::vector<LocalCertificate>& candidates,
+std::string Choice(const LocalCertificates& candidates,
                    const PeerWishes& wishes, Role signer) {
   const auto choice = ChooseCertificate(candidates, wishes, signer);
   if (!choice.ok()) {
@@ -65,8 +65,7 @@ const PeerWishes kEcdsaOnly = {.signature_algorithms = {kEcdsaSecp256r1Sha256}};
 TEST(ChooseCertificate, GoesByTheKeysScheme) {
   const auto ecdsa = Root().Issue({});
   const auto ed25519 = Root().Issue({.key = KeyKind::kEd25519});
-  const std::vector<LocalCertificate> both = {Candidate({&ed25519}),
-                                              Candidate({&ecdsa})};
+  const LocalCertificates both = {Candidate({&ed25519}), Candidate({&ecdsa})};
   const PeerWishes takes_both = {
       .signature_algorithms = {kEcdsaSecp256r1Sha256, kEd25519}};
   const PeerWishes rsa = {.signature_algorithms = {kRsaPssRsaeSha256}};
@@ -90,8 +89,9 @@ TEST(ChooseCertificate, TakesTheKeysBestSchemeNotThePeers) {
 
 // A certificate that was not described: no more than its key is known.
 TEST(ChooseCertificate, ShowsAnUndescribedChainOnlyWhereTheKeyDecides) {
-  const std::vector<LocalCertificate> ours = {
-      {{}, {kMlDsa65}}, {{}, {kRsaPssRsaeSha512, kRsaPssRsaeSha256}}};
+  const LocalCertificates ours = {
+      LocalCertificate{{}, {kMlDsa65}},
+      LocalCertificate{{}, {kRsaPssRsaeSha512, kRsaPssRsaeSha256}}};
   PeerWishes wishes = {.signature_algorithms = {kRsaPssRsaeSha512, kMlDsa65}};
   for (const Role role : {Role::kClient, Role::kServer}) {
     EXPECT_EQ(Choice(ours, wishes, role), "0 mldsa65");
@@ -106,8 +106,8 @@ TEST(ChooseCertificate, ShowsAnUndescribedChainOnlyWhereTheKeyDecides) {
 TEST(ChooseCertificate, LooksAtSignaturesOfTheChain) {
   const auto under_rsa = RsaRoot().Issue({});
   const auto under_ecdsa = Root().Issue({});
-  const std::vector<LocalCertificate> both = {Candidate({&under_rsa}),
-                                              Candidate({&under_ecdsa})};
+  const LocalCertificates both = {Candidate({&under_rsa}),
+                                  Candidate({&under_ecdsa})};
   PeerWishes takes_rsa = kEcdsaOnly;
   takes_rsa.signature_algorithms_cert = {kRsaPkcs1Sha256};
   for (const Role role : {Role::kClient, Role::kServer}) {
@@ -160,11 +160,11 @@ TEST(ChooseCertificate, LooksForTheAuthoritiesInTheWholeChain) {
   const auto middle = Root().Issue({.common_name = "m", .authority = true});
   const auto end = middle.Issue({});
   const auto other = RsaRoot().Issue({});
-  const std::vector<LocalCertificate> candidates = {Candidate({&other}),
-                                                    Candidate({&end, &middle})};
+  const LocalCertificates candidates = {Candidate({&other}),
+                                        Candidate({&end, &middle})};
   PeerWishes wishes = {
       .signature_algorithms = {kEcdsaSecp256r1Sha256, kRsaPkcs1Sha256}};
-  for (const Bytes& issuer : candidates[1].facts.issuers) {
+  for (const Bytes& issuer : candidates[1]->facts.issuers) {
     wishes.certificate_authorities = {{0x30, 0x00}, issuer};
     EXPECT_EQ(Choice(candidates, wishes, Role::kClient),
               "1 ecdsa_secp256r1_sha256");

@@ -59,17 +59,17 @@ const TestCertificate& EcdsaRoot() {
 }
 
 // Both keys are ECDSA; 0 is signed with RSA, 1 with ECDSA and for clients.
-const std::vector<LocalCertificate>& BothChains() {
+const LocalCertificates& BothChains() {
   static const TestCertificate under_rsa = RsaRoot().Issue({});
   static const TestCertificate under_ecdsa =
       EcdsaRoot().Issue({.extended_key_usage = "clientAuth"});
-  static const std::vector<LocalCertificate> chains = {Ours({&under_rsa}),
-                                                       Ours({&under_ecdsa})};
+  static const LocalCertificates chains = {Ours({&under_rsa}),
+                                           Ours({&under_ecdsa})};
   return chains;
 }
 
 const Bytes& IssuerOf(std::size_t chain) {
-  return BothChains()[chain].facts.issuers.front();
+  return BothChains()[chain]->facts.issuers.front();
 }
 
 // --- Servers ---
@@ -77,7 +77,7 @@ const Bytes& IssuerOf(std::size_t chain) {
 // The index of what a server of `ours` shows to a client whose ClientHello
 // `change` has changed, or the label of its error.
 template <typename Change>
-std::string ShownByServer(std::vector<LocalCertificate> ours, Change change) {
+std::string ShownByServer(LocalCertificates ours, Change change) {
   Walk walk;
   walk.To<AwaitServerHello>();
   const Bytes sent = walk.ToServer();
@@ -144,7 +144,7 @@ class HandmadeServer {
  public:
   // The index of what a client of `ours` shows, "none", or the label of its
   // error.
-  std::string ShownByClient(std::vector<LocalCertificate> ours,
+  std::string ShownByClient(LocalCertificates ours,
                             const CertificateRequest& request) {
     walk_.client_config.certificates = std::move(ours);
     walk_.client_config.suites = {CipherSuite::kAes128GcmSha256};

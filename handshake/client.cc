@@ -162,7 +162,7 @@ Result<AwaitServerFinished::Next> AwaitServerFinished::Receive(
   session.info.certificate_requested = request_.has_value();
   if (request_) {
     RETURN_IF_ERROR(SendCertificate(
-        choice ? &progress_.certificates[choice->certificate] : nullptr,
+        choice ? &*progress_.certificates[choice->certificate] : nullptr,
         request_->status_request, channel));
   }
   if (!choice) {

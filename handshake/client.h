@@ -36,7 +36,7 @@ class AwaitClientSignature;
 
 // What every client state after the ServerHello carries on.
 struct ClientProgress {
-  std::vector<LocalCertificate> certificates;
+  LocalCertificates certificates;
   ClientHello offer;  // to check answers against
   HandshakeInfo info;
   Transcript transcript;

@@ -14,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "base/session_keys.h"
+#include "base/shared.h"
 #include "handshake/chain_facts.h"
 #include "handshake/crypto/digest.h"
 #include "handshake/crypto/key_share.h"
@@ -37,6 +38,9 @@ struct LocalCertificate {
   // filters.
   ChainFacts facts = {};
 };
+
+// Each is shared by the handshakes that may show it.
+using LocalCertificates = std::vector<Shared<LocalCertificate>>;
 
 // How we prove who we are.
 struct SigningChoice {
@@ -91,7 +95,7 @@ struct ClientConfig {
   // Ask the server for an OCSP response; PeerPolicy::stapling says what it must
   // be like.
   bool request_ocsp = false;
-  std::vector<LocalCertificate> certificates;  // empty: none to show
+  LocalCertificates certificates;  // empty: none to show
   // Refuse a server that asks for none of `certificates`.
   bool must_show_certificate = false;
   // External PSKs to offer, best first, only with (EC)DHE. With any, the server
@@ -121,7 +125,7 @@ enum class PskPolicy : uint8_t {
 
 // Chosen by the caller from the ClientHello.
 struct ServerConfig {
-  std::vector<LocalCertificate> certificates;
+  LocalCertificates certificates;
   std::vector<CipherSuite> suites = DefaultSuites();  // by our preference
   std::vector<NamedGroup> groups = DefaultGroups();
   // Has no effect on a handshake with a PSK, which asks for no certificate.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <span>
 #include <string_view>
 #include <vector>
 
@@ -80,16 +79,16 @@ Status CheckProtocols(const std::vector<Bytes>& protocols, bool required) {
   return Ok{};
 }
 
-Status CheckCertificates(std::span<const LocalCertificate> certificates,
+Status CheckCertificates(const LocalCertificates& certificates,
                          bool must_show) {
   if (must_show && certificates.empty()) {
     return Unusable("a certificate must be shown, and none is configured");
   }
-  for (const LocalCertificate& certificate : certificates) {
-    if (certificate.chain.empty()) {
-      return Error{Code::kNoCertificateConfigured,
-                   "a chain without a certificate"};
-    }
+  const bool all_there = std::ranges::all_of(
+      certificates, [](const auto& one) { return !one->chain.empty(); });
+  if (!all_there) {
+    return Error{Code::kNoCertificateConfigured,
+                 "a chain without a certificate"};
   }
   return Ok{};
 }

@@ -111,7 +111,7 @@ bool HasPostQuantumKeys() {
 }
 
 struct Credential::State {
-  LocalCertificate certificate;
+  Shared<LocalCertificate> certificate;
   PkeyPtr key;
   KeyHome home = {};
 
@@ -127,9 +127,10 @@ struct Credential::State {
     if (schemes.empty()) {
       return BadKey("a private key of a kind that TLS 1.3 cannot sign with");
     }
-    return std::make_unique<State>(State{
-        {std::move(chain), std::move(schemes), std::nullopt, std::move(facts)},
-        std::move(key)});
+    return std::make_unique<State>(
+        State{LocalCertificate{std::move(chain), std::move(schemes),
+                               std::nullopt, std::move(facts)},
+              std::move(key)});
   }
 };
 
@@ -171,14 +172,16 @@ Result<Credential> Credential::FromKey(ByteView certificates, evp_pkey_st& key,
 }
 
 const std::vector<Bytes>& Credential::chain() const {
-  return state_->certificate.chain;
+  return state_->certificate->chain;
 }
 
 const std::vector<SignatureScheme>& Credential::schemes() const {
-  return state_->certificate.schemes;
+  return state_->certificate->schemes;
 }
 
-LocalCertificate Credential::certificate() const { return state_->certificate; }
+const Shared<LocalCertificate>& Credential::certificate() const {
+  return state_->certificate;
+}
 
 Result<Bytes> Credential::Sign(SignatureScheme scheme, Role signer,
                                const HashValue& transcript_hash) const {

@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "base/shared.h"
 #include "handshake/config.h"
 #include "handshake/crypto/digest.h"
 #include "handshake/crypto/key_home.h"
@@ -47,7 +48,7 @@ class Credential {
   const std::vector<Bytes>& chain() const;              // DER, end entity first
   const std::vector<SignatureScheme>& schemes() const;  // best first
   // What a handshake is told of it; without an OCSP response.
-  LocalCertificate certificate() const;
+  const Shared<LocalCertificate>& certificate() const;
 
   // A CertificateVerify signature as `signer` over `transcript_hash`.
   Result<Bytes> Sign(SignatureScheme scheme, Role signer,

@@ -154,7 +154,7 @@ Status SendCertificates(const ServerChoice& choice, Transcript& transcript,
     RETURN_IF_ERROR(SendHandshake(Serialize(request), transcript, channel));
   }
   return SendHandshake(
-      SerializeChain(&choice.config.certificates[choice.signing.certificate],
+      SerializeChain(&*choice.config.certificates[choice.signing.certificate],
                      choice.staple),
       transcript, channel);
 }

@@ -200,8 +200,9 @@ TEST(Server, RefusesWithoutSomethingInCommon) {
             }),
             "no_common_group");
   EXPECT_EQ(OutcomeOfConfig([](Walk& walk) {
-              walk.server_config.certificates[0].schemes = {
-                  SignatureScheme::kRsaPkcs1Sha256};
+              LocalCertificate ours = *walk.server_config.certificates[0];
+              ours.schemes = {SignatureScheme::kRsaPkcs1Sha256};
+              walk.server_config.certificates = {ours};
             }),
             "no_common_signature_scheme");
   EXPECT_EQ(OutcomeOfConfig([](Walk& walk) {

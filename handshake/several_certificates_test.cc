@@ -34,7 +34,7 @@ const LocalCertificate kOther = {{{0x30, 0x02, 0x05, 0x00}},
                                  {kNotTaken, kEcdsaSecp256r1Sha256}};
 
 struct Choice {
-  std::vector<LocalCertificate> ours;
+  LocalCertificates ours;
   std::size_t certificate;
   SignatureScheme scheme;
 };
@@ -42,7 +42,7 @@ struct Choice {
 class EveryChoice : public testing::TestWithParam<Choice> {
  protected:
   const Chain& chain() const {
-    return GetParam().ours[GetParam().certificate].chain;
+    return GetParam().ours[GetParam().certificate]->chain;
   }
 };
 
@@ -112,7 +112,7 @@ TEST(SeveralCertificates, AClientThatMustShowOneEndsTheHandshake) {
 // when a peer comes that can verify no other.
 TEST(SeveralCertificates, RefusesAnEmptyChainAmongAServersOwn) {
   Walk walk;
-  walk.server_config.certificates = {kUsable, {{}, {kEd25519}}};
+  walk.server_config.certificates = {kUsable, LocalCertificate{{}, {kEd25519}}};
   EXPECT_EQ(Outcome(walk.To<AwaitServerConfig>().Configure(walk.server_config,
                                                            walk.server)),
             "no_certificate_configured");

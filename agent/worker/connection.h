@@ -66,7 +66,7 @@ class JobServices {
 // Who we are in a handshake: the certificates of the credentials that the job
 // names, in their order, or a client's PSKs.
 struct OurSide {
-  std::vector<handshake::LocalCertificate> certificates;
+  handshake::LocalCertificates certificates;
   std::vector<handshake::PskName> psks;
 };
 
@@ -139,8 +139,8 @@ class Connection {
   JobServices& services_;
   ktls::SocketOps& ktls_ops_;
   const Clock& clock_;
-  std::vector<handshake::LocalCertificate> certificates_;  // a server's
-  std::vector<handshake::PskName> psks_;                   // a client's
+  handshake::LocalCertificates certificates_;  // a server's
+  std::vector<handshake::PskName> psks_;       // a client's
   handshake::Engine engine_;
   Asked asked_ = Asked::kNothing;
   bool watched_ = true;

@@ -322,16 +322,18 @@ void Worker::Handle(const ChainReply& reply, ByteView payload) {
   if (!facts.ok()) {
     return RefuseWaiting(reply.job, facts.error());
   }
-  certificates_[reply.credential] = {std::move(chain).value(), SchemesOf(reply),
-                                     std::nullopt, std::move(facts).value()};
+  certificates_.insert_or_assign(
+      reply.credential,
+      handshake::LocalCertificate{std::move(chain).value(), SchemesOf(reply),
+                                  std::nullopt, std::move(facts).value()});
   StartWaiting();
 }
 
 // All of them, or nothing: with a part of them a peer would be shown less than
 // is configured.
-std::optional<std::vector<handshake::LocalCertificate>> Worker::CertificatesOf(
+std::optional<handshake::LocalCertificates> Worker::CertificatesOf(
     const Job& job) const {
-  std::vector<handshake::LocalCertificate> certificates;
+  handshake::LocalCertificates certificates;
   for (const CredentialId credential : job.credentials) {
     if (credential == 0) {
       continue;

@@ -26,6 +26,7 @@
 #include "base/clock.h"
 #include "base/owned_fd.h"
 #include "base/result.h"
+#include "base/shared.h"
 #include "handshake/config.h"
 #include "ktls/socket_ops.h"
 
@@ -96,7 +97,7 @@ class Worker final : public JobServices {
   Status AskChainsOf(const WaitingJob& waiting);
   void AskChains();
   void Start(WaitingJob waiting, OurSide ours);
-  std::optional<std::vector<handshake::LocalCertificate>> CertificatesOf(
+  std::optional<handshake::LocalCertificates> CertificatesOf(
       const Job& job) const;
   void StartWaiting();
   void RefuseWaiting(JobId job, const Error& error);
@@ -118,7 +119,8 @@ class Worker final : public JobServices {
   Status stopped_ = Ok{};
 
   std::unordered_map<JobId, RunningJob> connections_;
-  std::unordered_map<CredentialId, handshake::LocalCertificate> certificates_;
+  std::unordered_map<CredentialId, Shared<handshake::LocalCertificate>>
+      certificates_;
   std::vector<WaitingJob> waiting_;      // for a chain of their credentials
   std::set<CredentialId> asked_chains_;  // and not answered yet
   std::vector<JobId> blocked_;           // by a full link

@@ -127,7 +127,7 @@ Engine Trial::MakeEngine() const {
 }
 
 LocalCertificate Trial::PublicPart() const {
-  LocalCertificate certificate = ours_->certificate();
+  LocalCertificate certificate = *ours_->certificate();
   if (!flags_.decline_ocsp_callback) {
     certificate.ocsp_response = flags_.ocsp_response;
   }

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/shared.h"
 #include "handshake/c/config.h"
 #include "handshake/c/guard.h"
 #include "handshake/c/ktlsd.h"
@@ -21,10 +22,11 @@ using ktlsd::Code;
 using ktlsd::Error;
 using ktlsd::Ok;
 using ktlsd::Result;
+using ktlsd::Shared;
 using ktlsd::Status;
 using namespace ktlsd::handshake;  // NOLINT(google-build-using-namespace)
 
-// More kinds of keys than there are; each one's chain is copied to an engine.
+// More kinds of keys than there are.
 constexpr std::size_t kMaxCertificates = 16;
 // Bytes of an OCSP response: it must fit into the Certificate message of a peer
 // that limits it as we do, beside a chain.
@@ -194,8 +196,10 @@ int ktlsd_config_set_ocsp_response(ktlsd_config* config, size_t index,
       return Error{Code::kConfigUnusable, "no OCSP response, or over 32 KiB"};
     }
     const ByteView bytes = View(response, length);
-    config->certificates[index].shown.ocsp_response =
-        Bytes(bytes.begin(), bytes.end());
+    Shared<LocalCertificate>& shown = config->certificates[index].shown;
+    LocalCertificate with_response = *shown;
+    with_response.ocsp_response = Bytes(bytes.begin(), bytes.end());
+    shown = std::move(with_response);
     return Ok{};
   });
 }

@@ -134,8 +134,8 @@ Status ktlsd_config::Check() const {
   return Ok{};
 }
 
-std::vector<LocalCertificate> ktlsd_config::ShownCertificates() const {
-  std::vector<LocalCertificate> shown;
+LocalCertificates ktlsd_config::ShownCertificates() const {
+  LocalCertificates shown;
   shown.reserve(certificates.size());
   for (const OwnCertificate& own : certificates) {
     shown.push_back(own.shown);

@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "base/shared.h"
 #include "handshake/config.h"
 #include "handshake/credential.h"
 #include "handshake/local_psks.h"
@@ -22,7 +23,7 @@
 namespace ktlsd::handshake {
 
 struct OwnCertificate {
-  LocalCertificate shown;
+  Shared<LocalCertificate> shown;
   std::shared_ptr<const Credential> credential;  // none: the program signs
 };
 
@@ -39,7 +40,7 @@ struct ktlsd_config {
   ktlsd::handshake::ClientConfig Client() const;
   ktlsd::handshake::ServerConfig Server() const;
 
-  std::vector<ktlsd::handshake::LocalCertificate> ShownCertificates() const;
+  ktlsd::handshake::LocalCertificates ShownCertificates() const;
 
   ktlsd::handshake::Role role;
   std::vector<ktlsd::handshake::OwnCertificate> certificates;  // best first

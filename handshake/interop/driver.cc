@@ -35,9 +35,8 @@ Result<std::vector<Credential>> ReadCredentials(const Options& options) {
   return all;
 }
 
-std::vector<LocalCertificate> PublicParts(
-    const std::vector<Credential>& credentials) {
-  std::vector<LocalCertificate> certificates;
+LocalCertificates PublicParts(const std::vector<Credential>& credentials) {
+  LocalCertificates certificates;
   for (const Credential& credential : credentials) {
     certificates.push_back(credential.certificate());
   }

@@ -75,7 +75,7 @@ LocalPeer LocalPeer::Client(LocalPeerSetup setup) {
 
 LocalPeer LocalPeer::Server(LocalPeerSetup setup) {
   for (const Credential* credential : setup.credentials) {
-    LocalCertificate certificate = credential->certificate();
+    LocalCertificate certificate = *credential->certificate();
     certificate.ocsp_response = setup.ocsp_response;
     setup.server.certificates.push_back(std::move(certificate));
   }
