@@ -60,20 +60,20 @@ std::optional<ByteView> ByteReader::Prefixed8() { return Prefixed(1); }
 std::optional<ByteView> ByteReader::Prefixed16() { return Prefixed(2); }
 std::optional<ByteView> ByteReader::Prefixed24() { return Prefixed(3); }
 
-namespace {
-
-// As much as most messages need, so that a writer allocates once.
-void MakeRoom(Bytes& bytes) {
-  constexpr std::size_t kRoom = 512;
+void MakeRoom(Bytes& bytes, std::size_t size) {
   if (bytes.capacity() == 0) {
-    bytes.reserve(kRoom);
+    bytes.reserve(size);
   }
 }
+
+namespace {
+
+constexpr std::size_t kRoom = 1024;  // bytes; as much as most messages need
 
 }  // namespace
 
 void ByteWriter::U8(uint8_t value) {
-  MakeRoom(bytes_);
+  MakeRoom(bytes_, kRoom);
   bytes_.push_back(value);
 }
 
@@ -89,12 +89,12 @@ void ByteWriter::U24(uint32_t value) {
 }
 
 void ByteWriter::Append(ByteView bytes) {
-  MakeRoom(bytes_);
+  MakeRoom(bytes_, kRoom);
   bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
 }
 
 std::size_t ByteWriter::Reserve(std::size_t width) {
-  MakeRoom(bytes_);
+  MakeRoom(bytes_, kRoom);
   const std::size_t start = bytes_.size();
   bytes_.resize(start + width);
   return start;

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace ktlsd {
@@ -43,8 +44,16 @@ class ByteReader {
   ByteView rest_;
 };
 
+// Room for `size` bytes in one that has none yet: what grows to about that size
+// then allocates once.
+void MakeRoom(Bytes& bytes, std::size_t size);
+
 class ByteWriter {
  public:
+  ByteWriter() = default;
+  // Appends to `bytes`.
+  explicit ByteWriter(Bytes bytes) : bytes_(std::move(bytes)) {}
+
   void U8(uint8_t value);
   void U16(uint16_t value);
   void U24(uint32_t value);

@@ -94,7 +94,7 @@ SignatureScheme WithoutKindOfKey(SignatureScheme scheme) {
   }
 }
 
-bool SignaturesFit(const ChainFacts& facts, const PeerWishes& wishes) {
+bool SignaturesFit(const ChainFacts& facts, const CertificateWishes& wishes) {
   const auto& taken = wishes.signature_algorithms_cert.empty()
                           ? wishes.signature_algorithms
                           : wishes.signature_algorithms_cert;
@@ -104,7 +104,7 @@ bool SignaturesFit(const ChainFacts& facts, const PeerWishes& wishes) {
   });
 }
 
-bool AuthoritiesFit(const ChainFacts& facts, const PeerWishes& wishes) {
+bool AuthoritiesFit(const ChainFacts& facts, const CertificateWishes& wishes) {
   return wishes.certificate_authorities.empty() ||
          std::ranges::find_first_of(facts.issuers,
                                     wishes.certificate_authorities) !=
@@ -112,8 +112,9 @@ bool AuthoritiesFit(const ChainFacts& facts, const PeerWishes& wishes) {
 }
 
 // How well a candidate suits; nothing when it must not be shown.
-std::optional<int> Rank(const ChainFacts& facts, const PeerWishes& wishes,
-                        const Filters& filters, Role signer) {
+std::optional<int> Rank(const ChainFacts& facts,
+                        const CertificateWishes& wishes, const Filters& filters,
+                        Role signer) {
   const bool signatures = SignaturesFit(facts, wishes);
   const bool authorities = AuthoritiesFit(facts, wishes);
   if (signer == Role::kClient &&
@@ -125,20 +126,8 @@ std::optional<int> Rank(const ChainFacts& facts, const PeerWishes& wishes,
 
 }  // namespace
 
-PeerWishes WishesOf(const ClientHello& hello) {
-  return {hello.signature_algorithms,
-          hello.signature_algorithms_cert,
-          hello.certificate_authorities,
-          {}};
-}
-
-PeerWishes WishesOf(const CertificateRequest& request) {
-  return {request.signature_algorithms, request.signature_algorithms_cert,
-          request.certificate_authorities, request.oid_filters};
-}
-
 Result<std::optional<SigningChoice>> ChooseCertificate(
-    const LocalCertificates& candidates, const PeerWishes& wishes,
+    const LocalCertificates& candidates, const CertificateWishes& wishes,
     Role signer) {
   Filters filters;
   for (const OidFilter& filter : wishes.oid_filters) {

@@ -18,18 +18,6 @@
 
 namespace ktlsd::handshake {
 
-// From a CertificateRequest or a ClientHello.
-struct PeerWishes {
-  std::vector<SignatureScheme> signature_algorithms = {};
-  // Empty: signature_algorithms stands for it (RFC 8446 section 4.2.3).
-  std::vector<SignatureScheme> signature_algorithms_cert = {};
-  std::vector<Bytes> certificate_authorities = {};  // DER names; empty: any
-  std::vector<OidFilter> oid_filters = {};          // of a CertificateRequest
-};
-
-PeerWishes WishesOf(const ClientHello& hello);
-PeerWishes WishesOf(const CertificateRequest& request);
-
 // Chooses for us as `signer`; among equals the first candidate, with the first
 // of its schemes that the peer takes.
 //   kClient  every wish binds (RFC 8446 section 4.4.2.3): signatures,
@@ -41,6 +29,7 @@ PeerWishes WishesOf(const CertificateRequest& request);
 // Nothing when no candidate suits. kDecodeError for a filter that we would
 // heed and that does not parse.
 Result<std::optional<SigningChoice>> ChooseCertificate(
-    const LocalCertificates& candidates, const PeerWishes& wishes, Role signer);
+    const LocalCertificates& candidates, const CertificateWishes& wishes,
+    Role signer);
 
 }  // namespace ktlsd::handshake

@@ -48,7 +48,7 @@ const TestCertificate& RsaRoot() {
 
 // "1 ecdsa_secp256r1_sha256", "none", or the label of an error.
 std::string Choice(const LocalCertificates& candidates,
-                   const PeerWishes& wishes, Role signer) {
+                   const CertificateWishes& wishes, Role signer) {
   const auto choice = ChooseCertificate(candidates, wishes, signer);
   if (!choice.ok()) {
     return std::string(Describe(choice.error().code).label);
@@ -60,15 +60,16 @@ std::string Choice(const LocalCertificates& candidates,
          std::string(SchemeName((*choice)->scheme));
 }
 
-const PeerWishes kEcdsaOnly = {.signature_algorithms = {kEcdsaSecp256r1Sha256}};
+const CertificateWishes kEcdsaOnly = {
+    .signature_algorithms = {kEcdsaSecp256r1Sha256}};
 
 TEST(ChooseCertificate, GoesByTheKeysScheme) {
   const auto ecdsa = Root().Issue({});
   const auto ed25519 = Root().Issue({.key = KeyKind::kEd25519});
   const LocalCertificates both = {Candidate({&ed25519}), Candidate({&ecdsa})};
-  const PeerWishes takes_both = {
+  const CertificateWishes takes_both = {
       .signature_algorithms = {kEcdsaSecp256r1Sha256, kEd25519}};
-  const PeerWishes rsa = {.signature_algorithms = {kRsaPssRsaeSha256}};
+  const CertificateWishes rsa = {.signature_algorithms = {kRsaPssRsaeSha256}};
   for (const Role role : {Role::kClient, Role::kServer}) {
     EXPECT_EQ(Choice(both, takes_both, role), "0 ed25519");
     EXPECT_EQ(Choice(both, kEcdsaOnly, role), "1 ecdsa_secp256r1_sha256");
@@ -92,7 +93,8 @@ TEST(ChooseCertificate, ShowsAnUndescribedChainOnlyWhereTheKeyDecides) {
   const LocalCertificates ours = {
       LocalCertificate{{}, {kMlDsa65}},
       LocalCertificate{{}, {kRsaPssRsaeSha512, kRsaPssRsaeSha256}}};
-  PeerWishes wishes = {.signature_algorithms = {kRsaPssRsaeSha512, kMlDsa65}};
+  CertificateWishes wishes = {
+      .signature_algorithms = {kRsaPssRsaeSha512, kMlDsa65}};
   for (const Role role : {Role::kClient, Role::kServer}) {
     EXPECT_EQ(Choice(ours, wishes, role), "0 mldsa65");
   }
@@ -108,7 +110,7 @@ TEST(ChooseCertificate, LooksAtSignaturesOfTheChain) {
   const auto under_ecdsa = Root().Issue({});
   const LocalCertificates both = {Candidate({&under_rsa}),
                                   Candidate({&under_ecdsa})};
-  PeerWishes takes_rsa = kEcdsaOnly;
+  CertificateWishes takes_rsa = kEcdsaOnly;
   takes_rsa.signature_algorithms_cert = {kRsaPkcs1Sha256};
   for (const Role role : {Role::kClient, Role::kServer}) {
     EXPECT_EQ(Choice(both, kEcdsaOnly, role), "1 ecdsa_secp256r1_sha256");
@@ -139,7 +141,7 @@ TEST(ChooseCertificate, TakesEitherKindOfKeyForPssSignatures) {
   const auto issuer = TestCertificate::SelfSigned(
       {.common_name = "p", .key = KeyKind::kRsaPss2048, .authority = true});
   const auto end = issuer.Issue({});
-  PeerWishes wishes = kEcdsaOnly;
+  CertificateWishes wishes = kEcdsaOnly;
   for (const auto scheme : {kRsaPssPssSha256, kRsaPssRsaeSha256}) {
     wishes.signature_algorithms_cert = {scheme};
     EXPECT_NE(Choice({Candidate({&end})}, wishes, Role::kClient), "none");
@@ -151,7 +153,7 @@ TEST(ChooseCertificate, TakesEitherKindOfKeyForPssSignatures) {
 // A peer that lists the number 0 takes no signature without a number.
 TEST(ChooseCertificate, ShowsNoSha1) {
   const auto end = RsaRoot().Issue({.digest = "SHA1"});
-  PeerWishes wishes = kEcdsaOnly;
+  CertificateWishes wishes = kEcdsaOnly;
   wishes.signature_algorithms_cert = {SignatureScheme{}, kRsaPkcs1Sha256};
   EXPECT_EQ(Choice({Candidate({&end})}, wishes, Role::kClient), "none");
 }
@@ -162,7 +164,7 @@ TEST(ChooseCertificate, LooksForTheAuthoritiesInTheWholeChain) {
   const auto other = RsaRoot().Issue({});
   const LocalCertificates candidates = {Candidate({&other}),
                                         Candidate({&end, &middle})};
-  PeerWishes wishes = {
+  CertificateWishes wishes = {
       .signature_algorithms = {kEcdsaSecp256r1Sha256, kRsaPkcs1Sha256}};
   for (const Bytes& issuer : candidates[1]->facts.issuers) {
     wishes.certificate_authorities = {{0x30, 0x00}, issuer};
@@ -197,7 +199,7 @@ Bytes Sequence(const std::vector<Bytes>& parts) {
 
 std::string Filtered(const CertificateSpec& spec, const OidFilter& filter) {
   const auto end = Root().Issue(spec);
-  PeerWishes wishes = kEcdsaOnly;
+  CertificateWishes wishes = kEcdsaOnly;
   wishes.oid_filters = {filter};
   const std::string choice = Choice({Candidate({&end})}, wishes, Role::kClient);
   return choice == "0 ecdsa_secp256r1_sha256" ? "ok" : choice;

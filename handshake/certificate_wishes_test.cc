@@ -213,9 +213,12 @@ class HandmadeServer {
   }
 
   Bytes Finished() {
-    return MakeFinished(HashAlgorithm::kSha256, secrets_->server,
-                        transcript_.Current().value())
-        .value();
+    const HashSecret mac = FinishedMac(HashAlgorithm::kSha256, secrets_->server,
+                                       transcript_.Current().value())
+                               .value();
+    ByteWriter out;
+    WriteFinished(out, ToSend(mac));
+    return std::move(out).Finish();
   }
 
   Walk walk_;

@@ -10,14 +10,6 @@ namespace {
 
 constexpr uint8_t kLevelFatal = 2;            // RFC 8446 section 6
 constexpr uint8_t kChangeCipherSpecBody = 1;  // RFC 8446 section 5
-// Bytes for what is sent: a flight with one certificate.
-constexpr std::size_t kFlight = 1024;
-
-void MakeRoom(Bytes& bytes) {
-  if (bytes.capacity() == 0) {
-    bytes.reserve(kFlight);
-  }
-}
 
 }  // namespace
 
@@ -161,7 +153,7 @@ Result<Drained> Channel::ProveDrained() const {
 }
 
 void Channel::Send(ByteView message) {
-  MakeRoom(unpacked_);
+  MakeRoom(unpacked_, kUsualFlight);
   unpacked_.insert(unpacked_.end(), message.begin(), message.end());
 }
 
@@ -181,7 +173,7 @@ Status Channel::Seal(ContentType type, ByteView content) {
     AppendChangeCipherSpec();
   }
   Bytes& out = output_.tail();
-  MakeRoom(out);
+  MakeRoom(out, kUsualFlight);
   if (sealer_) {
     return sealer_->Seal(type, content, out);
   }

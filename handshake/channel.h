@@ -13,12 +13,14 @@
 #include <algorithm>
 #include <cstddef>
 #include <optional>
+#include <utility>
 
 #include "base/alert.h"
 #include "base/bytes.h"
 #include "base/result.h"
 #include "base/session_keys.h"
 #include "handshake/codec/handshake_assembler.h"
+#include "handshake/codec/messages.h"
 #include "handshake/codec/record_reader.h"
 #include "handshake/output_queue.h"
 #include "handshake/record_protection.h"
@@ -70,6 +72,10 @@ class Channel {
 
   // Queues a handshake message. Messages under the same keys share records.
   void Send(ByteView message);
+  // Queues the handshake message that `write`(ByteWriter&) writes, and returns
+  // it: its bytes are valid until the next call. Errors: FieldTooLong().
+  template <typename Write>
+  Result<ByteView> SendWritten(Write write);
   // Queues the dummy change_cipher_spec of section D.4.
   Status SendChangeCipherSpec();
   // The same, right before the next record and not before there is one: sent
@@ -116,11 +122,26 @@ class Channel {
   unsigned idle_records_ = 0;
   bool change_cipher_spec_allowed_ = false;
 
+  Bytes draft_;  // of one message at a time
   Bytes unpacked_;
   std::size_t max_content_ = kMaxPlaintext;
   std::optional<RecordSealer> sealer_;
   bool change_cipher_spec_is_due_ = false;
   OutputQueue output_;
 };
+
+template <typename Write>
+Result<ByteView> Channel::SendWritten(Write write) {
+  draft_.clear();
+  ByteWriter out(std::move(draft_));
+  write(out);
+  const bool written = out.ok();
+  draft_ = std::move(out).Finish();
+  if (!written) {
+    return FieldTooLong();
+  }
+  Send(draft_);
+  return ByteView(draft_);
+}
 
 }  // namespace ktlsd::handshake

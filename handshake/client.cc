@@ -13,14 +13,11 @@ Error Illegal(std::string_view what) {
   return Error{Code::kIllegalParameter, what};
 }
 
-// Sends a Finished under `secret` over all of `transcript`. What may follow, an
-// alert, goes under the application key: the server has switched to it then.
-Status SendFinished(const HashSecret& secret, const SessionKeys& keys,
-                    Transcript& transcript, Channel& channel) {
-  ASSIGN_OR_RETURN(const HashValue hash, transcript.Current());
-  ASSIGN_OR_RETURN(const Bytes finished,
-                   MakeFinished(transcript.algorithm(), secret, hash));
-  channel.Send(finished);
+// Sends our last message. What may follow, an alert, goes under the application
+// key: the server has switched to it then.
+Status SendLast(const HashSecret& secret, const SessionKeys& keys,
+                Transcript& transcript, Channel& channel) {
+  RETURN_IF_ERROR(SendFinished(secret, transcript, channel));
   return channel.StartSealing(
       RecordSealer::CreateLater(keys.suite, keys.send.traffic_secret));
 }
@@ -161,13 +158,13 @@ Result<AwaitServerFinished::Next> AwaitServerFinished::Receive(
   ASSIGN_OR_RETURN(const std::optional<SigningChoice> choice, Choose());
   session.info.certificate_requested = request_.has_value();
   if (request_) {
-    RETURN_IF_ERROR(SendCertificate(
+    RETURN_IF_ERROR(SendChain(
         choice ? &*progress_.certificates[choice->certificate] : nullptr,
-        request_->status_request, channel));
+        request_->status_request, progress_.transcript, channel));
   }
   if (!choice) {
-    RETURN_IF_ERROR(SendFinished(keys_.secrets.client, session.keys,
-                                 progress_.transcript, channel));
+    RETURN_IF_ERROR(SendLast(keys_.secrets.client, session.keys,
+                             progress_.transcript, channel));
     return Next(Completed{std::move(session), Finished(), std::move(drained)});
   }
   session.info.our_scheme = choice->scheme;
@@ -206,9 +203,8 @@ Result<Session> AwaitServerFinished::Keys() {
 Result<std::optional<SigningChoice>> AwaitServerFinished::Choose() const {
   std::optional<SigningChoice> choice;
   if (request_) {
-    ASSIGN_OR_RETURN(
-        choice, ChooseCertificate(progress_.certificates, WishesOf(*request_),
-                                  Role::kClient));
+    ASSIGN_OR_RETURN(choice, ChooseCertificate(progress_.certificates,
+                                               *request_, Role::kClient));
   }
   if (!choice && progress_.must_show_certificate) {
     return Error{Code::kCertificateRequired,
@@ -216,14 +212,6 @@ Result<std::optional<SigningChoice>> AwaitServerFinished::Choose() const {
                           : "the server did not ask for our certificate"};
   }
   return choice;
-}
-
-Status AwaitServerFinished::SendCertificate(const LocalCertificate* certificate,
-                                            bool with_ocsp, Channel& channel) {
-  ASSIGN_OR_RETURN(const Bytes message, SerializeChain(certificate, with_ocsp));
-  RETURN_IF_ERROR(progress_.transcript.Add(message));
-  channel.Send(message);
-  return Ok{};
 }
 
 Result<AwaitTicket> AwaitTicket::Begin(Completed completed, Channel& channel) {
@@ -251,14 +239,10 @@ Result<AwaitTicket::Next> AwaitTicket::Receive(const HandshakeMessage& message,
 
 Result<Completed> AwaitClientSignature::Sign(ByteView signature,
                                              Channel& channel) && {
-  ASSIGN_OR_RETURN(
-      const Bytes verify,
-      Serialize(CertificateVerify{request_.scheme,
-                                  Bytes(signature.begin(), signature.end())}));
-  RETURN_IF_ERROR(transcript_.Add(verify));
-  channel.Send(verify);
-  RETURN_IF_ERROR(SendFinished(client_secret_, completed_.session.keys,
-                               transcript_, channel));
+  RETURN_IF_ERROR(
+      SendSignature(request_.scheme, signature, transcript_, channel));
+  RETURN_IF_ERROR(
+      SendLast(client_secret_, completed_.session.keys, transcript_, channel));
   return std::move(completed_);
 }
 

@@ -157,8 +157,6 @@ class AwaitServerFinished {
   Status CheckFinished(const HandshakeMessage& message);
   Result<Session> Keys();
   Result<std::optional<SigningChoice>> Choose() const;
-  Status SendCertificate(const LocalCertificate* certificate, bool with_ocsp,
-                         Channel& channel);
 
   ClientProgress progress_;
   HandshakeKeys keys_;

@@ -109,12 +109,13 @@ struct Played {
     return secrets;
   }
 
-  void Send(Result<Bytes> message) {
-    SendHandshake(std::move(message), transcript, channel).value();
+  template <typename Message>
+  void Send(const Message& message) {
+    SendHandshake(message, transcript, channel).value();
   }
 
   void SendFinished(const HashSecret& secret) {
-    Send(MakeFinished(HashOf(kSuite), secret, transcript.Current().value()));
+    handshake::SendFinished(secret, transcript, channel).value();
     channel.Pack().value();
   }
 
@@ -170,17 +171,17 @@ Seen ClientAt(std::optional<uint16_t> limit) {
       ParseClientHello(MessageOf(hello_bytes).body).value();
   KeyAgreement agreement =
       Answer(kGroup, FindShare(hello, kGroup)->key_exchange).value();
-  server.Send(Serialize(AnswerTo(hello, std::move(agreement.public_share))));
+  server.Send(AnswerTo(hello, std::move(agreement.public_share)));
   const TrafficSecrets secrets =
       server.StartKeys(agreement.secret, Role::kServer);
   EncryptedExtensions extensions;
   extensions.record_size_limit = limit;
-  server.Send(Serialize(extensions));
+  server.Send(extensions);
   CertificateRequest request;
   request.signature_algorithms = kLocal.schemes;
-  server.Send(Serialize(request));
-  server.Send(SerializeChain(&kLocal, false));
-  server.Send(Serialize(CertificateVerify{kLocal.schemes[0], {1}}));
+  server.Send(request);
+  SendChain(&kLocal, false, server.transcript, server.channel).value();
+  server.Send(CertificateVerify{kLocal.schemes[0], {1}});
   server.SendFinished(secrets.server);
   const Bytes flight = Drive(client, server.channel.output().pending());
   Seen seen{LongestOf(flight), LimitOf(client), {}};
@@ -211,7 +212,7 @@ Seen ServerAt(std::optional<uint16_t> limit, bool negotiate = true) {
 
   Played client;
   KeyShare share = KeyShare::Generate(kGroup).value();
-  client.Send(Serialize(HelloWith(share, limit)));
+  client.Send(HelloWith(share, limit));
   client.channel.Pack().value();
   const Bytes flight = Drive(server, client.channel.output().pending(), config);
   client.channel.Written(client.channel.output().pending().size());

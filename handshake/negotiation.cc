@@ -1,5 +1,6 @@
 #include "handshake/negotiation.h"
 
+#include <span>
 #include <utility>
 
 #include "base/key_access.h"
@@ -22,27 +23,26 @@ std::optional<uint16_t> SendLimit(std::optional<uint16_t> record_size_limit) {
   return static_cast<uint16_t>(*record_size_limit - 1);
 }
 
-Status SendHandshake(Result<Bytes> message, Transcript& transcript,
-                     Channel& channel) {
-  if (!message.ok()) {
-    return message.error();
+Status SendChain(const LocalCertificate* certificate, bool staple,
+                 Transcript& transcript, Channel& channel) {
+  std::span<const Bytes> chain;
+  const Bytes* response = nullptr;
+  if (certificate != nullptr) {
+    chain = certificate->chain;
+    if (staple && certificate->ocsp_response) {
+      response = &*certificate->ocsp_response;
+    }
   }
-  RETURN_IF_ERROR(transcript.Add(*message));
-  channel.Send(*message);
-  return Ok{};
+  return SendWritten(
+      [&](ByteWriter& out) { WriteCertificate(out, chain, response); },
+      transcript, channel);
 }
 
-Result<Bytes> SerializeChain(const LocalCertificate* certificate, bool staple) {
-  Certificate message;
-  if (certificate != nullptr) {
-    for (const Bytes& der : certificate->chain) {
-      message.entries.push_back({der, std::nullopt, {}});
-    }
-    if (staple && !message.entries.empty()) {
-      message.entries.front().ocsp_response = certificate->ocsp_response;
-    }
-  }
-  return Serialize(message);
+Status SendSignature(SignatureScheme scheme, ByteView signature,
+                     Transcript& transcript, Channel& channel) {
+  return SendWritten(
+      [&](ByteWriter& out) { WriteCertificateVerify(out, scheme, signature); },
+      transcript, channel);
 }
 
 Result<PeerProof> TakeChain(Certificate& certificate, bool ocsp_requested) {
@@ -68,10 +68,14 @@ Bytes ToSend(const HashSecret& mac) {
   return {bytes.begin(), bytes.end()};
 }
 
-Result<Bytes> MakeFinished(HashAlgorithm algorithm, const HashSecret& secret,
-                           const HashValue& hash) {
-  ASSIGN_OR_RETURN(const HashSecret mac, FinishedMac(algorithm, secret, hash));
-  return SerializeFinished(ToSend(mac));
+Status SendFinished(const HashSecret& secret, Transcript& transcript,
+                    Channel& channel) {
+  ASSIGN_OR_RETURN(const HashValue hash, transcript.Current());
+  ASSIGN_OR_RETURN(const HashSecret mac,
+                   FinishedMac(transcript.algorithm(), secret, hash));
+  return SendWritten(
+      [&](ByteWriter& out) { WriteFinished(out, mac.Reveal(KeyAccess())); },
+      transcript, channel);
 }
 
 Status VerifyFinished(HashAlgorithm algorithm, const HashSecret& secret,

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -48,13 +49,27 @@ const KeyShareEntry* FindShare(const ClientHello& hello, NamedGroup group);
 // is no less than the protocol's own limit.
 std::optional<uint16_t> SendLimit(std::optional<uint16_t> record_size_limit);
 
-// Adds `message` to `transcript` and queues it; passes its error on.
-Status SendHandshake(Result<Bytes> message, Transcript& transcript,
-                     Channel& channel);
+// Queues the message that `write`(ByteWriter&) writes, and adds it to
+// `transcript`.
+template <typename Write>
+Status SendWritten(Write write, Transcript& transcript, Channel& channel) {
+  ASSIGN_OR_RETURN(const ByteView message,
+                   channel.SendWritten(std::move(write)));
+  return transcript.Add(message);
+}
 
-// A Certificate message with our chain, empty for nullptr. With `staple` our
-// OCSP response goes with the end entity, if there is one.
-Result<Bytes> SerializeChain(const LocalCertificate* certificate, bool staple);
+// The same for `message`, of messages.h.
+template <typename Message>
+Status SendHandshake(const Message& message, Transcript& transcript,
+                     Channel& channel) {
+  return SendWritten([&](ByteWriter& out) { Write(out, message); }, transcript,
+                     channel);
+}
+
+// The same for a Certificate with our chain, empty for nullptr. With `staple`
+// our OCSP response goes with the end entity, if there is one.
+Status SendChain(const LocalCertificate* certificate, bool staple,
+                 Transcript& transcript, Channel& channel);
 
 // Moves chain and OCSP response out of a peer's Certificate; the rest of the
 // proof comes with its CertificateVerify.
@@ -64,10 +79,14 @@ Result<PeerProof> TakeChain(Certificate& certificate, bool ocsp_requested);
 // A binder or verify_data of ours, which is sent: from here on no secret.
 Bytes ToSend(const HashSecret& mac);
 
-// A whole Finished message of the side whose handshake traffic secret is
-// `secret`, over `hash`.
-Result<Bytes> MakeFinished(HashAlgorithm algorithm, const HashSecret& secret,
-                           const HashValue& hash);
+// The same for a CertificateVerify with our `signature`.
+Status SendSignature(SignatureScheme scheme, ByteView signature,
+                     Transcript& transcript, Channel& channel);
+
+// The same for the Finished of the side whose handshake traffic secret is
+// `secret`, over what `transcript` covers.
+Status SendFinished(const HashSecret& secret, Transcript& transcript,
+                    Channel& channel);
 
 // Errors: kBadFinished, kDecodeError for a wrong length.
 Status VerifyFinished(HashAlgorithm algorithm, const HashSecret& secret,

@@ -33,10 +33,7 @@ Result<ServerProgress> FinishServerFlight(HandshakeInfo info,
                                           Transcript transcript,
                                           HandshakeKeys keys,
                                           Channel& channel) {
-  ASSIGN_OR_RETURN(const HashValue hash, transcript.Current());
-  RETURN_IF_ERROR(SendHandshake(
-      MakeFinished(transcript.algorithm(), keys.secrets.server, hash),
-      transcript, channel));
+  RETURN_IF_ERROR(SendFinished(keys.secrets.server, transcript, channel));
   ASSIGN_OR_RETURN(Session session, ApplicationKeys(std::move(info), transcript,
                                                     std::move(keys.schedule)));
   // From here on an alert of ours goes under the application keys: the client
@@ -49,10 +46,8 @@ Result<ServerProgress> FinishServerFlight(HandshakeInfo info,
 
 Result<AwaitServerSignature::Next> AwaitServerSignature::Sign(
     ByteView signature, Channel& channel) && {
-  RETURN_IF_ERROR(SendHandshake(
-      Serialize(CertificateVerify{request_.scheme,
-                                  Bytes(signature.begin(), signature.end())}),
-      transcript_, channel));
+  RETURN_IF_ERROR(
+      SendSignature(request_.scheme, signature, transcript_, channel));
   ASSIGN_OR_RETURN(ServerProgress progress,
                    FinishServerFlight(std::move(info_), std::move(transcript_),
                                       std::move(keys_), channel));

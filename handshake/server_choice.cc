@@ -48,9 +48,8 @@ Result<SigningChoice> ChooseOurs(const ServerConfig& config,
     return Error{Code::kMissingExtension,
                  "a ClientHello for PSKs only, where a certificate is used"};
   }
-  ASSIGN_OR_RETURN(
-      const auto choice,
-      ChooseCertificate(config.certificates, WishesOf(hello), Role::kServer));
+  ASSIGN_OR_RETURN(const auto choice, ChooseCertificate(config.certificates,
+                                                        hello, Role::kServer));
   if (!choice) {
     return Error{Code::kNoCommonSignatureScheme,
                  "the client takes no signature of our certificate's kind"};
@@ -74,32 +73,30 @@ std::vector<HashAlgorithm> HashesInCommon(const ServerConfig& config,
 
 Result<ServerChoice> ChooseAnswer(ServerConfig config, const ClientHello& hello,
                                   std::optional<PskName> psk) {
-  ServerChoice choice;
-  if (psk) {
+  ServerChoice choice{.config = std::move(config), .psk = std::move(psk)};
+  if (choice.psk) {
     // Section 4.2.11: the suite's hash is the one of the PSK.
-    std::erase_if(config.suites, [&psk](CipherSuite suite) {
-      return HashOf(suite) != psk->hash;
+    std::erase_if(choice.config.suites, [&choice](CipherSuite suite) {
+      return HashOf(suite) != choice.psk->hash;
     });
   } else {
-    ASSIGN_OR_RETURN(choice.signing, ChooseOurs(config, hello));
+    ASSIGN_OR_RETURN(choice.signing, ChooseOurs(choice.config, hello));
   }
-  const auto suite = FirstCommon(config.suites, hello.cipher_suites);
+  const auto suite = FirstCommon(choice.config.suites, hello.cipher_suites);
   if (!suite) {
     return NoCommonSuite();
   }
-  const auto group = ChooseGroup(config, hello);
+  const auto group = ChooseGroup(choice.config, hello);
   if (!group) {
     return Error{Code::kNoCommonGroup, "no group in common"};
   }
-  ASSIGN_OR_RETURN(choice.alpn_protocol, ChooseProtocol(config, hello));
-  if (config.record_size_limit) {
+  ASSIGN_OR_RETURN(choice.alpn_protocol, ChooseProtocol(choice.config, hello));
+  if (choice.config.record_size_limit) {
     choice.record_size_limit = hello.record_size_limit;
   }
   choice.staple = hello.status_request;
   choice.suite = *suite;
   choice.group = *group;
-  choice.psk = std::move(psk);
-  choice.config = std::move(config);
   return choice;
 }
 

@@ -25,11 +25,11 @@ struct ServerChoice {
   ServerConfig config;
   CipherSuite suite{};
   NamedGroup group{};
-  std::optional<PskName> psk;                 // else a certificate
-  std::optional<uint16_t> record_size_limit;  // the client's, negotiated
-  bool staple = false;    // the client asks for an OCSP response
-  SigningChoice signing;  // with a certificate
-  std::optional<Bytes> alpn_protocol;
+  std::optional<PskName> psk = {};                 // else a certificate
+  std::optional<uint16_t> record_size_limit = {};  // the client's, negotiated
+  bool staple = false;         // the client asks for an OCSP response
+  SigningChoice signing = {};  // with a certificate
+  std::optional<Bytes> alpn_protocol = {};
 };
 
 inline Error NoCommonSuite() {

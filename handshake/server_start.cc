@@ -87,7 +87,7 @@ Status SendRetry(const ServerChoice& choice, const ClientHello& hello,
   retry.cipher_suite = choice.suite;
   retry.selected_version = kVersionTls13;
   retry.key_share = KeyShareEntry{choice.group, {}};
-  RETURN_IF_ERROR(SendHandshake(Serialize(retry), transcript, channel));
+  RETURN_IF_ERROR(SendHandshake(retry, transcript, channel));
   // Section D.4: "immediately after its first handshake message", when the
   // client sent a session id.
   if (!hello.legacy_session_id.empty()) {
@@ -112,7 +112,7 @@ Result<HandshakeKeys> SendServerHello(const ServerHello& answer, bool retried,
                                       HandshakeSchedule schedule,
                                       Transcript& transcript,
                                       Channel& channel) {
-  RETURN_IF_ERROR(SendHandshake(Serialize(answer), transcript, channel));
+  RETURN_IF_ERROR(SendHandshake(answer, transcript, channel));
   if (!retried && !answer.legacy_session_id_echo.empty()) {
     RETURN_IF_ERROR(channel.SendChangeCipherSpec());
   }
@@ -137,7 +137,7 @@ Status SendExtensions(const ServerChoice& choice, Transcript& transcript,
     channel.LimitContent(
         SendLimit(choice.record_size_limit).value_or(kMaxPlaintext));
   }
-  return SendHandshake(Serialize(extensions), transcript, channel);
+  return SendHandshake(extensions, transcript, channel);
 }
 
 // CertificateRequest where wanted, Certificate.
@@ -151,12 +151,10 @@ Status SendCertificates(const ServerChoice& choice, Transcript& transcript,
     request.signature_algorithms_cert.assign(certificate_schemes.begin(),
                                              certificate_schemes.end());
     request.certificate_authorities = choice.config.certificate_authorities;
-    RETURN_IF_ERROR(SendHandshake(Serialize(request), transcript, channel));
+    RETURN_IF_ERROR(SendHandshake(request, transcript, channel));
   }
-  return SendHandshake(
-      SerializeChain(&*choice.config.certificates[choice.signing.certificate],
-                     choice.staple),
-      transcript, channel);
+  return SendChain(&*choice.config.certificates[choice.signing.certificate],
+                   choice.staple, transcript, channel);
 }
 
 }  // namespace

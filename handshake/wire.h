@@ -123,6 +123,8 @@ inline constexpr std::size_t kMaxCertificateMessage = 1U << 16;  // and request
 inline constexpr std::size_t kMaxOtherMessage = 1U << 14;
 // Extensions in one block; IANA has named 60.
 inline constexpr std::size_t kMaxExtensions = 128;
+// Bytes of most flights, those with one certificate: what buffers begin with.
+inline constexpr std::size_t kUsualFlight = 1536;
 // Certificates in one chain.
 inline constexpr std::size_t kMaxChainLength = 10;
 

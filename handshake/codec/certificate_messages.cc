@@ -109,13 +109,13 @@ void WriteOidFilters(ByteWriter& out, const std::vector<OidFilter>& filters) {
   });
 }
 
-void WriteEntry(ByteWriter& out, const CertificateEntry& entry) {
-  out.Prefixed(3, [&] { out.Append(entry.der); });
+void WriteEntry(ByteWriter& out, ByteView der, const Bytes* ocsp_response) {
+  out.Prefixed(3, [&] { out.Append(der); });
   out.Prefixed(2, [&] {
-    if (entry.ocsp_response) {
+    if (ocsp_response != nullptr) {
       WriteExtension(out, ExtensionType::kStatusRequest, [&] {
         out.U8(kOcspStatus);
-        out.Prefixed(3, [&] { out.Append(*entry.ocsp_response); });
+        out.Prefixed(3, [&] { out.Append(*ocsp_response); });
       });
     }
   });
@@ -178,8 +178,8 @@ Result<CertificateVerify> ParseCertificateVerify(ByteView body) {
                            Bytes(signature->begin(), signature->end())};
 }
 
-Result<Bytes> Serialize(const CertificateRequest& request) {
-  return WriteMessage(HandshakeType::kCertificateRequest, [&](ByteWriter& out) {
+void Write(ByteWriter& out, const CertificateRequest& request) {
+  WriteMessage(out, HandshakeType::kCertificateRequest, [&] {
     out.Prefixed(1, [&] { out.Append(request.context); });
     out.Prefixed(2, [&] {
       WriteNumberList(out, ExtensionType::kSignatureAlgorithms,
@@ -195,27 +195,44 @@ Result<Bytes> Serialize(const CertificateRequest& request) {
   });
 }
 
-Result<Bytes> Serialize(const Certificate& certificate) {
-  return WriteMessage(HandshakeType::kCertificate, [&](ByteWriter& out) {
+void Write(ByteWriter& out, const Certificate& certificate) {
+  WriteMessage(out, HandshakeType::kCertificate, [&] {
     out.Prefixed(1, [&] { out.Append(certificate.context); });
     out.Prefixed(3, [&] {
       for (const CertificateEntry& entry : certificate.entries) {
-        WriteEntry(out, entry);
+        WriteEntry(out, entry.der,
+                   entry.ocsp_response ? &*entry.ocsp_response : nullptr);
       }
     });
   });
 }
 
-Result<Bytes> Serialize(const CertificateVerify& verify) {
-  return WriteMessage(HandshakeType::kCertificateVerify, [&](ByteWriter& out) {
-    out.U16(static_cast<uint16_t>(verify.scheme));
-    out.Prefixed(2, [&] { out.Append(verify.signature); });
+void Write(ByteWriter& out, const CertificateVerify& verify) {
+  WriteCertificateVerify(out, verify.scheme, verify.signature);
+}
+
+void WriteCertificate(ByteWriter& out, std::span<const Bytes> chain,
+                      const Bytes* ocsp_response) {
+  WriteMessage(out, HandshakeType::kCertificate, [&] {
+    out.Prefixed(1, [] {});  // no context
+    out.Prefixed(3, [&] {
+      for (const Bytes& der : chain) {
+        WriteEntry(out, der, &der == &chain.front() ? ocsp_response : nullptr);
+      }
+    });
   });
 }
 
-Result<Bytes> SerializeFinished(ByteView verify_data) {
-  return WriteMessage(HandshakeType::kFinished,
-                      [&](ByteWriter& out) { out.Append(verify_data); });
+void WriteCertificateVerify(ByteWriter& out, SignatureScheme scheme,
+                            ByteView signature) {
+  WriteMessage(out, HandshakeType::kCertificateVerify, [&] {
+    out.U16(static_cast<uint16_t>(scheme));
+    out.Prefixed(2, [&] { out.Append(signature); });
+  });
+}
+
+void WriteFinished(ByteWriter& out, ByteView verify_data) {
+  WriteMessage(out, HandshakeType::kFinished, [&] { out.Append(verify_data); });
 }
 
 }  // namespace ktlsd::handshake

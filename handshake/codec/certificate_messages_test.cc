@@ -205,7 +205,9 @@ TEST(CertificateVerify, CannotBeWrittenWithAHugeSignature) {
 }
 
 TEST(Finished, IsItsVerifyDataWithAHeader) {
-  EXPECT_EQ(SerializeFinished(Bytes{1, 2}).value(), (Bytes{20, 0, 0, 2, 1, 2}));
+  ByteWriter out;
+  WriteFinished(out, Bytes{1, 2});
+  EXPECT_EQ(std::move(out).Finish(), (Bytes{20, 0, 0, 2, 1, 2}));
 }
 
 }  // namespace

@@ -189,7 +189,7 @@ Status ParseTls13(ByteView body, ByteView compression,
                   std::span<const Extension> extensions, ClientHello& hello) {
   // RFC 8446 section 4.1.2: "this vector MUST contain exactly one byte, set to
   // zero".
-  if (!SameBytes(compression, Bytes{kNullCompression})) {
+  if (compression.size() != 1 || compression.front() != kNullCompression) {
     return Error{Code::kIllegalParameter, "compression methods not null"};
   }
   RETURN_IF_ERROR(CheckPlace(extensions, Place::kClientHello));
@@ -309,8 +309,8 @@ Result<ClientHello> ParseClientHello(ByteView body) {
   return hello;
 }
 
-Result<Bytes> Serialize(const ClientHello& hello) {
-  return WriteMessage(HandshakeType::kClientHello, [&](ByteWriter& out) {
+void Write(ByteWriter& out, const ClientHello& hello) {
+  WriteMessage(out, HandshakeType::kClientHello, [&] {
     out.U16(hello.legacy_version);
     out.Append(hello.random);
     out.Prefixed(1, [&] { out.Append(hello.legacy_session_id); });

@@ -8,6 +8,7 @@
 namespace ktlsd::handshake {
 namespace {
 
+constexpr std::size_t kUsualExtensions = 12;  // of most messages
 constexpr uint16_t kMinRecordSizeLimit = 64;  // bytes; RFC 8449 section 4
 
 constexpr unsigned Bit(Place place) {
@@ -107,6 +108,9 @@ Result<std::vector<Extension>> ReadExtensions(ByteReader& reader) {
   }
   std::vector<Extension> extensions;
   ByteReader rest(*block);
+  if (!rest.done()) {
+    extensions.reserve(kUsualExtensions);
+  }
   while (!rest.done()) {
     const auto type = rest.U16();
     const auto data = rest.Prefixed16();

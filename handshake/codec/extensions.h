@@ -128,16 +128,11 @@ void WriteAlpn(ByteWriter& out, std::span<const Bytes> names);
 // Writes certificate_authorities, unless `names` is empty.
 void WriteAuthorities(ByteWriter& out, std::span<const Bytes> names);
 
-// A whole handshake message, its body by `body`(ByteWriter&).
+// Writes a whole handshake message, its body by `body`.
 template <typename Body>
-Result<Bytes> WriteMessage(HandshakeType type, Body&& body) {
-  ByteWriter out;
+void WriteMessage(ByteWriter& out, HandshakeType type, Body&& body) {
   out.U8(static_cast<uint8_t>(type));
-  out.Prefixed(3, [&] { body(out); });
-  if (!out.ok()) {
-    return Error{Code::kInternal, "a field is too long for its length"};
-  }
-  return std::move(out).Finish();
+  out.Prefixed(3, std::forward<Body>(body));
 }
 
 }  // namespace ktlsd::handshake

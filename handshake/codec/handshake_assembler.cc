@@ -56,6 +56,7 @@ Status HandshakeAssembler::Add(ByteView fragment) {
   buffer_.erase(buffer_.begin(),
                 buffer_.begin() + static_cast<std::ptrdiff_t>(consumed_));
   consumed_ = 0;
+  MakeRoom(buffer_, kUsualFlight);
   buffer_.insert(buffer_.end(), fragment.begin(), fragment.end());
   return CheckLimit(ReadHeader(buffer_));
 }

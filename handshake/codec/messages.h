@@ -18,7 +18,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -51,10 +53,27 @@ struct OfferedPsks {
 // ClientHello that offers `psks`.
 std::size_t BindersSize(const OfferedPsks& psks);
 
+// RFC 8446 section 4.2.5: a certificate extension, and what must be in it.
+struct OidFilter {
+  Bytes oid;     // DER, with tag and length
+  Bytes values;  // DER of the extension's value; empty: none are asked for
+};
+
+// What the certificate of who answers is to be like, in a ClientHello or a
+// CertificateRequest.
+struct CertificateWishes {
+  std::vector<SignatureScheme> signature_algorithms = {};
+  // Empty: signature_algorithms stands for it (section 4.2.3).
+  std::vector<SignatureScheme> signature_algorithms_cert = {};
+  std::vector<Bytes> certificate_authorities = {};  // DER names; empty: any
+  // Each OID once; in a CertificateRequest only.
+  std::vector<OidFilter> oid_filters = {};
+};
+
 // RFC 8446 section 4.1.2. In a parsed hello `offers_tls13` tells whether
 // supported_versions lists 0x0304; a hello without it parses all the same, so
 // that the server can answer protocol_version.
-struct ClientHello {
+struct ClientHello : CertificateWishes {
   uint16_t legacy_version = kVersionTls12;
   Random random{};
   Bytes legacy_session_id;
@@ -62,9 +81,6 @@ struct ClientHello {
   bool offers_tls13 = true;
   std::optional<std::string> server_name;  // host_name, as sent
   std::vector<NamedGroup> supported_groups;
-  std::vector<SignatureScheme> signature_algorithms;
-  std::vector<SignatureScheme> signature_algorithms_cert;
-  std::vector<Bytes> certificate_authorities;  // DER names; empty: any
   std::optional<std::vector<KeyShareEntry>> key_shares;  // may be empty
   std::vector<Bytes> alpn_protocols;
   std::optional<Bytes> cookie;
@@ -114,19 +130,9 @@ struct EncryptedExtensions {
   std::vector<uint16_t> extension_types;  // parsed only
 };
 
-// RFC 8446 section 4.2.5: a certificate extension, and what must be in it.
-struct OidFilter {
-  Bytes oid;     // DER, with tag and length
-  Bytes values;  // DER of the extension's value; empty: none are asked for
-};
-
 // RFC 8446 section 4.3.2.
-struct CertificateRequest {
+struct CertificateRequest : CertificateWishes {
   Bytes context;
-  std::vector<SignatureScheme> signature_algorithms;
-  std::vector<SignatureScheme> signature_algorithms_cert;
-  std::vector<Bytes> certificate_authorities;  // DER names; empty: any
-  std::vector<OidFilter> oid_filters;          // each OID once
   bool status_request = false;
 };
 
@@ -148,15 +154,37 @@ struct CertificateVerify {
   Bytes signature;
 };
 
-// Serializers return the whole message with its 4-byte handshake header.
-// kInternal when a field is too long for its length prefix.
-Result<Bytes> Serialize(const ClientHello& hello);
-Result<Bytes> Serialize(const ServerHello& hello);
-Result<Bytes> Serialize(const EncryptedExtensions& extensions);
-Result<Bytes> Serialize(const CertificateRequest& request);
-Result<Bytes> Serialize(const Certificate& certificate);
-Result<Bytes> Serialize(const CertificateVerify& verify);
-Result<Bytes> SerializeFinished(ByteView verify_data);
+// These append the whole message with its 4-byte handshake header. A field that
+// is too long for its length prefix makes `out` fail.
+void Write(ByteWriter& out, const ClientHello& hello);
+void Write(ByteWriter& out, const ServerHello& hello);
+void Write(ByteWriter& out, const EncryptedExtensions& extensions);
+void Write(ByteWriter& out, const CertificateRequest& request);
+void Write(ByteWriter& out, const Certificate& certificate);
+void Write(ByteWriter& out, const CertificateVerify& verify);
+// A Certificate with `chain` and, for its end entity, `ocsp_response` unless
+// null.
+void WriteCertificate(ByteWriter& out, std::span<const Bytes> chain,
+                      const Bytes* ocsp_response);
+void WriteCertificateVerify(ByteWriter& out, SignatureScheme scheme,
+                            ByteView signature);
+void WriteFinished(ByteWriter& out, ByteView verify_data);
+
+// The error of a writer that failed.
+inline Error FieldTooLong() {
+  return Error{Code::kInternal, "a field is too long for its length"};
+}
+
+// The message alone. Errors: FieldTooLong().
+template <typename Message>
+Result<Bytes> Serialize(const Message& message) {
+  ByteWriter out;
+  Write(out, message);
+  if (!out.ok()) {
+    return FieldTooLong();
+  }
+  return std::move(out).Finish();
+}
 
 // Parsers take the body, without the handshake header.
 Result<ClientHello> ParseClientHello(ByteView body);

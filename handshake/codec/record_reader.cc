@@ -43,6 +43,7 @@ Result<std::optional<RawRecord>> RecordReader::Add(ByteView bytes) {
     buffer_.clear();
     returned_ = false;
   }
+  MakeRoom(buffer_, kUsualFlight);
   buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
   if (buffer_.size() == kRecordHeaderSize) {
     RETURN_IF_ERROR(CheckHeader());

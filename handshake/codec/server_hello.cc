@@ -184,8 +184,8 @@ Result<EncryptedExtensions> ParseEncryptedExtensions(ByteView body) {
   return result;
 }
 
-Result<Bytes> Serialize(const ServerHello& hello) {
-  return WriteMessage(HandshakeType::kServerHello, [&](ByteWriter& out) {
+void Write(ByteWriter& out, const ServerHello& hello) {
+  WriteMessage(out, HandshakeType::kServerHello, [&] {
     out.U16(hello.legacy_version);
     out.Append(hello.is_retry ? kHelloRetryRequestRandom : hello.random);
     out.Prefixed(1, [&] { out.Append(hello.legacy_session_id_echo); });
@@ -195,22 +195,21 @@ Result<Bytes> Serialize(const ServerHello& hello) {
   });
 }
 
-Result<Bytes> Serialize(const EncryptedExtensions& extensions) {
-  return WriteMessage(
-      HandshakeType::kEncryptedExtensions, [&](ByteWriter& out) {
-        out.Prefixed(2, [&] {
-          if (extensions.server_name_acknowledged) {
-            WriteExtension(out, ExtensionType::kServerName, [] {});
-          }
-          if (extensions.alpn_protocol) {
-            WriteAlpn(out, std::span(&*extensions.alpn_protocol, 1));
-          }
-          if (extensions.record_size_limit) {
-            WriteExtension(out, ExtensionType::kRecordSizeLimit,
-                           [&] { out.U16(*extensions.record_size_limit); });
-          }
-        });
-      });
+void Write(ByteWriter& out, const EncryptedExtensions& extensions) {
+  WriteMessage(out, HandshakeType::kEncryptedExtensions, [&] {
+    out.Prefixed(2, [&] {
+      if (extensions.server_name_acknowledged) {
+        WriteExtension(out, ExtensionType::kServerName, [] {});
+      }
+      if (extensions.alpn_protocol) {
+        WriteAlpn(out, std::span(&*extensions.alpn_protocol, 1));
+      }
+      if (extensions.record_size_limit) {
+        WriteExtension(out, ExtensionType::kRecordSizeLimit,
+                       [&] { out.U16(*extensions.record_size_limit); });
+      }
+    });
+  });
 }
 
 }  // namespace ktlsd::handshake
