@@ -41,8 +41,7 @@ Result<ClientStart> StartClient(ClientConfig config, Channel& channel) {
   if (!config.psks.empty()) {
     config.suites = SuitesFor(config.psks, std::move(config.suites));
   }
-  AwaitServerHello state;
-  state.config_ = std::move(config);
+  AwaitServerHello state(std::move(config));
   RETURN_IF_ERROR(state.PrepareHello());
   channel.AllowChangeCipherSpec();
   return std::move(state).Ready(channel);
@@ -90,7 +89,7 @@ Status AwaitServerHello::AddShares(const std::vector<NamedGroup>& groups) {
   shares_.clear();
   for (const NamedGroup group : groups) {
     ASSIGN_OR_RETURN(KeyShare share, KeyShare::Generate(group));
-    hello_.key_shares->push_back({group, share.public_share()});
+    hello_.key_shares->push_back({group, share.TakePublicShare()});
     shares_.push_back(std::move(share));
   }
   return Ok{};

@@ -49,7 +49,7 @@ class AwaitServerHello {
  private:
   friend Result<ClientStart> StartClient(ClientConfig, Channel&);
   friend class AwaitOwnBinder;
-  AwaitServerHello() = default;
+  explicit AwaitServerHello(ClientConfig config) : config_(std::move(config)) {}
 
   Status PrepareHello();
   Result<ClientStart> Ready(Channel& channel) &&;

@@ -19,9 +19,10 @@ Error Unusable(std::string_view what) {
 }
 
 template <typename T>
-bool HasTwice(std::vector<T> list) {
-  std::ranges::sort(list);
-  return std::ranges::adjacent_find(list) != list.end();
+bool HasTwice(const std::vector<T>& list) {
+  return std::ranges::any_of(list, [&list](const T& value) {
+    return std::ranges::count(list, value) > 1;
+  });
 }
 
 Status CheckSuites(const std::vector<CipherSuite>& suites) {

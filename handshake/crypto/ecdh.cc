@@ -91,10 +91,11 @@ Bytes EcdhShare(const Curve& curve, EVP_PKEY* key) {
   if (curve.name == nullptr) {
     Bytes share(curve.share_size);
     std::size_t size = share.size();
-    return EVP_PKEY_get_raw_public_key(key, share.data(), &size) == 1 &&
-                   size == share.size()
-               ? share
-               : Bytes();
+    if (EVP_PKEY_get_raw_public_key(key, share.data(), &size) != 1 ||
+        size != share.size()) {
+      share.clear();
+    }
+    return share;
   }
   unsigned char* encoded = nullptr;
   const std::size_t size = EVP_PKEY_get1_encoded_public_key(key, &encoded);

@@ -172,43 +172,31 @@ bool IsHybrid(NamedGroup group) {
   return traits != nullptr && traits->kem != nullptr;
 }
 
-struct KeyShare::Keys {
-  PkeyPtr curve;
-  PkeyPtr kem;  // null where the group is not a hybrid
-};
-
-KeyShare::KeyShare(NamedGroup group, std::unique_ptr<Keys> keys,
-                   Bytes public_share)
-    : group_(group),
-      keys_(std::move(keys)),
-      public_share_(std::move(public_share)) {}
-KeyShare::KeyShare(KeyShare&&) noexcept = default;
-KeyShare& KeyShare::operator=(KeyShare&&) noexcept = default;
-KeyShare::~KeyShare() = default;
+void KeyShare::Free::operator()(evp_pkey_st* key) const { EVP_PKEY_free(key); }
 
 Result<KeyShare> KeyShare::Generate(NamedGroup group) {
   ASSIGN_OR_RETURN(const GroupTraits* const traits, UsableGroup(group));
   ASSIGN_OR_RETURN(EcdhHalf half, NewEcdhHalf(*traits->curve));
-  auto keys = std::make_unique<Keys>();
-  keys->curve = std::move(half.key);
+  Key kem;
   Bytes encapsulation_key;
   if (traits->kem != nullptr) {
-    keys->kem = NewMlKemKey(*traits->kem);
-    if (keys->kem) {
-      encapsulation_key = EncapsulationKey(*traits->kem, keys->kem.get());
+    kem.reset(NewMlKemKey(*traits->kem).release());
+    if (kem) {
+      encapsulation_key = EncapsulationKey(*traits->kem, kem.get());
     }
     if (encapsulation_key.empty()) {
       return CryptoError("making an ML-KEM key failed");
     }
   }
   return KeyShare(
-      group, std::move(keys),
+      group, Key(half.key.release()), std::move(kem),
       Join(*traits, std::move(half.share), std::move(encapsulation_key)));
 }
 
 Result<SharedSecret> KeyShare::Agree(ByteView peer_share) && {
-  const std::unique_ptr<Keys> keys = std::move(keys_);
-  if (!keys) {
+  const Key curve = std::move(curve_);
+  const Key kem = std::move(kem_);
+  if (!curve) {
     return Error{Code::kApiMisuse, "a key share that was moved away"};
   }
   const GroupTraits& traits = *TraitsOf(group_);
@@ -218,10 +206,10 @@ Result<SharedSecret> KeyShare::Agree(ByteView peer_share) && {
                    SplitShare(traits, peer_share, kem_size));
   return MakeSecret(traits, [&](Halves<std::span<uint8_t>> out) -> Status {
     RETURN_IF_ERROR(
-        DeriveEcdh(*traits.curve, keys->curve.get(), theirs.curve, out.curve));
+        DeriveEcdh(*traits.curve, curve.get(), theirs.curve, out.curve));
     return traits.kem == nullptr
                ? Status(Ok{})
-               : Decapsulate(*traits.kem, keys->kem.get(), theirs.kem, out.kem);
+               : Decapsulate(*traits.kem, kem.get(), theirs.kem, out.kem);
   });
 }
 

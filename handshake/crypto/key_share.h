@@ -11,12 +11,15 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
 #include "base/secret.h"
 #include "handshake/wire.h"
+
+struct evp_pkey_st;
 
 namespace ktlsd::handshake {
 
@@ -42,12 +45,10 @@ class KeyShare {
  public:
   // Errors: kNoCommonGroup an unsupported group; kCryptoFailed.
   static Result<KeyShare> Generate(NamedGroup group);
-  KeyShare(KeyShare&&) noexcept;
-  KeyShare& operator=(KeyShare&&) noexcept;
-  ~KeyShare();
-
   NamedGroup group() const { return group_; }
   const Bytes& public_share() const { return public_share_; }
+  // Once: for the ClientHello.
+  Bytes TakePublicShare() { return std::move(public_share_); }
 
   // The secret shared with the server's share, in constant-size form (P-256: x
   // coordinate, 32 bytes; X25519: 32 bytes; a hybrid: both, joined in the
@@ -57,11 +58,19 @@ class KeyShare {
   Result<SharedSecret> Agree(ByteView peer_share) &&;
 
  private:
-  struct Keys;
-  KeyShare(NamedGroup group, std::unique_ptr<Keys> keys, Bytes public_share);
+  struct Free {
+    void operator()(evp_pkey_st* key) const;
+  };
+  using Key = std::unique_ptr<evp_pkey_st, Free>;
+  KeyShare(NamedGroup group, Key curve, Key kem, Bytes public_share)
+      : group_(group),
+        curve_(std::move(curve)),
+        kem_(std::move(kem)),
+        public_share_(std::move(public_share)) {}
 
   NamedGroup group_;
-  std::unique_ptr<Keys> keys_;
+  Key curve_;
+  Key kem_;  // null where the group is not a hybrid
   Bytes public_share_;
 };
 

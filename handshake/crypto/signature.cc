@@ -181,6 +181,29 @@ std::string_view ContextString(Role signer) {
                                  : "TLS 1.3, client CertificateVerify";
 }
 
+// RFC 8446 section 4.4.3: 64 spaces, the context string, a zero byte, the hash.
+class VerifyContent {
+ public:
+  VerifyContent(Role signer, const HashValue& transcript_hash) {
+    const std::string_view context = ContextString(signer);
+    const ByteView hash = transcript_hash.view();
+    auto next = std::fill_n(bytes_.begin(), kSpaces, ' ');
+    next = std::ranges::copy(context, next).out;
+    *next++ = 0;
+    next = std::ranges::copy(hash, next).out;
+    size_ = static_cast<std::size_t>(next - bytes_.begin());
+  }
+  ByteView view() const { return ByteView(bytes_).first(size_); }
+
+ private:
+  static constexpr std::size_t kSpaces = 64;
+  static constexpr std::size_t kMaxContext = 33;  // bytes; both have as many
+  static constexpr std::size_t kMaxHash = 48;     // bytes; of a HashValue
+
+  std::array<uint8_t, kSpaces + kMaxContext + 1 + kMaxHash> bytes_{};
+  std::size_t size_ = 0;
+};
+
 }  // namespace
 
 std::span<const SignatureScheme> HandshakeSchemes() {
@@ -214,16 +237,8 @@ bool CanSign(evp_pkey_st* key) {
 }
 
 Bytes CertificateVerifyContent(Role signer, const HashValue& transcript_hash) {
-  constexpr std::size_t kSpaces = 64;
-  const std::string_view context = ContextString(signer);
-  const ByteView hash = transcript_hash.view();
-  Bytes content;
-  content.reserve(kSpaces + context.size() + 1 + hash.size());
-  content.assign(kSpaces, ' ');
-  content.insert(content.end(), context.begin(), context.end());
-  content.push_back(0);
-  content.insert(content.end(), hash.begin(), hash.end());
-  return content;
+  const VerifyContent content(signer, transcript_hash);
+  return {content.view().begin(), content.view().end()};
 }
 
 Result<Bytes> SignCertificateVerify(evp_pkey_st* key, SignatureScheme scheme,
@@ -235,7 +250,8 @@ Result<Bytes> SignCertificateVerify(evp_pkey_st* key, SignatureScheme scheme,
     return CryptoError(Code::kNoCommonSignatureScheme,
                        "the key cannot sign with this scheme");
   }
-  const Bytes content = CertificateVerifyContent(signer, transcript_hash);
+  const VerifyContent whole(signer, transcript_hash);
+  const ByteView content = whole.view();
   const DigestContext context(EVP_MD_CTX_new());
   std::size_t size = 0;
   if (!StartSigning(*traits, key, home, context.get()) ||
@@ -263,7 +279,8 @@ Status CheckCertificateVerify(evp_pkey_st* key, SignatureScheme scheme,
     return CryptoError(Code::kIllegalParameter,
                        "signature scheme does not fit the certificate's key");
   }
-  const Bytes content = CertificateVerifyContent(signer, transcript_hash);
+  const VerifyContent whole(signer, transcript_hash);
+  const ByteView content = whole.view();
   const DigestContext context(EVP_MD_CTX_new());
   if (!context) {
     return NoMemory();

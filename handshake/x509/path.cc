@@ -80,6 +80,7 @@ std::vector<std::optional<ValidityWindow>> WindowsOf(X509_STORE_CTX* context,
                                                          path,
                                                      Revocation revocation) {
   std::vector<std::optional<ValidityWindow>> windows;
+  windows.reserve(static_cast<std::size_t>(std::max(sk_X509_num(path), 0)));
   for (int i = 0; i < sk_X509_num(path); ++i) {
     const X509* const certificate = sk_X509_value(path, i);
     windows.push_back(WindowOf(X509_get0_notBefore(certificate),
