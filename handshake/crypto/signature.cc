@@ -149,8 +149,10 @@ bool StartVerifying(const SchemeTraits& traits, EVP_PKEY* key,
 bool IsOnCurve(EVP_PKEY* key, const char* curve) {
   std::array<char, 80> name{};
   std::size_t size = 0;
+  // A provider may have another name for it; looking names up is slow.
   return EVP_PKEY_get_group_name(key, name.data(), name.size(), &size) == 1 &&
-         OBJ_txt2nid(name.data()) == OBJ_txt2nid(curve);
+         (std::string_view(name.data()) == curve ||
+          OBJ_txt2nid(name.data()) == OBJ_txt2nid(curve));
 }
 
 // An RSASSA-PSS key may be bound to one hash; libcrypto then refuses others.
