@@ -44,7 +44,7 @@ Result<OpenedRecord> SplitInner(Bytes inner) {
 Result<RecordSealer> RecordSealer::Create(CipherSuite suite,
                                           const HashSecret& traffic_secret) {
   RecordSealer sealer = CreateLater(suite, traffic_secret);
-  RETURN_IF_ERROR(sealer.SetUp());
+  RETURN_IF_ERROR(sealer.Key());
   return sealer;
 }
 
@@ -55,18 +55,19 @@ RecordSealer RecordSealer::CreateLater(CipherSuite suite,
 }
 
 // Makes the key unless that has been done.
-Status RecordSealer::SetUp() {
+Result<Aead*> RecordSealer::Key() {
   if (!aead_) {
-    ASSIGN_OR_RETURN(
-        aead_, Aead::Create(Aead::Direction::kSeal, suite_, traffic_secret_));
+    ASSIGN_OR_RETURN(Aead made, Aead::Create(Aead::Direction::kSeal, suite_,
+                                             traffic_secret_));
+    aead_.emplace(std::move(made));
     traffic_secret_.Wipe();
   }
-  return Ok{};
+  return &*aead_;
 }
 
 Status RecordSealer::Seal(ContentType type, ByteView content, Bytes& out) {
-  RETURN_IF_ERROR(SetUp());
-  if (!aead_->has_key() || content.size() > kMaxPlaintext) {
+  ASSIGN_OR_RETURN(Aead* const aead, Key());
+  if (!aead->has_key() || content.size() > kMaxPlaintext) {
     return Error{Code::kApiMisuse, "cannot seal this record"};
   }
   if (sequence_ == kLastSequence) {
@@ -86,8 +87,8 @@ Status RecordSealer::Seal(ContentType type, ByteView content, Bytes& out) {
   out.push_back(static_cast<uint8_t>(type));
   out.resize(start + header.size() + length);
   const std::span<uint8_t> body = std::span(out).last(length);
-  if (!aead_->Seal(sequence_, header, body.first(content.size() + 1),
-                   body.last(kTagSize))) {
+  if (!aead->Seal(sequence_, header, body.first(content.size() + 1),
+                  body.last(kTagSize))) {
     out.resize(start);
     return CryptoError("sealing a record failed");
   }

@@ -40,7 +40,7 @@ class RecordSealer {
  private:
   RecordSealer(CipherSuite suite, HashSecret traffic_secret)
       : suite_(suite), traffic_secret_(std::move(traffic_secret)) {}
-  Status SetUp();
+  Result<Aead*> Key();
 
   CipherSuite suite_;
   HashSecret traffic_secret_;  // empty once there is a key
