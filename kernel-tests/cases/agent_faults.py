@@ -6,7 +6,7 @@ import signal
 import time
 
 from cases import LOAD, Skip, case
-from guest import agents, genl, load, machine, nfs, wait
+from guest import agents, genl, load, machine, nfs, usage, wait
 from guest.peers import Gate, HalfOpenClients, SilentClient
 
 _DAY = 24 * 3600
@@ -46,7 +46,9 @@ def overrun(bed):
     _only_ktlsd(bed)
     nfs.serve(("tls",), threads=16)
     agent = bed.start_agent(busy=True)
-    load.run(1, 1)
+    load.run(8, 4)
+    agent.wait_for_no_connection()
+    used = usage.by_role(agent)
     sockets = genl.listening_inodes(bed.family)
     # With room, so that the kernel finds a listener that can be told.
     with genl.join_group(bed.family) as another, genl.open_socket() as speaker:
@@ -63,6 +65,7 @@ def overrun(bed):
     bed.wait_for_event("kernel_trouble")
     later = load.run(8, 4)
     load.expect_served(bed, result, later)
+    bed.expect_usage(agent, used)
 
 
 def _overrun(bed, speaker, another, sockets: set[int]) -> int:

@@ -245,6 +245,7 @@ def killed_load(bed):
     nfs.serve(("tls",), threads=_NFSD_THREADS)
     agent = bed.start_agent(busy=True)
     load.run(20, 4)
+    agent.wait_for_no_connection()
     baseline, files = usage.by_role(agent), usage.open_files()
     accepted = [SilentClient() for _ in range(4)]
     bed.upcalls.wait_for_accept("server", 20 + len(accepted))
@@ -267,7 +268,8 @@ def killed_load(bed):
                                for pid in roles),
                "the processes of the dead monitor to end", 30)
     load.expect_served(bed, load.run(60, 8))
-    _check_baseline(bed, again, baseline, files)
+    bed.expect_usage(again, baseline)
+    bed.note(f"open files of the guest {files}, {usage.open_files()}")
 
 
 def _check_queue_served(bed, waiting: load.Load, ready: int) -> None:
@@ -283,22 +285,3 @@ def _check_queue_served(bed, waiting: load.Load, ready: int) -> None:
         load.expect_served(bed, result)
     else:
         bed.note("it came too late for nfsd's timer")
-
-
-def _check_baseline(bed, agent: agents.Agent, baseline: dict,
-                    files: int) -> None:
-    """Descriptors as before, and memory but for what some pages add."""
-    slack_kib = 1 << 20 if bed.options["sanitizer"] else 512
-
-    def back() -> bool:
-        now = usage.by_role(agent)
-        return now.keys() == baseline.keys() and all(
-            now[role].descriptors == before.descriptors and
-            now[role].anonymous_kib <= before.anonymous_kib + slack_kib
-            for role, before in baseline.items())
-    try:
-        wait.until(back, "descriptors and memory to be as before", 30)
-    finally:
-        bed.note("before and now: "
-                 + usage.compare(baseline, usage.by_role(agent))
-                 + f"; open files of the guest {files}, {usage.open_files()}")

@@ -4,7 +4,8 @@ import secrets
 import subprocess
 
 import cases
-from guest import agents, genl, machine, nfs, tracing, upcalls, wait
+from guest import (agents, genl, machine, nfs, tracing, upcalls, usage,
+                   wait)
 
 # What the log line of a success must name.
 _SESSION_WORDS = ("peer", "suite", "group", "scheme")
@@ -151,6 +152,24 @@ class Bed:
             self.note(f"log: code {code}, reason: {text}")
         if reason is not None and self.profile.logs_each_handshake:
             assert reason in said, f"the log says {said}, not {reason!r}"
+
+    def expect_usage(self, agent: agents.Agent,
+                     before: dict[str, usage.Usage]) -> None:
+        """Descriptors are again what they were, and memory is but for what some
+        pages add."""
+        slack_kib = 1 << 20 if self.options["sanitizer"] else 512
+
+        def back() -> bool:
+            now = usage.by_role(agent)
+            return now.keys() == before.keys() and all(
+                now[role].descriptors == was.descriptors and
+                now[role].anonymous_kib <= was.anonymous_kib + slack_kib
+                for role, was in before.items())
+        try:
+            wait.until(back, "descriptors and memory to be as before", 30)
+        finally:
+            self.note("before and now: "
+                      + usage.compare(before, usage.by_role(agent)))
 
     def wait_for_event(self, kind: str, count: int = 1, deadline_s: float = 10,
                        **fields: str) -> None:
