@@ -13,8 +13,8 @@ Error Illegal(std::string_view what) {
   return Error{Code::kIllegalParameter, what};
 }
 
-// Sends our last message. What may follow it, an
-// alert, goes under the application key: the server has switched to it then.
+// Sends our last message. The server has switched keys when it has that: what
+// may follow, an alert, goes under the application key.
 Status SendLast(const HashSecret& secret, const SessionKeys& keys,
                 Transcript& transcript, Channel& channel) {
   RETURN_IF_ERROR(SendFinished(secret, transcript, channel));

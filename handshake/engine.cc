@@ -85,10 +85,12 @@ Engine Engine::Client(ClientConfig config) {
 Engine Engine::Server() { return Engine(State(AwaitClientHello())); }
 
 Wait Engine::wait() const {
-  return channel_.output().empty() ? wait_behind_output() : HaveOutput{};
+  const Wait behind = WaitBehindOutput();
+  const bool one_flight = std::holds_alternative<NeedSignature>(behind);
+  return channel_.output().empty() || one_flight ? behind : HaveOutput{};
 }
 
-Wait Engine::wait_behind_output() const {
+Wait Engine::WaitBehindOutput() const {
   return std::visit(Overload{
                         [](const Failed& failed) -> Wait { return failed; },
                         [](const Completed&) -> Wait { return Done{}; },

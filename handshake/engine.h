@@ -117,11 +117,11 @@ class Engine {
   static Engine Client(ClientConfig config);
   static Engine Server();
 
+  // HaveOutput comes first, but for NeedSignature: what is there to be written
+  // then and what the signature adds are one flight. In two pieces the peer
+  // would wake twice, and TCP hold the second back until the first is
+  // acknowledged.
   Wait wait() const;
-  // The same but for HaveOutput: what it will wait for once output() is
-  // written. An answer may come before that; what it adds to the output goes
-  // out with it.
-  Wait wait_behind_output() const;
 
   ByteView output() const { return channel_.output().pending(); }
   void Written(std::size_t count) { channel_.Written(count); }
@@ -170,6 +170,8 @@ class Engine {
                    AwaitClientProof, AwaitClientVerdict, AwaitClientFinished>;
 
   explicit Engine(State state) : state_(std::move(state)) {}
+
+  Wait WaitBehindOutput() const;
 
   template <typename T>
   void Enter(Result<T> next);

@@ -139,12 +139,6 @@ Connection::Step Connection::Advance() {
   if (failed_ && engine_.output().empty()) {
     return Drain();
   }
-  // What is to be written now and what the signature adds are one flight: a
-  // peer that gets it in one piece wakes once.
-  const handshake::Wait behind = engine_.wait_behind_output();
-  if (const auto* need = std::get_if<handshake::NeedSignature>(&behind)) {
-    return AskSignature(need->request);
-  }
   return std::visit(
       Overload{
           [this](handshake::HaveOutput) { return Write(); },

@@ -48,7 +48,7 @@ Result<ktlsd_engine::Step> ktlsd_engine::Advance() {
   }
   RETURN_IF_ERROR(Running());
   Step step{};
-  while (Answer(NextWait(), step)) {
+  while (Answer(core->wait(), step)) {
   }
   if (failure) {
     return *failure;
@@ -57,17 +57,6 @@ Result<ktlsd_engine::Step> ktlsd_engine::Advance() {
     RETURN_IF_ERROR(TakeSession());
   }
   return step;
-}
-
-// A signature that is made here goes into one flight with what is to be written
-// now: TCP would hold a second piece back until the first is acknowledged.
-Wait ktlsd_engine::NextWait() const {
-  const Wait behind = core->wait_behind_output();
-  const auto* need = std::get_if<NeedSignature>(&behind);
-  const bool ours =
-      need != nullptr &&
-      config->certificates.at(need->request.certificate).credential != nullptr;
-  return ours ? behind : core->wait();
 }
 
 bool ktlsd_engine::Answer(const Wait& wait, Step& step) {

@@ -66,7 +66,6 @@ struct ktlsd_engine {
   ktlsd::Bytes to_sign;  // the content of the signature that is awaited
 
  private:
-  ktlsd::handshake::Wait NextWait() const;
   // Whether a wait was answered; `step` is set when not.
   bool Answer(const ktlsd::handshake::Wait& wait, Step& step);
   bool AnswerSignature(const ktlsd::handshake::SignatureRequest& request);

@@ -254,7 +254,7 @@ enum ktlsd_wait {
 };
 /* Goes on as far as possible and says what is awaited. `bytes`: how many may
  * be read from the peer at most (never more: the rest is the kernel's), or are
- * to be sent; else 0.
+ * to be sent; else 0. What is sent with a signature waits for it.
  * A failed handshake returns the code of its failure, after its alert, if it
  * has one, was waited for with KTLSD_WANT_WRITE. */
 KTLSD_API int ktlsd_engine_step(ktlsd_engine* engine, int* wait,

@@ -214,6 +214,7 @@ TEST_F(Pair, HasTheProgramSign) {
   Handshake();
   EXPECT_TRUE(client_.done()) << ktlsd_code_name(client_.code);
   EXPECT_TRUE(server_.done()) << ktlsd_code_name(server_.code);
+  EXPECT_EQ(server_.pieces, 1);
 }
 
 TEST_F(Pair, HasTheProgramJudge) {
