@@ -58,7 +58,8 @@ class _Measured:
     alone: list[float]      # ms that 99 of 100 took, a round each
     beside: list[float]
     successes: int          # of the crowd, as it saw them
-    used: list[dict[str, usage.Usage]]  # before it, and after each round
+    # Before it, and after each round.
+    used: list[dict[int, usage.ProcessUsage]]
 
     def ratio(self) -> float:
         return statistics.median(self.beside) / statistics.median(self.alone)
@@ -215,8 +216,7 @@ def _survive(bed, agent: agents.Agent, fault: _Fault) -> list[str]:
     del codes["ok"]  # what is said of these is not what counts
     slowest = _slowest(bed, first)
     bed.note(_describe(fault, measured, codes, slowest))
-    complaints = _left(*measured.used[:2], _KEPT_KIB) + \
-        _left(measured.used[1], measured.used[-1], _SLACK_KIB)
+    complaints = _left(measured)
     if measured.ratio() > _MOST_RATIO:
         complaints.append(f"others took {measured.beside} ms, without it "
                           f"{measured.alone}")
@@ -239,6 +239,7 @@ def _survive(bed, agent: agents.Agent, fault: _Fault) -> list[str]:
 def _measure(bed, agent: agents.Agent, fault: _Fault) -> _Measured:
     measured = _Measured([], [], 0, [])
     wanted = bed.options.get("rounds", _ROUNDS)
+    assert wanted > 1, "growth is from one round to another"
     while len(measured.alone) < wanted:
         measured.alone.append(_p99_ms(bed))
         if not measured.used:
@@ -254,9 +255,18 @@ def _measure(bed, agent: agents.Agent, fault: _Fault) -> _Measured:
     return measured
 
 
-def _usage(agent: agents.Agent) -> dict[str, usage.Usage]:
+def _usage(agent: agents.Agent) -> dict[int, usage.ProcessUsage]:
     agent.wait_for_no_connection()
-    return usage.by_role(agent)
+    return usage.by_process(agent)
+
+
+def _left(measured: _Measured) -> list[str]:
+    """Of the fault, when nobody makes trouble any more."""
+    before, first, *_, last = measured.used
+    roles = usage.sum_by_role(before)
+    return (usage.left(roles, usage.sum_by_role(first), _KEPT_KIB)
+            + usage.left(roles, usage.sum_by_role(last), _KEPT_KIB)
+            + usage.left(*usage.of_survivors(first, last), _SLACK_KIB))
 
 
 def _p99_ms(bed) -> float:
@@ -290,17 +300,6 @@ def _outcomes(agent: agents.Agent) -> list[str]:
             for record in agents.handshake_records(agent.log())]
 
 
-def _left(before: dict[str, usage.Usage], now: dict[str, usage.Usage],
-          slack_kib: int) -> list[str]:
-    """Of a fault, when nobody makes trouble any more."""
-    if before.keys() != now.keys():
-        return [f"processes of {before.keys()}, then of {now.keys()}"]
-    return [f"{role} has {one}, had {before[role]}"
-            for role, one in now.items()
-            if one[:2] != before[role][:2] or
-            one.anonymous_kib > before[role].anonymous_kib + slack_kib]
-
-
 def _describe(fault: _Fault, measured: _Measured,
               codes: collections.Counter, slowest: dict[str, float]) -> str:
     failures = ", ".join(f"{code} {count}"
@@ -311,4 +310,5 @@ def _describe(fault: _Fault, measured: _Measured,
             f"({len(measured.alone)} rounds); "
             f"{failures or 'no failures'}, {measured.successes} successes; "
             f"answered within {max(slowest.values()):.1f} s; "
-            + usage.compare(measured.used[0], measured.used[-1]))
+            + usage.compare(*map(usage.sum_by_role,
+                                 (measured.used[0], measured.used[-1]))))

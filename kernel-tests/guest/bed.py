@@ -155,18 +155,13 @@ class Bed:
 
     def expect_usage(self, agent: agents.Agent,
                      before: dict[str, usage.Usage]) -> None:
-        """Descriptors are again what they were, and memory is but for what some
-        pages add."""
+        """Processes and descriptors are again what they were, and memory is but
+        for what some pages add."""
         slack_kib = 1 << 20 if self.options["sanitizer"] else 512
-
-        def back() -> bool:
-            now = usage.by_role(agent)
-            return now.keys() == before.keys() and all(
-                now[role].descriptors == was.descriptors and
-                now[role].anonymous_kib <= was.anonymous_kib + slack_kib
-                for role, was in before.items())
         try:
-            wait.until(back, "descriptors and memory to be as before", 30)
+            wait.until(lambda: not usage.left(before, usage.by_role(agent),
+                                              slack_kib),
+                       "descriptors and memory to be as before", 30)
         finally:
             self.note("before and now: "
                       + usage.compare(before, usage.by_role(agent)))

@@ -193,6 +193,28 @@ def _slopes(points: list[tuple[int, int]]) -> list[float]:
             for earlier, later in itertools.pairwise(ends)]
 
 
+def of_survivors(before: dict[int, ProcessUsage],
+                 now: dict[int, ProcessUsage]
+                 ) -> tuple[dict[str, Usage], dict[str, Usage]]:
+    """By role, of the processes that are in both: what differs between two
+    processes is no growth."""
+    both = before.keys() & now.keys()
+    then, since = ({pid: one for pid, one in sample.items() if pid in both}
+                   for sample in (before, now))
+    return sum_by_role(then), sum_by_role(since)
+
+
+def left(before: dict[str, Usage], now: dict[str, Usage],
+         slack_kib: int) -> list[str]:
+    """What is more, or less, than before; memory may be by `slack_kib`."""
+    if before.keys() != now.keys():
+        return [f"processes of {before.keys()}, then of {now.keys()}"]
+    return [f"{role} has {one}, had {before[role]}"
+            for role, one in now.items()
+            if one[:2] != before[role][:2] or
+            one.anonymous_kib > before[role].anonymous_kib + slack_kib]
+
+
 def compare(before: dict[str, Usage], now: dict[str, Usage]) -> str:
     nothing = Usage(0, 0, 0)
     pairs = [(role, before.get(role, nothing), now.get(role, nothing))
