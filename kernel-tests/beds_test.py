@@ -4,7 +4,9 @@
 import contextlib
 import io
 import json
+import os
 import pathlib
+import subprocess
 import sys
 import tempfile
 import unittest.mock
@@ -15,7 +17,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]
 
 import cases  # noqa: E402
 import matrix  # noqa: E402
-from beds import bed, kernels, made, qemu, rootdir  # noqa: E402
+from beds import bed, kernels, made, qemu, rootdir, uml  # noqa: E402
 from guest import features, tracing, wait  # noqa: E402
 from report import Column, Outcome, Report  # noqa: E402
 
@@ -159,6 +161,57 @@ class Made(Folder):
             made.ensure("things", "one", [], fail)
         left = [p.name for p in (self.folder / "things").iterdir()]
         self.assertEqual(left, [".one.lock"])
+
+
+# Sets a tracee's registers from less than the whole state; says how it went.
+_SET_PART = """
+import ctypes, os, signal
+libc = ctypes.CDLL(None, use_errno=True)
+libc.ptrace.argtypes = (ctypes.c_long, ctypes.c_int, ctypes.c_void_p,
+                        ctypes.c_void_p)
+TRACEME, GETREGSET, SETREGSET, XSTATE = 0, 0x4204, 0x4205, 0x202
+child = os.fork()
+if child == 0:
+    libc.ptrace(TRACEME, 0, None, None)
+    os.kill(os.getpid(), signal.SIGSTOP)
+    os._exit(1)
+os.waitpid(child, 0)
+class Vector(ctypes.Structure):
+    _fields_ = (("base", ctypes.c_void_p), ("len", ctypes.c_size_t))
+part = ctypes.create_string_buffer(576)
+for request in (GETREGSET, SETREGSET):
+    vector = Vector(ctypes.addressof(part), len(part))
+    done = libc.ptrace(request, child, XSTATE, ctypes.byref(vector))
+print(done, os.strerror(ctypes.get_errno()))
+os.kill(child, signal.SIGKILL)
+"""
+
+
+@unittest.skipUnless(os.uname().machine == "x86_64", "User-Mode Linux is x86")
+class LargeState(Folder):
+    def said(self, **environment: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-c", _SET_PART], env={**os.environ, **environment},
+            capture_output=True, text=True, check=True).stdout.strip()
+
+    def test_part_of_the_registers_is_filled_up(self):
+        self.assertEqual(self.said(), "-1 Bad address")
+        with unittest.mock.patch.dict(os.environ,
+                                      KTLSD_CACHE=str(self.folder)), \
+                unittest.mock.patch("os.geteuid", lambda: 0):
+            library = uml._fp_state()
+        self.assertEqual(self.said(LD_PRELOAD=str(library)), "0 Success")
+
+    def test_only_kernels_that_know_ptrace_alone_need_it(self):
+        old = self.file("old", b"a help text")
+        new = self.file("new", b"seccomp=<on/off/auto>")
+        with unittest.mock.patch.object(pathlib.Path, "read_text",
+                                        return_value="flags: amx_tile"):
+            self.assertTrue(uml._state_is_too_large_for(old))
+            self.assertFalse(uml._state_is_too_large_for(new))
+        with unittest.mock.patch.object(pathlib.Path, "read_text",
+                                        return_value="flags: avx2"):
+            self.assertFalse(uml._state_is_too_large_for(old))
 
 
 class Needs(unittest.TestCase):

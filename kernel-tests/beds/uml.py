@@ -3,8 +3,10 @@
 import functools
 import pathlib
 import shlex
+import shutil
+import subprocess
 
-from beds import guests
+from beds import guests, made
 
 # The kernel keeps the guest's memory in a file in TMPDIR, which must be on a
 # tmpfs. It wants the root's C library, hence the chroot.
@@ -14,6 +16,9 @@ mount --rbind /dev "$ROOT/dev"
 if [ -n "$KERNEL" ]; then
   touch "$ROOT/tmp/kernel"
   mount --bind "$KERNEL" "$ROOT/tmp/kernel"
+fi
+if [ -n "$FP_STATE" ]; then
+  cp "$FP_STATE" "$ROOT/tmp/fp_state.so"
 fi
 cd "$ROOT"
 TMPDIR=/tmp HOME=/tmp chroot "$ROOT" "$@" </dev/null
@@ -29,9 +34,13 @@ def boot(folders: guests.Folders, image: pathlib.Path, memory: str,
     """The guest's init is kernel-tests/guest/init; what it writes to its
     /ktlsd/out is found in the folder `out`."""
     own = image == folders.root / IMAGE
-    script = f"KERNEL={'' if own else shlex.quote(str(image))}\n" + _SCRIPT
-    program = f"/{IMAGE}" if own else "/tmp/kernel"
-    return guests.run(folders, script, [program, *_arguments(image, memory)],
+    fp_state = _fp_state() if _state_is_too_large_for(image) else ""
+    script = (f"KERNEL={'' if own else shlex.quote(str(image))}\n"
+              f"FP_STATE={shlex.quote(str(fp_state))}\n" + _SCRIPT)
+    command = ["/usr/bin/env", "LD_PRELOAD=/tmp/fp_state.so"] \
+        if fp_state else []
+    command.append(f"/{IMAGE}" if own else "/tmp/kernel")
+    return guests.run(folders, script, command + _arguments(image, memory),
                       deadline_s)
 
 
@@ -49,3 +58,23 @@ def _arguments(image: pathlib.Path, memory: str) -> list[str]:
 def _catches_by_seccomp(image: pathlib.Path) -> bool:
     """Whether the kernel's own help text has the option."""
     return b"seccomp=<" in image.read_bytes()
+
+
+def _state_is_too_large_for(image: pathlib.Path) -> bool:
+    """See fp_state.c: the size is fixed in those that know ptrace only."""
+    processor = pathlib.Path("/proc/cpuinfo").read_text()
+    return " amx_tile" in processor and not _catches_by_seccomp(image)
+
+
+def _fp_state() -> pathlib.Path:
+    """The library to preload, compiled when it is not in the cache."""
+    source = pathlib.Path(__file__).with_name("fp_state.c")
+
+    def compile_into(work: pathlib.Path) -> None:
+        if not shutil.which("gcc"):
+            raise made.MakeError("not installed: gcc (tools/setup kernel)")
+        subprocess.run(["gcc", "-O2", "-shared", "-fPIC", str(source),
+                        "-o", str(work / "fp_state.so")], check=True)
+
+    return made.ensure("uml", "fp_state", [source.read_text()],
+                       compile_into) / "fp_state.so"
