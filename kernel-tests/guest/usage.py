@@ -115,7 +115,7 @@ class ProcessUsage(NamedTuple):
 
 
 class Sample(NamedTuple):
-    handshakes: int     # that were done until then
+    handshakes: int     # that were done until then, or rounds of them
     processes: dict[int, ProcessUsage]
 
 
@@ -191,17 +191,6 @@ def _slopes(points: list[tuple[int, int]]) -> list[float]:
         if count else []
     return [(later[1] - earlier[1]) / (later[0] - earlier[0])
             for earlier, later in itertools.pairwise(ends)]
-
-
-def of_survivors(before: dict[int, ProcessUsage],
-                 now: dict[int, ProcessUsage]
-                 ) -> tuple[dict[str, Usage], dict[str, Usage]]:
-    """By role, of the processes that are in both: what differs between two
-    processes is no growth."""
-    both = before.keys() & now.keys()
-    then, since = ({pid: one for pid, one in sample.items() if pid in both}
-                   for sample in (before, now))
-    return sum_by_role(then), sum_by_role(since)
 
 
 def left(before: dict[str, Usage], now: dict[str, Usage],
