@@ -47,6 +47,8 @@ class HkdfExpander {
   static Result<HkdfExpander> Create(HashAlgorithm algorithm,
                                      const HashSecret& secret);
 
+  HashAlgorithm algorithm() const { return algorithm_; }
+
   // HKDF-Expand-Label(secret, label, context, length); `label` without
   // "tls13 ".
   // Errors: kApiMisuse a `length` of 0 or more than 48, a label of more than

@@ -204,16 +204,20 @@ class HandmadeServer {
     hello.selected_version = kVersionTls13;
     hello.key_share = {share.group, std::move(agreement.public_share)};
     Bytes message = Add(Serialize(hello));
-    secrets_ =
+    const HandshakeSecrets secrets =
         HandshakeSchedule::WithoutPsk(HashAlgorithm::kSha256, agreement.secret)
             .value()
-            .Traffic(transcript_.Current().value())
+            .Derive(transcript_.Current().value())
             .value();
+    auto traffic =
+        HkdfExpander::Create(HashAlgorithm::kSha256, secrets.traffic.server)
+            .value();
+    finished_key_ = FinishedKey(traffic).value();
     return message;
   }
 
   Bytes Finished() {
-    const HashSecret mac = FinishedMac(HashAlgorithm::kSha256, secrets_->server,
+    const HashSecret mac = FinishedMac(HashAlgorithm::kSha256, finished_key_,
                                        transcript_.Current().value())
                                .value();
     ByteWriter out;
@@ -223,7 +227,7 @@ class HandmadeServer {
 
   Walk walk_;
   Transcript transcript_ = Transcript::Create(HashAlgorithm::kSha256).value();
-  std::optional<TrafficSecrets> secrets_;
+  HashSecret finished_key_;
 };
 
 std::string ShownByClient(const CertificateRequest& request) {

@@ -15,9 +15,9 @@ Error Illegal(std::string_view what) {
 
 // Sends our last message. The server has switched keys when it has that: what
 // may follow, an alert, goes under the application key.
-Status SendLast(const HashSecret& secret, const SessionKeys& keys,
+Status SendLast(const HashSecret& finished_key, const SessionKeys& keys,
                 Transcript& transcript, Channel& channel) {
-  RETURN_IF_ERROR(SendFinished(secret, transcript, channel));
+  RETURN_IF_ERROR(SendFinished(finished_key, transcript, channel));
   return channel.StartSealing(
       RecordSealer::CreateLater(keys.suite, keys.send.traffic_secret));
 }
@@ -52,23 +52,24 @@ Result<AwaitEncryptedExtensions> AwaitEncryptedExtensions::Start(
     ClientProgress progress, HandshakeSchedule schedule,
     std::optional<PskAgreed> psk, Channel& channel) {
   ASSIGN_OR_RETURN(const HashValue hello_hash, progress.transcript.Current());
-  ASSIGN_OR_RETURN(TrafficSecrets secrets, schedule.Traffic(hello_hash));
+  ASSIGN_OR_RETURN(HandshakeSecrets secrets,
+                   std::move(schedule).Derive(hello_hash));
   const CipherSuite suite = progress.info.suite;
-  ASSIGN_OR_RETURN(RecordOpener opener,
-                   RecordOpener::Create(suite, secrets.server));
-  RETURN_IF_ERROR(channel.StartOpening(std::move(opener)));
+  ASSIGN_OR_RETURN(HashSecret server,
+                   StartOpening(suite, secrets.traffic.server, channel));
   // Section D.4: the dummy change_cipher_spec goes before the second flight;
   // a retried client has sent its own.
   const bool compatible = !progress.offer.legacy_session_id.empty();
   if (compatible && !progress.info.hello_retry) {
     RETURN_IF_ERROR(channel.SendChangeCipherSpecWithNext());
   }
-  ASSIGN_OR_RETURN(RecordSealer sealer,
-                   RecordSealer::Create(suite, secrets.client));
-  RETURN_IF_ERROR(channel.StartSealing(std::move(sealer)));
+  ASSIGN_OR_RETURN(HashSecret client,
+                   StartSealing(suite, secrets.traffic.client, channel));
   return AwaitEncryptedExtensions(
       std::move(progress),
-      HandshakeKeys{std::move(schedule), std::move(secrets)}, std::move(psk));
+      HandshakeKeys{std::move(secrets.next), std::move(client),
+                    std::move(server)},
+      std::move(psk));
 }
 
 Result<AwaitEncryptedExtensions::Next> AwaitEncryptedExtensions::Receive(
@@ -163,14 +164,14 @@ Result<AwaitServerFinished::Next> AwaitServerFinished::Receive(
         request_->status_request, progress_.transcript, channel));
   }
   if (!choice) {
-    RETURN_IF_ERROR(SendLast(keys_.secrets.client, session.keys,
+    RETURN_IF_ERROR(SendLast(keys_.client_finished, session.keys,
                              progress_.transcript, channel));
     return Next(Completed{std::move(session), Finished(), std::move(drained)});
   }
   session.info.our_scheme = choice->scheme;
   ASSIGN_OR_RETURN(const HashValue hash, progress_.transcript.Current());
   return Next(AwaitClientSignature(
-      std::move(progress_.transcript), std::move(keys_.secrets.client),
+      std::move(progress_.transcript), std::move(keys_.client_finished),
       SignatureRequest{choice->scheme, Role::kClient, hash,
                        choice->certificate},
       Completed{std::move(session), Finished(), std::move(drained)}));
@@ -180,16 +181,14 @@ Status AwaitServerFinished::CheckFinished(const HandshakeMessage& message) {
   RETURN_IF_ERROR(Expect(HandshakeType::kFinished, message));
   ASSIGN_OR_RETURN(const HashValue hash, progress_.transcript.Current());
   RETURN_IF_ERROR(VerifyFinished(progress_.transcript.algorithm(),
-                                 keys_.secrets.server, hash, message.body));
+                                 keys_.server_finished, hash, message.body));
   return progress_.transcript.Add(message.whole);
 }
 
 // The application secrets cover ClientHello to the server's Finished.
 Result<Session> AwaitServerFinished::Keys() {
   ASSIGN_OR_RETURN(const HashValue hash, progress_.transcript.Current());
-  ASSIGN_OR_RETURN(const ApplicationSchedule application,
-                   std::move(keys_.schedule).Advance());
-  ASSIGN_OR_RETURN(ApplicationSecrets secrets, application.Derive(hash));
+  ASSIGN_OR_RETURN(ApplicationSecrets secrets, keys_.schedule.Derive(hash));
   return Session{SessionKeys{progress_.info.suite,
                              DirectionKeys{std::move(secrets.traffic.client)},
                              DirectionKeys{std::move(secrets.traffic.server)},
@@ -242,7 +241,7 @@ Result<Completed> AwaitClientSignature::Sign(ByteView signature,
   RETURN_IF_ERROR(
       SendSignature(request_.scheme, signature, transcript_, channel));
   RETURN_IF_ERROR(
-      SendLast(client_secret_, completed_.session.keys, transcript_, channel));
+      SendLast(finished_key_, completed_.session.keys, transcript_, channel));
   return std::move(completed_);
 }
 

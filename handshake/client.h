@@ -170,15 +170,15 @@ class AwaitClientSignature {
 
  private:
   friend class AwaitServerFinished;
-  AwaitClientSignature(Transcript transcript, HashSecret finished_key_base,
+  AwaitClientSignature(Transcript transcript, HashSecret finished_key,
                        SignatureRequest request, Completed completed)
       : transcript_(std::move(transcript)),
-        client_secret_(std::move(finished_key_base)),
+        finished_key_(std::move(finished_key)),
         request_(request),
         completed_(std::move(completed)) {}
 
   Transcript transcript_;
-  HashSecret client_secret_;
+  HashSecret finished_key_;
   SignatureRequest request_;
   Completed completed_;  // given out only with our signature and Finished sent
 };

@@ -88,25 +88,22 @@ std::optional<uint16_t> LimitOf(Engine& engine) {
 
 // What a played end keeps: its half of the record layer and of the secrets.
 struct Played {
-  // Both hellos are in the transcript: switches to the handshake keys.
-  TrafficSecrets StartKeys(const SharedSecret& secret, Role role) {
-    auto schedule =
-        HandshakeSchedule::WithoutPsk(HashOf(kSuite), secret).value();
-    TrafficSecrets secrets =
-        schedule.Traffic(transcript.Current().value()).value();
+  // Both hellos are in the transcript: switches to the handshake keys,
+  // and returns the key of our Finished.
+  HashSecret StartKeys(const SharedSecret& secret, Role role) {
+    const TrafficSecrets secrets =
+        HandshakeSchedule::WithoutPsk(HashOf(kSuite), secret)
+            .value()
+            .Derive(transcript.Current().value())
+            .value()
+            .traffic;
     const bool server = role == Role::kServer;
     channel.AllowChangeCipherSpec();
-    channel
-        .StartSealing(RecordSealer::Create(
-                          kSuite, server ? secrets.server : secrets.client)
-                          .value())
+    StartOpening(kSuite, server ? secrets.client : secrets.server, channel)
         .value();
-    channel
-        .StartOpening(RecordOpener::Create(
-                          kSuite, server ? secrets.client : secrets.server)
-                          .value())
+    return StartSealing(kSuite, server ? secrets.server : secrets.client,
+                        channel)
         .value();
-    return secrets;
   }
 
   template <typename Message>
@@ -172,7 +169,7 @@ Seen ClientAt(std::optional<uint16_t> limit) {
   KeyAgreement agreement =
       Answer(kGroup, FindShare(hello, kGroup)->key_exchange).value();
   server.Send(AnswerTo(hello, std::move(agreement.public_share)));
-  const TrafficSecrets secrets =
+  const HashSecret finished_key =
       server.StartKeys(agreement.secret, Role::kServer);
   EncryptedExtensions extensions;
   extensions.record_size_limit = limit;
@@ -182,7 +179,7 @@ Seen ClientAt(std::optional<uint16_t> limit) {
   server.Send(request);
   SendChain(&kLocal, false, server.transcript, server.channel).value();
   server.Send(CertificateVerify{kLocal.schemes[0], {1}});
-  server.SendFinished(secrets.server);
+  server.SendFinished(finished_key);
   const Bytes flight = Drive(client, server.channel.output().pending());
   Seen seen{LongestOf(flight), LimitOf(client), {}};
   stream = flight;
@@ -223,12 +220,12 @@ Seen ServerAt(std::optional<uint16_t> limit, bool negotiate = true) {
   const ServerHello hello = ParseServerHello(MessageOf(answer).body).value();
   const SharedSecret secret =
       std::move(share).Agree(hello.key_share->key_exchange).value();
-  const TrafficSecrets secrets = client.StartKeys(secret, Role::kClient);
+  const HashSecret finished_key = client.StartKeys(secret, Role::kClient);
   for (Bytes next = client.Next(stream); !next.empty();
        next = client.Next(stream)) {
     seen.types.push_back(MessageOf(next).type);
   }
-  client.SendFinished(secrets.client);
+  client.SendFinished(finished_key);
   Drive(server, client.channel.output().pending());
   seen.send_limit = LimitOf(server);
   return seen;

@@ -66,8 +66,8 @@ Result<HashSecret> DeriveSecret(HashAlgorithm algorithm,
 }
 
 // What the next stage's secret is extracted with.
-Result<HashSecret> Derived(HashAlgorithm algorithm, const HashSecret& secret) {
-  return DeriveSecret(algorithm, secret, "derived", HashOfNothing(algorithm));
+Result<HashSecret> Derived(HashAlgorithm algorithm, HkdfExpander& expander) {
+  return DeriveSecret(algorithm, expander, "derived", HashOfNothing(algorithm));
 }
 
 Result<TrafficSecrets> DeriveTraffic(HashAlgorithm algorithm,
@@ -95,13 +95,19 @@ Result<EarlySchedule> EarlySchedule::WithPsk(HashAlgorithm algorithm,
 }
 
 Result<HashSecret> EarlySchedule::ExternalBinderKey() const {
-  return DeriveSecret(algorithm_, secret_, "ext binder",
-                      HashOfNothing(algorithm_));
+  ASSIGN_OR_RETURN(const HashSecret key,
+                   DeriveSecret(algorithm_, secret_, "ext binder",
+                                HashOfNothing(algorithm_)));
+  ASSIGN_OR_RETURN(HkdfExpander expander,
+                   HkdfExpander::Create(algorithm_, key));
+  return FinishedKey(expander);
 }
 
 Result<HandshakeSchedule> EarlySchedule::Advance(const SharedSecret& ecdhe) && {
   const HashSecret early = std::move(secret_);
-  ASSIGN_OR_RETURN(const HashSecret derived, Derived(algorithm_, early));
+  ASSIGN_OR_RETURN(HkdfExpander expander,
+                   HkdfExpander::Create(algorithm_, early));
+  ASSIGN_OR_RETURN(const HashSecret derived, Derived(algorithm_, expander));
   return HandshakeSchedule::Extract(algorithm_, derived, ecdhe);
 }
 
@@ -133,20 +139,19 @@ Result<HandshakeSchedule> HandshakeSchedule::FromSecret(
   return HandshakeSchedule(algorithm, std::move(handshake_secret));
 }
 
-Result<TrafficSecrets> HandshakeSchedule::Traffic(
-    const HashValue& hello_hash) const {
-  ASSIGN_OR_RETURN(HkdfExpander expander,
-                   HkdfExpander::Create(algorithm_, secret_));
-  return DeriveTraffic(algorithm_, expander, "c hs traffic", "s hs traffic",
-                       hello_hash);
-}
-
-Result<ApplicationSchedule> HandshakeSchedule::Advance() && {
+Result<HandshakeSecrets> HandshakeSchedule::Derive(
+    const HashValue& hello_hash) && {
   const HashSecret handshake = std::move(secret_);
-  ASSIGN_OR_RETURN(const HashSecret derived, Derived(algorithm_, handshake));
-  ASSIGN_OR_RETURN(HashSecret next,
+  ASSIGN_OR_RETURN(HkdfExpander expander,
+                   HkdfExpander::Create(algorithm_, handshake));
+  ASSIGN_OR_RETURN(TrafficSecrets traffic,
+                   DeriveTraffic(algorithm_, expander, "c hs traffic",
+                                 "s hs traffic", hello_hash));
+  ASSIGN_OR_RETURN(const HashSecret derived, Derived(algorithm_, expander));
+  ASSIGN_OR_RETURN(HashSecret master,
                    HkdfExtract(algorithm_, derived, ByteView()));
-  return ApplicationSchedule(algorithm_, std::move(next));
+  return HandshakeSecrets{std::move(traffic),
+                          ApplicationSchedule(algorithm_, std::move(master))};
 }
 
 Result<ApplicationSecrets> ApplicationSchedule::Derive(
@@ -174,15 +179,16 @@ Status ExportKeyingMaterial(HashAlgorithm algorithm,
                              out);
 }
 
+Result<HashSecret> FinishedKey(HkdfExpander& base) {
+  return base.Expand("finished", ByteView(), HashSize(base.algorithm()));
+}
+
 Result<HashSecret> FinishedMac(HashAlgorithm algorithm,
-                               const HashSecret& traffic_secret,
+                               const HashSecret& finished_key,
                                const HashValue& transcript_hash) {
   if (transcript_hash.view().size() != HashSize(algorithm)) {
     return Error{Code::kApiMisuse, "a hash of another algorithm"};
   }
-  ASSIGN_OR_RETURN(const HashSecret finished_key,
-                   HkdfExpandLabel(algorithm, traffic_secret, "finished",
-                                   ByteView(), HashSize(algorithm)));
   return Hmac(algorithm, finished_key, transcript_hash.view());
 }
 

@@ -8,7 +8,7 @@
 //         Derive-Secret(., "derived", "")
 //            |
 //   DHE -> HKDF-Extract = Handshake Secret      HandshakeSchedule
-//            +--> c hs traffic, s hs traffic
+//            +--> c hs traffic, s hs traffic --> finished keys
 //         Derive-Secret(., "derived", "")
 //            |
 //     0 -> HKDF-Extract = Master Secret         ApplicationSchedule
@@ -39,7 +39,7 @@ struct TrafficSecrets {
 };
 
 class HandshakeSchedule;
-class ApplicationSchedule;
+struct HandshakeSecrets;
 
 // With a PSK: what is before it without one is no secret.
 class EarlySchedule {
@@ -47,7 +47,7 @@ class EarlySchedule {
   // For those who hold the PSK (handshake/psk.h), never for the states.
   static Result<EarlySchedule> WithPsk(HashAlgorithm algorithm, ByteView psk);
 
-  // The key of the binder of an external PSK ("ext binder").
+  // finished_key of the binder of an external PSK ("ext binder").
   Result<HashSecret> ExternalBinderKey() const;
 
   // Mixes in the key agreement.
@@ -73,11 +73,9 @@ class HandshakeSchedule {
   // The Handshake Secret, for FromSecret() elsewhere.
   HashSecret Release() && { return std::move(secret_); }
 
-  // c hs traffic and s hs traffic; `hello_hash` covers ClientHello to
-  // ServerHello.
-  Result<TrafficSecrets> Traffic(const HashValue& hello_hash) const;
-
-  Result<ApplicationSchedule> Advance() &&;
+  // All that is made from the Handshake Secret, which is gone then;
+  // `hello_hash` covers ClientHello to ServerHello.
+  Result<HandshakeSecrets> Derive(const HashValue& hello_hash) &&;
 
  private:
   friend class EarlySchedule;
@@ -90,12 +88,6 @@ class HandshakeSchedule {
 
   HashAlgorithm algorithm_;
   HashSecret secret_;
-};
-
-// The handshake stage with what was derived from it.
-struct HandshakeKeys {
-  HandshakeSchedule schedule;
-  TrafficSecrets secrets;
 };
 
 struct ApplicationSecrets {
@@ -117,6 +109,18 @@ class ApplicationSchedule {
   HashSecret secret_;
 };
 
+struct HandshakeSecrets {
+  TrafficSecrets traffic;  // c hs traffic and s hs traffic
+  ApplicationSchedule next;
+};
+
+// What is left of them when the handshake keys of the records are made.
+struct HandshakeKeys {
+  ApplicationSchedule schedule;
+  HashSecret client_finished;  // finished_key of section 4.4.4
+  HashSecret server_finished;
+};
+
 // TLS-Exporter(label, context, out.size()) of RFC 8446 section 7.5 into `out`.
 // In TLS 1.3 no context is the same as an empty one.
 // Errors: kApiMisuse an empty `exporter_master`, a label of more than 249
@@ -127,10 +131,13 @@ Status ExportKeyingMaterial(HashAlgorithm algorithm,
                             std::string_view label, ByteView context,
                             std::span<uint8_t> out);
 
-// verify_data of a Finished (section 4.4.4) under the sender's handshake
-// traffic secret.
+// finished_key (section 4.4.4) of what `base` expands: the sender's handshake
+// traffic secret, or a binder key.
+Result<HashSecret> FinishedKey(HkdfExpander& base);
+
+// verify_data of a Finished.
 Result<HashSecret> FinishedMac(HashAlgorithm algorithm,
-                               const HashSecret& traffic_secret,
+                               const HashSecret& finished_key,
                                const HashValue& transcript_hash);
 
 }  // namespace ktlsd::handshake

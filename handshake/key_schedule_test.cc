@@ -95,12 +95,14 @@ class Rfc8448 : public testing::TestWithParam<const Trace*> {
 };
 
 std::string FinishedOf(const HashSecret& secret, const HashValue& hash) {
-  return Hex(FinishedMac(kSha256, secret, hash).value());
+  auto traffic = HkdfExpander::Create(kSha256, secret).value();
+  const HashSecret key = FinishedKey(traffic).value();
+  return Hex(FinishedMac(kSha256, key, hash).value());
 }
 
 TEST_P(Rfc8448, EverySecretAndFinished) {
-  HandshakeSchedule handshake = Handshake();
-  const TrafficSecrets early = handshake.Traffic(Now()).value();
+  const HandshakeSecrets handshake = Handshake().Derive(Now()).value();
+  const TrafficSecrets& early = handshake.traffic;
   EXPECT_EQ(Hex(early.client), GetParam()->secrets[0]);
   EXPECT_EQ(Hex(early.server), GetParam()->secrets[1]);
 
@@ -112,8 +114,7 @@ TEST_P(Rfc8448, EverySecretAndFinished) {
   Add({GetParam()->server_finished});
   EXPECT_EQ(FinishedOf(early.client, Now()),
             GetParam()->client_finished.substr(2 * kMessageHeader));
-  const ApplicationSchedule schedule = std::move(handshake).Advance().value();
-  const ApplicationSecrets secrets = schedule.Derive(Now()).value();
+  const ApplicationSecrets secrets = handshake.next.Derive(Now()).value();
   EXPECT_EQ(Hex(secrets.traffic.client), GetParam()->secrets[2]);
   EXPECT_EQ(Hex(secrets.traffic.server), GetParam()->secrets[3]);
   EXPECT_EQ(Hex(secrets.exporter_master), GetParam()->secrets[4]);
@@ -189,11 +190,12 @@ TEST(KeySchedule, RefusesToGoOnWithoutKeyAgreement) {
 
 TEST(KeySchedule, RefusesAHashOfAnotherAlgorithm) {
   const SharedSecret ecdhe(KeyAccess(), Bytes(32, 1));
-  const HandshakeSchedule schedule =
-      HandshakeSchedule::WithoutPsk(HashAlgorithm::kSha384, ecdhe).value();
-  EXPECT_EQ(schedule.Traffic(HashValue(Bytes(32))).error().code,
+  const auto schedule = [&] {
+    return HandshakeSchedule::WithoutPsk(HashAlgorithm::kSha384, ecdhe).value();
+  };
+  EXPECT_EQ(schedule().Derive(HashValue(Bytes(32))).error().code,
             Code::kApiMisuse);
-  EXPECT_TRUE(schedule.Traffic(HashValue(Bytes(48))).ok());
+  EXPECT_TRUE(schedule().Derive(HashValue(Bytes(48))).ok());
   const HashSecret secret(KeyAccess(), Bytes(48, 1));
   EXPECT_EQ(FinishedMac(HashAlgorithm::kSha384, secret, HashValue(Bytes(32)))
                 .error()
@@ -216,12 +218,11 @@ TEST(KeySchedule, ConsumesTheStageItLeaves) {
   const SharedSecret ecdhe(KeyAccess(), Bytes(32, 1));
   EarlySchedule early = EarlySchedule::WithPsk(kSha256, Bytes{1}).value();
   HandshakeSchedule handshake = std::move(early).Advance(ecdhe).value();
-  ASSERT_TRUE(std::move(handshake).Advance().ok());
+  const HashValue hash(Bytes(32));
+  ASSERT_TRUE(std::move(handshake).Derive(hash).ok());
   // NOLINTBEGIN(bugprone-use-after-move)
   EXPECT_EQ(std::move(early).Advance(ecdhe).error().code, Code::kApiMisuse);
-  EXPECT_EQ(std::move(handshake).Advance().error().code, Code::kApiMisuse);
-  EXPECT_EQ(handshake.Traffic(HashValue(Bytes(32))).error().code,
-            Code::kApiMisuse);
+  EXPECT_EQ(std::move(handshake).Derive(hash).error().code, Code::kApiMisuse);
   // NOLINTEND(bugprone-use-after-move)
 }
 

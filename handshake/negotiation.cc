@@ -68,22 +68,41 @@ Bytes ToSend(const HashSecret& mac) {
   return {bytes.begin(), bytes.end()};
 }
 
-Status SendFinished(const HashSecret& secret, Transcript& transcript,
+Result<HashSecret> StartOpening(CipherSuite suite, const HashSecret& secret,
+                                Channel& channel) {
+  ASSIGN_OR_RETURN(HkdfExpander traffic,
+                   HkdfExpander::Create(HashOf(suite), secret));
+  ASSIGN_OR_RETURN(RecordOpener opener, RecordOpener::Create(suite, traffic));
+  RETURN_IF_ERROR(channel.StartOpening(std::move(opener)));
+  return FinishedKey(traffic);
+}
+
+Result<HashSecret> StartSealing(CipherSuite suite, const HashSecret& secret,
+                                Channel& channel) {
+  ASSIGN_OR_RETURN(HkdfExpander traffic,
+                   HkdfExpander::Create(HashOf(suite), secret));
+  ASSIGN_OR_RETURN(RecordSealer sealer, RecordSealer::Create(suite, traffic));
+  RETURN_IF_ERROR(channel.StartSealing(std::move(sealer)));
+  return FinishedKey(traffic);
+}
+
+Status SendFinished(const HashSecret& finished_key, Transcript& transcript,
                     Channel& channel) {
   ASSIGN_OR_RETURN(const HashValue hash, transcript.Current());
   ASSIGN_OR_RETURN(const HashSecret mac,
-                   FinishedMac(transcript.algorithm(), secret, hash));
+                   FinishedMac(transcript.algorithm(), finished_key, hash));
   return SendWritten(
       [&](ByteWriter& out) { WriteFinished(out, mac.Reveal(KeyAccess())); },
       transcript, channel);
 }
 
-Status VerifyFinished(HashAlgorithm algorithm, const HashSecret& secret,
+Status VerifyFinished(HashAlgorithm algorithm, const HashSecret& finished_key,
                       const HashValue& hash, ByteView received) {
   if (received.size() != HashSize(algorithm)) {
     return Error{Code::kDecodeError, "a Finished of the wrong length"};
   }
-  ASSIGN_OR_RETURN(const HashSecret mac, FinishedMac(algorithm, secret, hash));
+  ASSIGN_OR_RETURN(const HashSecret mac,
+                   FinishedMac(algorithm, finished_key, hash));
   if (!SecretEquals(mac, received)) {
     return Error{Code::kBadFinished, "the peer's Finished is wrong"};
   }

@@ -83,13 +83,20 @@ Bytes ToSend(const HashSecret& mac);
 Status SendSignature(SignatureScheme scheme, ByteView signature,
                      Transcript& transcript, Channel& channel);
 
-// The same for the Finished of the side whose handshake traffic secret is
-// `secret`, over what `transcript` covers.
-Status SendFinished(const HashSecret& secret, Transcript& transcript,
+// The peer's records, or ours, are protected by the keys of `secret`, a
+// handshake traffic secret, from now on. Return the key of that side's
+// Finished.
+Result<HashSecret> StartOpening(CipherSuite suite, const HashSecret& secret,
+                                Channel& channel);
+Result<HashSecret> StartSealing(CipherSuite suite, const HashSecret& secret,
+                                Channel& channel);
+
+// SendWritten() for the Finished over what `transcript` covers.
+Status SendFinished(const HashSecret& finished_key, Transcript& transcript,
                     Channel& channel);
 
 // Errors: kBadFinished, kDecodeError for a wrong length.
-Status VerifyFinished(HashAlgorithm algorithm, const HashSecret& secret,
+Status VerifyFinished(HashAlgorithm algorithm, const HashSecret& finished_key,
                       const HashValue& hash, ByteView received);
 
 }  // namespace ktlsd::handshake

@@ -42,10 +42,19 @@ Result<OpenedRecord> SplitInner(Bytes inner) {
 }  // namespace
 
 Result<RecordSealer> RecordSealer::Create(CipherSuite suite,
-                                          const HashSecret& traffic_secret) {
-  RecordSealer sealer = CreateLater(suite, traffic_secret);
-  RETURN_IF_ERROR(sealer.Key());
+                                          HkdfExpander& traffic) {
+  RecordSealer sealer(suite, HashSecret());
+  ASSIGN_OR_RETURN(Aead aead,
+                   Aead::Create(Aead::Direction::kSeal, suite, traffic));
+  sealer.aead_.emplace(std::move(aead));
   return sealer;
+}
+
+Result<RecordSealer> RecordSealer::Create(CipherSuite suite,
+                                          const HashSecret& traffic_secret) {
+  ASSIGN_OR_RETURN(HkdfExpander traffic,
+                   HkdfExpander::Create(HashOf(suite), traffic_secret));
+  return Create(suite, traffic);
 }
 
 RecordSealer RecordSealer::CreateLater(CipherSuite suite,
@@ -57,10 +66,7 @@ RecordSealer RecordSealer::CreateLater(CipherSuite suite,
 // Makes the key unless that has been done.
 Result<Aead*> RecordSealer::Key() {
   if (!aead_) {
-    ASSIGN_OR_RETURN(Aead made, Aead::Create(Aead::Direction::kSeal, suite_,
-                                             traffic_secret_));
-    aead_.emplace(std::move(made));
-    traffic_secret_.Wipe();
+    ASSIGN_OR_RETURN(*this, Create(suite_, traffic_secret_));
   }
   return &*aead_;
 }
@@ -97,10 +103,17 @@ Status RecordSealer::Seal(ContentType type, ByteView content, Bytes& out) {
 }
 
 Result<RecordOpener> RecordOpener::Create(CipherSuite suite,
-                                          const HashSecret& traffic_secret) {
+                                          HkdfExpander& traffic) {
   ASSIGN_OR_RETURN(Aead aead,
-                   Aead::Create(Aead::Direction::kOpen, suite, traffic_secret));
+                   Aead::Create(Aead::Direction::kOpen, suite, traffic));
   return RecordOpener(std::move(aead));
+}
+
+Result<RecordOpener> RecordOpener::Create(CipherSuite suite,
+                                          const HashSecret& traffic_secret) {
+  ASSIGN_OR_RETURN(HkdfExpander traffic,
+                   HkdfExpander::Create(HashOf(suite), traffic_secret));
+  return Create(suite, traffic);
 }
 
 Result<OpenedRecord> RecordOpener::Open(ByteView header, ByteView body) {

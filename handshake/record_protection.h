@@ -26,6 +26,8 @@ struct OpenedRecord {
 
 class RecordSealer {
  public:
+  // With the keys of what `traffic` expands, a traffic secret.
+  static Result<RecordSealer> Create(CipherSuite suite, HkdfExpander& traffic);
   static Result<RecordSealer> Create(CipherSuite suite,
                                      const HashSecret& traffic_secret);
   // The same, for keys that will seal an alert or nothing: they are made from
@@ -50,6 +52,8 @@ class RecordSealer {
 
 class RecordOpener {
  public:
+  // As RecordSealer's.
+  static Result<RecordOpener> Create(CipherSuite suite, HkdfExpander& traffic);
   static Result<RecordOpener> Create(CipherSuite suite,
                                      const HashSecret& traffic_secret);
 

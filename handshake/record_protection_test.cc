@@ -325,6 +325,18 @@ TEST(RecordProtection, RefusesAnUnknownSuite) {
   EXPECT_EQ(sealer.error().what, "an unknown cipher suite");
 }
 
+TEST(RecordProtection, RefusesASecretOfAnotherHash) {
+  auto traffic = HkdfExpander::Create(HashAlgorithm::kSha384,
+                                      HashSecret(KeyAccess(), Bytes(48, 1)))
+                     .value();
+  EXPECT_EQ(
+      RecordSealer::Create(CipherSuite::kAes128GcmSha256, traffic).error().code,
+      Code::kApiMisuse);
+  EXPECT_EQ(
+      RecordOpener::Create(CipherSuite::kAes128GcmSha256, traffic).error().code,
+      Code::kApiMisuse);
+}
+
 TEST(RecordProtection, RefusesUseAfterMove) {
   RecordSealer sealer = SealerOf(simple::kClientApplicationTraffic);
   const RecordSealer moved = std::move(sealer);

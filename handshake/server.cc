@@ -15,11 +15,9 @@ Error Illegal(std::string_view what) {
 // The application secrets cover ClientHello to the server's Finished.
 Result<Session> ApplicationKeys(HandshakeInfo info,
                                 const Transcript& transcript,
-                                HandshakeSchedule schedule) {
+                                const ApplicationSchedule& schedule) {
   ASSIGN_OR_RETURN(const HashValue hash, transcript.Current());
-  ASSIGN_OR_RETURN(const ApplicationSchedule application,
-                   std::move(schedule).Advance());
-  ASSIGN_OR_RETURN(ApplicationSecrets secrets, application.Derive(hash));
+  ASSIGN_OR_RETURN(ApplicationSecrets secrets, schedule.Derive(hash));
   SessionKeys keys{info.suite, DirectionKeys{std::move(secrets.traffic.server)},
                    DirectionKeys{std::move(secrets.traffic.client)},
                    info.send_limit};
@@ -33,15 +31,15 @@ Result<ServerProgress> FinishServerFlight(HandshakeInfo info,
                                           Transcript transcript,
                                           HandshakeKeys keys,
                                           Channel& channel) {
-  RETURN_IF_ERROR(SendFinished(keys.secrets.server, transcript, channel));
-  ASSIGN_OR_RETURN(Session session, ApplicationKeys(std::move(info), transcript,
-                                                    std::move(keys.schedule)));
+  RETURN_IF_ERROR(SendFinished(keys.server_finished, transcript, channel));
+  ASSIGN_OR_RETURN(Session session,
+                   ApplicationKeys(std::move(info), transcript, keys.schedule));
   // From here on an alert of ours goes under the application keys: the client
   // has switched to them when it has seen our Finished.
   RETURN_IF_ERROR(channel.StartSealing(RecordSealer::CreateLater(
       session.keys.suite, session.keys.send.traffic_secret)));
   return ServerProgress{std::move(session), std::move(transcript),
-                        std::move(keys.secrets.client)};
+                        std::move(keys.client_finished)};
 }
 
 Result<AwaitServerSignature::Next> AwaitServerSignature::Sign(
@@ -105,7 +103,8 @@ Result<Completed> AwaitClientFinished::Receive(const HandshakeMessage& message,
   RETURN_IF_ERROR(Expect(HandshakeType::kFinished, message));
   ASSIGN_OR_RETURN(const HashValue hash, progress_.transcript.Current());
   RETURN_IF_ERROR(VerifyFinished(progress_.transcript.algorithm(),
-                                 progress_.client_secret, hash, message.body));
+                                 progress_.client_finished_key, hash,
+                                 message.body));
   ASSIGN_OR_RETURN(Drained drained, channel.ProveDrained());
   return Completed{std::move(progress_.session), Finished(),
                    std::move(drained)};

@@ -38,7 +38,7 @@ class AwaitClientFinished;
 struct ServerProgress {
   Session session;
   Transcript transcript;
-  HashSecret client_secret;  // client_handshake_traffic_secret
+  HashSecret client_finished_key;
 };
 
 // Queues the server's Finished and switches our side of the channel to the

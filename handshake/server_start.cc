@@ -117,14 +117,16 @@ Result<HandshakeKeys> SendServerHello(const ServerHello& answer, bool retried,
     RETURN_IF_ERROR(channel.SendChangeCipherSpec());
   }
   ASSIGN_OR_RETURN(const HashValue hello_hash, transcript.Current());
-  ASSIGN_OR_RETURN(TrafficSecrets secrets, schedule.Traffic(hello_hash));
-  ASSIGN_OR_RETURN(RecordOpener opener,
-                   RecordOpener::Create(answer.cipher_suite, secrets.client));
-  RETURN_IF_ERROR(channel.StartOpening(std::move(opener)));
-  ASSIGN_OR_RETURN(RecordSealer sealer,
-                   RecordSealer::Create(answer.cipher_suite, secrets.server));
-  RETURN_IF_ERROR(channel.StartSealing(std::move(sealer)));
-  return HandshakeKeys{std::move(schedule), std::move(secrets)};
+  ASSIGN_OR_RETURN(HandshakeSecrets secrets,
+                   std::move(schedule).Derive(hello_hash));
+  ASSIGN_OR_RETURN(
+      HashSecret client,
+      StartOpening(answer.cipher_suite, secrets.traffic.client, channel));
+  ASSIGN_OR_RETURN(
+      HashSecret server,
+      StartSealing(answer.cipher_suite, secrets.traffic.server, channel));
+  return HandshakeKeys{std::move(secrets.next), std::move(client),
+                       std::move(server)};
 }
 
 Status SendExtensions(const ServerChoice& choice, Transcript& transcript,

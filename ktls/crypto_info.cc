@@ -79,13 +79,12 @@ Result<CryptoInfo> MakeCryptoInfo(CipherSuite suite,
   if (traits == nullptr) {
     return Error{Code::kCipherNotOffloadable, "the kernel has no such cipher"};
   }
-  const HashAlgorithm hash = HashOf(suite);
+  ASSIGN_OR_RETURN(HkdfExpander traffic,
+                   HkdfExpander::Create(HashOf(suite), keys.traffic_secret));
   ASSIGN_OR_RETURN(const HashSecret key,
-                   HkdfExpandLabel(hash, keys.traffic_secret, "key", ByteView(),
-                                   traits->key_size));
-  ASSIGN_OR_RETURN(
-      const HashSecret iv,
-      HkdfExpandLabel(hash, keys.traffic_secret, "iv", ByteView(), kIvSize));
+                   traffic.Expand("key", ByteView(), traits->key_size));
+  ASSIGN_OR_RETURN(const HashSecret iv,
+                   traffic.Expand("iv", ByteView(), kIvSize));
   return CryptoInfo::Filled(
       KeyAccess(), traits->info_size, [&](std::span<uint8_t> out) {
         traits->write(key.Reveal(KeyAccess()), iv.Reveal(KeyAccess()),

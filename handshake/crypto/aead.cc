@@ -7,7 +7,6 @@
 #include <array>
 #include <utility>
 
-#include "base/hkdf.h"
 #include "base/key_access.h"
 #include "base/libcrypto.h"
 
@@ -51,18 +50,18 @@ Aead::Aead(const AeadTraits& traits, HashSecret iv)
     : traits_(&traits), context_(EVP_CIPHER_CTX_new()), iv_(std::move(iv)) {}
 
 Result<Aead> Aead::Create(Direction direction, CipherSuite suite,
-                          const HashSecret& traffic_secret) {
+                          HkdfExpander& traffic) {
   const auto row = std::ranges::find(kAeads, suite, &AeadTraits::suite);
   if (row == kAeads.end()) {
     return Error{Code::kApiMisuse, "an unknown cipher suite"};
   }
-  const HashAlgorithm hash = HashOf(suite);
+  if (traffic.algorithm() != HashOf(suite)) {
+    return Error{Code::kApiMisuse, "a secret of another hash"};
+  }
   // RFC 8446 section 7.3.
-  ASSIGN_OR_RETURN(HkdfExpander expander,
-                   HkdfExpander::Create(hash, traffic_secret));
   ASSIGN_OR_RETURN(const HashSecret key,
-                   expander.Expand("key", ByteView(), row->key_size));
-  ASSIGN_OR_RETURN(HashSecret iv, expander.Expand("iv", ByteView(), kIvSize));
+                   traffic.Expand("key", ByteView(), row->key_size));
+  ASSIGN_OR_RETURN(HashSecret iv, traffic.Expand("iv", ByteView(), kIvSize));
   Aead aead(*row, std::move(iv));
   if (!aead.context_ || !aead.SetKey(direction, key.Reveal(KeyAccess()))) {
     return CryptoError("no record cipher");

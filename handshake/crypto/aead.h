@@ -12,6 +12,7 @@
 #include <span>
 
 #include "base/bytes.h"
+#include "base/hkdf.h"
 #include "base/result.h"
 #include "base/session_keys.h"
 
@@ -29,10 +30,11 @@ class Aead {
 
   static constexpr std::size_t kTagSize = 16;  // bytes; all suites
 
-  // The key and the iv of `traffic_secret` (RFC 8446 section 7.3).
-  // Errors: kApiMisuse an unknown suite, or a secret of another hash.
+  // The key and the iv of the traffic secret that `traffic` expands (RFC 8446
+  // section 7.3). Errors: kApiMisuse an unknown suite, or another hash's
+  // secret.
   static Result<Aead> Create(Direction direction, CipherSuite suite,
-                             const HashSecret& traffic_secret);
+                             HkdfExpander& traffic);
 
   // Not when it was moved away; then it must not be used.
   bool has_key() const { return context_ != nullptr; }

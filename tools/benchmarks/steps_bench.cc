@@ -49,32 +49,27 @@ void PairAndAgreement(benchmark::State& state) {
 }
 BENCHMARK(PairAndAgreement)->Name("step/x25519_key_pair_and_agreement");
 
-// All secrets of a handshake, without the keys of records.
+// All secrets of a handshake, its two Finished, and the keys of its records.
 void Schedule(benchmark::State& state) {
   const hs::SharedSecret ecdhe = AnySecret();
   const hs::HashValue hash(Bytes(48, 2));
   for (auto unused : state) {
-    auto schedule = hs::HandshakeSchedule::WithoutPsk(kHash, ecdhe).value();
-    const auto secrets = schedule.Traffic(hash).value();
-    benchmark::DoNotOptimize(
-        hs::FinishedMac(kHash, secrets.client, hash).value());
-    benchmark::DoNotOptimize(
-        hs::FinishedMac(kHash, secrets.server, hash).value());
-    benchmark::DoNotOptimize(
-        std::move(schedule).Advance().value().Derive(hash).value());
+    const auto secrets = hs::HandshakeSchedule::WithoutPsk(kHash, ecdhe)
+                             .value()
+                             .Derive(hash)
+                             .value();
+    auto client = HkdfExpander::Create(kHash, secrets.traffic.client).value();
+    auto server = HkdfExpander::Create(kHash, secrets.traffic.server).value();
+    benchmark::DoNotOptimize(hs::RecordSealer::Create(kSuite, client).value());
+    benchmark::DoNotOptimize(hs::RecordOpener::Create(kSuite, server).value());
+    for (HkdfExpander* side : {&client, &server}) {
+      const HashSecret key = hs::FinishedKey(*side).value();
+      benchmark::DoNotOptimize(hs::FinishedMac(kHash, key, hash).value());
+    }
+    benchmark::DoNotOptimize(secrets.next.Derive(hash).value());
   }
 }
 BENCHMARK(Schedule)->Name("step/key_schedule");
-
-void RecordKeys(benchmark::State& state) {
-  const HashSecret secret =
-      hs::HandshakeSchedule::WithoutPsk(kHash, AnySecret()).value().Release();
-  for (auto unused : state) {
-    benchmark::DoNotOptimize(hs::RecordSealer::Create(kSuite, secret).value());
-    benchmark::DoNotOptimize(hs::RecordOpener::Create(kSuite, secret).value());
-  }
-}
-BENCHMARK(RecordKeys)->Name("step/record_keys_of_both_directions");
 
 // The peer, its chain and its proof.
 struct Encounter {
