@@ -55,7 +55,7 @@ Result<AwaitEncryptedExtensions> AwaitEncryptedExtensions::Start(
   ASSIGN_OR_RETURN(HandshakeSecrets secrets,
                    std::move(schedule).Derive(hello_hash));
   const CipherSuite suite = progress.info.suite;
-  ASSIGN_OR_RETURN(HashSecret server,
+  ASSIGN_OR_RETURN(HashSecret server_finished,
                    StartOpening(suite, secrets.traffic.server, channel));
   // Section D.4: the dummy change_cipher_spec goes before the second flight;
   // a retried client has sent its own.
@@ -63,12 +63,12 @@ Result<AwaitEncryptedExtensions> AwaitEncryptedExtensions::Start(
   if (compatible && !progress.info.hello_retry) {
     RETURN_IF_ERROR(channel.SendChangeCipherSpecWithNext());
   }
-  ASSIGN_OR_RETURN(HashSecret client,
+  ASSIGN_OR_RETURN(HashSecret client_finished,
                    StartSealing(suite, secrets.traffic.client, channel));
   return AwaitEncryptedExtensions(
       std::move(progress),
-      HandshakeKeys{std::move(secrets.next), std::move(client),
-                    std::move(server)},
+      HandshakeKeys{std::move(secrets.next), std::move(client_finished),
+                    std::move(server_finished)},
       std::move(psk));
 }
 
@@ -188,7 +188,8 @@ Status AwaitServerFinished::CheckFinished(const HandshakeMessage& message) {
 // The application secrets cover ClientHello to the server's Finished.
 Result<Session> AwaitServerFinished::Keys() {
   ASSIGN_OR_RETURN(const HashValue hash, progress_.transcript.Current());
-  ASSIGN_OR_RETURN(ApplicationSecrets secrets, keys_.schedule.Derive(hash));
+  ASSIGN_OR_RETURN(ApplicationSecrets secrets,
+                   std::move(keys_.schedule).Derive(hash));
   return Session{SessionKeys{progress_.info.suite,
                              DirectionKeys{std::move(secrets.traffic.client)},
                              DirectionKeys{std::move(secrets.traffic.server)},

@@ -94,7 +94,7 @@ Result<EarlySchedule> EarlySchedule::WithPsk(HashAlgorithm algorithm,
   return EarlySchedule(algorithm, std::move(early));
 }
 
-Result<HashSecret> EarlySchedule::ExternalBinderKey() const {
+Result<HashSecret> EarlySchedule::ExternalBinderFinishedKey() const {
   ASSIGN_OR_RETURN(const HashSecret key,
                    DeriveSecret(algorithm_, secret_, "ext binder",
                                 HashOfNothing(algorithm_)));
@@ -155,9 +155,10 @@ Result<HandshakeSecrets> HandshakeSchedule::Derive(
 }
 
 Result<ApplicationSecrets> ApplicationSchedule::Derive(
-    const HashValue& finished_hash) const {
+    const HashValue& finished_hash) && {
+  const HashSecret master = std::move(secret_);
   ASSIGN_OR_RETURN(HkdfExpander expander,
-                   HkdfExpander::Create(algorithm_, secret_));
+                   HkdfExpander::Create(algorithm_, master));
   ASSIGN_OR_RETURN(TrafficSecrets traffic,
                    DeriveTraffic(algorithm_, expander, "c ap traffic",
                                  "s ap traffic", finished_hash));

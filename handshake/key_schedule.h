@@ -48,7 +48,7 @@ class EarlySchedule {
   static Result<EarlySchedule> WithPsk(HashAlgorithm algorithm, ByteView psk);
 
   // finished_key of the binder of an external PSK ("ext binder").
-  Result<HashSecret> ExternalBinderKey() const;
+  Result<HashSecret> ExternalBinderFinishedKey() const;
 
   // Mixes in the key agreement.
   Result<HandshakeSchedule> Advance(const SharedSecret& ecdhe) &&;
@@ -98,7 +98,7 @@ struct ApplicationSecrets {
 class ApplicationSchedule {
  public:
   // `finished_hash` covers ClientHello to the server's Finished.
-  Result<ApplicationSecrets> Derive(const HashValue& finished_hash) const;
+  Result<ApplicationSecrets> Derive(const HashValue& finished_hash) &&;
 
  private:
   friend class HandshakeSchedule;

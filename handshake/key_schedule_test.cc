@@ -101,7 +101,7 @@ std::string FinishedOf(const HashSecret& secret, const HashValue& hash) {
 }
 
 TEST_P(Rfc8448, EverySecretAndFinished) {
-  const HandshakeSecrets handshake = Handshake().Derive(Now()).value();
+  HandshakeSecrets handshake = Handshake().Derive(Now()).value();
   const TrafficSecrets& early = handshake.traffic;
   EXPECT_EQ(Hex(early.client), GetParam()->secrets[0]);
   EXPECT_EQ(Hex(early.server), GetParam()->secrets[1]);
@@ -114,7 +114,8 @@ TEST_P(Rfc8448, EverySecretAndFinished) {
   Add({GetParam()->server_finished});
   EXPECT_EQ(FinishedOf(early.client, Now()),
             GetParam()->client_finished.substr(2 * kMessageHeader));
-  const ApplicationSecrets secrets = handshake.next.Derive(Now()).value();
+  const ApplicationSecrets secrets =
+      std::move(handshake.next).Derive(Now()).value();
   EXPECT_EQ(Hex(secrets.traffic.client), GetParam()->secrets[2]);
   EXPECT_EQ(Hex(secrets.traffic.server), GetParam()->secrets[3]);
   EXPECT_EQ(Hex(secrets.exporter_master), GetParam()->secrets[4]);
@@ -206,11 +207,11 @@ TEST(KeySchedule, RefusesAHashOfAnotherAlgorithm) {
 TEST(KeySchedule, RefusesASecretOfAnotherHash) {
   const auto other =
       EarlySchedule::WithPsk(HashAlgorithm::kSha384, Bytes{1}).value();
-  EXPECT_EQ(
-      HandshakeSchedule::FromSecret(kSha256, other.ExternalBinderKey().value())
-          .error()
-          .code,
-      Code::kApiMisuse);
+  EXPECT_EQ(HandshakeSchedule::FromSecret(
+                kSha256, other.ExternalBinderFinishedKey().value())
+                .error()
+                .code,
+            Code::kApiMisuse);
   EXPECT_FALSE(HandshakeSchedule::FromSecret(kSha256, HashSecret()).ok());
 }
 

@@ -57,7 +57,7 @@ Result<HashSecret> PskBinder(const PskKey& psk,
   ASSIGN_OR_RETURN(
       const EarlySchedule early,
       EarlySchedule::WithPsk(request.hash, psk.Reveal(KeyAccess())));
-  ASSIGN_OR_RETURN(const HashSecret key, early.ExternalBinderKey());
+  ASSIGN_OR_RETURN(const HashSecret key, early.ExternalBinderFinishedKey());
   return FinishedMac(request.hash, key, request.transcript_hash);
 }
 

@@ -65,7 +65,7 @@ RecordSealer RecordSealer::CreateLater(CipherSuite suite,
 
 // Makes the key unless that has been done.
 Result<Aead*> RecordSealer::Key() {
-  if (!aead_) {
+  if (!aead_) {  // so it has sealed nothing yet
     ASSIGN_OR_RETURN(*this, Create(suite_, traffic_secret_));
   }
   return &*aead_;

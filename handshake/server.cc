@@ -15,9 +15,10 @@ Error Illegal(std::string_view what) {
 // The application secrets cover ClientHello to the server's Finished.
 Result<Session> ApplicationKeys(HandshakeInfo info,
                                 const Transcript& transcript,
-                                const ApplicationSchedule& schedule) {
+                                ApplicationSchedule schedule) {
   ASSIGN_OR_RETURN(const HashValue hash, transcript.Current());
-  ASSIGN_OR_RETURN(ApplicationSecrets secrets, schedule.Derive(hash));
+  ASSIGN_OR_RETURN(ApplicationSecrets secrets,
+                   std::move(schedule).Derive(hash));
   SessionKeys keys{info.suite, DirectionKeys{std::move(secrets.traffic.server)},
                    DirectionKeys{std::move(secrets.traffic.client)},
                    info.send_limit};
@@ -32,8 +33,8 @@ Result<ServerProgress> FinishServerFlight(HandshakeInfo info,
                                           HandshakeKeys keys,
                                           Channel& channel) {
   RETURN_IF_ERROR(SendFinished(keys.server_finished, transcript, channel));
-  ASSIGN_OR_RETURN(Session session,
-                   ApplicationKeys(std::move(info), transcript, keys.schedule));
+  ASSIGN_OR_RETURN(Session session, ApplicationKeys(std::move(info), transcript,
+                                                    std::move(keys.schedule)));
   // From here on an alert of ours goes under the application keys: the client
   // has switched to them when it has seen our Finished.
   RETURN_IF_ERROR(channel.StartSealing(RecordSealer::CreateLater(
@@ -103,7 +104,7 @@ Result<Completed> AwaitClientFinished::Receive(const HandshakeMessage& message,
   RETURN_IF_ERROR(Expect(HandshakeType::kFinished, message));
   ASSIGN_OR_RETURN(const HashValue hash, progress_.transcript.Current());
   RETURN_IF_ERROR(VerifyFinished(progress_.transcript.algorithm(),
-                                 progress_.client_finished_key, hash,
+                                 progress_.client_finished, hash,
                                  message.body));
   ASSIGN_OR_RETURN(Drained drained, channel.ProveDrained());
   return Completed{std::move(progress_.session), Finished(),

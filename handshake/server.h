@@ -38,7 +38,7 @@ class AwaitClientFinished;
 struct ServerProgress {
   Session session;
   Transcript transcript;
-  HashSecret client_finished_key;
+  HashSecret client_finished;
 };
 
 // Queues the server's Finished and switches our side of the channel to the

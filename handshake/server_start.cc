@@ -120,13 +120,13 @@ Result<HandshakeKeys> SendServerHello(const ServerHello& answer, bool retried,
   ASSIGN_OR_RETURN(HandshakeSecrets secrets,
                    std::move(schedule).Derive(hello_hash));
   ASSIGN_OR_RETURN(
-      HashSecret client,
+      HashSecret client_finished,
       StartOpening(answer.cipher_suite, secrets.traffic.client, channel));
   ASSIGN_OR_RETURN(
-      HashSecret server,
+      HashSecret server_finished,
       StartSealing(answer.cipher_suite, secrets.traffic.server, channel));
-  return HandshakeKeys{std::move(secrets.next), std::move(client),
-                       std::move(server)};
+  return HandshakeKeys{std::move(secrets.next), std::move(client_finished),
+                       std::move(server_finished)};
 }
 
 Status SendExtensions(const ServerChoice& choice, Transcript& transcript,

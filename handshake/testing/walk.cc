@@ -55,7 +55,7 @@ void Walk::UsePsk() {
 HashSecret Walk::AnySecret(HashAlgorithm hash) {
   return EarlySchedule::WithPsk(hash, Bytes{1})
       .value()
-      .ExternalBinderKey()
+      .ExternalBinderFinishedKey()
       .value();
 }
 

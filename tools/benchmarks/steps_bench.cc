@@ -54,10 +54,10 @@ void Schedule(benchmark::State& state) {
   const hs::SharedSecret ecdhe = AnySecret();
   const hs::HashValue hash(Bytes(48, 2));
   for (auto unused : state) {
-    const auto secrets = hs::HandshakeSchedule::WithoutPsk(kHash, ecdhe)
-                             .value()
-                             .Derive(hash)
-                             .value();
+    auto secrets = hs::HandshakeSchedule::WithoutPsk(kHash, ecdhe)
+                       .value()
+                       .Derive(hash)
+                       .value();
     auto client = HkdfExpander::Create(kHash, secrets.traffic.client).value();
     auto server = HkdfExpander::Create(kHash, secrets.traffic.server).value();
     benchmark::DoNotOptimize(hs::RecordSealer::Create(kSuite, client).value());
@@ -66,7 +66,7 @@ void Schedule(benchmark::State& state) {
       const HashSecret key = hs::FinishedKey(*side).value();
       benchmark::DoNotOptimize(hs::FinishedMac(kHash, key, hash).value());
     }
-    benchmark::DoNotOptimize(secrets.next.Derive(hash).value());
+    benchmark::DoNotOptimize(std::move(secrets.next).Derive(hash).value());
   }
 }
 BENCHMARK(Schedule)->Name("step/key_schedule");
