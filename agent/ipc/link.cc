@@ -104,24 +104,12 @@ ssize_t SendWith(BorrowedFd socket, ByteView fixed, ByteView payload,
 
 // How many messages were there, or -1.
 int TakePackets(BorrowedFd socket, std::span<mmsghdr> messages) {
-  constexpr int kFlags = MSG_DONTWAIT | MSG_CMSG_CLOEXEC;
   for (;;) {
-    if (messages.size() > 1) {
-      const int count =
-          ::recvmmsg(socket.raw(), messages.data(),
-                     static_cast<unsigned>(messages.size()), kFlags, nullptr);
-      if (count >= 0 || errno != EINTR) {
-        return count;
-      }
-      continue;
-    }
-    const ssize_t size = ::recvmsg(socket.raw(), &messages[0].msg_hdr, kFlags);
-    if (size >= 0) {
-      messages[0].msg_len = static_cast<unsigned>(size);
-      return 1;
-    }
-    if (errno != EINTR) {
-      return -1;
+    const int count = ::recvmmsg(socket.raw(), messages.data(),
+                                 static_cast<unsigned>(messages.size()),
+                                 MSG_DONTWAIT | MSG_CMSG_CLOEXEC, nullptr);
+    if (count >= 0 || errno != EINTR) {
+      return count;
     }
   }
 }
@@ -211,6 +199,25 @@ Status Link::SendPacket(ByteView fixed, ByteView payload,
   }
   ++sent_;
   return Ok{};
+}
+
+void Link::GiveBell() {
+  Result<std::pair<OwnedFd, OwnedFd>> pair = MakeLinkPair();
+  if (pair.ok()) {
+    const BorrowedFd theirs = pair->second.borrow();
+    if (Send(TakeBell(), {}, std::span(&theirs, 1)).ok()) {
+      bell_ = std::move(pair->first);
+    }
+  }
+}
+
+// A bell whose queue is full rings already.
+void Link::Ring() {
+  silent_ = 0;
+  if (bell_.valid()) {
+    const Wake wake{{kIpcVersion, Wake::kType, sizeof(Wake)}};
+    SendPlain(bell_.borrow(), BytesOf(wake), {}, MSG_DONTWAIT | MSG_NOSIGNAL);
+  }
 }
 
 Result<std::optional<Link::Packet>> Link::ReceivePacket(

@@ -36,11 +36,11 @@ using ToWorker = std::variant<Job, TakeLink, EndJob, Forget, ChoiceReply,
 using FromWorker =
     std::variant<JobReport, ChoiceRequest, BinderRequest, PskProofRequest,
                  SecretRequest, NotConfined, LoopChosen>;
-using ToKeeper = std::variant<AddWorker, RemoveWorker, SigningTerms,
+using ToKeeper = std::variant<AddWorker, RemoveWorker, TakeBell, SigningTerms,
                               LoadCredential, EndJob, Forget>;
 using FromKeeper =
     std::variant<CredentialLoaded, Signed, Misbehaved, NotConfined>;
-using ToVerifier = std::variant<AddWorker, RemoveWorker, VerdictTerms,
+using ToVerifier = std::variant<AddWorker, RemoveWorker, TakeBell, VerdictTerms,
                                 LoadTrust, LoadTags, Recheck, EndJob, Forget>;
 using FromVerifier = std::variant<TrustLoaded, TagsLoaded, PeerChain, Verdict,
                                   Rechecked, Misbehaved, NotConfined>;
@@ -48,6 +48,7 @@ using WorkerToKeeper = std::variant<ChainRequest, SignRequest>;
 using KeeperToWorker = std::variant<ChainReply, SignReply>;
 using WorkerToVerifier = std::variant<ProofRequest>;
 using VerifierToWorker = std::variant<ProofReply>;
+using ToSleeper = std::variant<Wake>;
 
 // One checked message. `payload` lives in the link until its next Receive.
 template <typename Set>
@@ -90,8 +91,28 @@ class Link {
               std::span<const BorrowedFd> descriptors = {}) {
     message.header = {kIpcVersion, M::kType,
                       static_cast<uint32_t>(sizeof(M) + payload.size())};
-    return SendPacket(BytesOf(message), payload, descriptors,
-                      M::kCarries.payload);
+    RETURN_IF_ERROR(SendPacket(BytesOf(message), payload, descriptors,
+                               M::kCarries.payload));
+    Ring();
+    return Ok{};
+  }
+
+  // Gives the other end a bell: from then on it need not wake for each message,
+  // but when Ring() is called, as Send() does, and reads this link before it
+  // does anything that others ask of it. Where that cannot be made it wakes as
+  // before.
+  void GiveBell();
+  void Ring();
+  // As Send(), but rings only for one of many: for what the other end needs
+  // when somebody else asks it for something.
+  template <typename M>
+  Status SendSilently(M message) {
+    message.header = {kIpcVersion, M::kType, sizeof(M)};
+    RETURN_IF_ERROR(SendPacket(BytesOf(message), {}, {}, 0));
+    if (++silent_ >= kMostSilent) {
+      Ring();
+    }
+    return Ok{};
   }
 
   // Waits until the queue takes it: for a keeper's or verifier's notices to
@@ -125,8 +146,9 @@ class Link {
 
   // From now on one call to the kernel takes several messages, and one that
   // found fewer is believed that there are no more: Receive says nothing then
-  // without another call. For who is told again while there is something to
-  // read, calls AskAnew() before each reading, and stops only when !taken().
+  // without another call. For who is told of what comes later, calls AskAnew()
+  // before each reading, and stops when Receive has nothing; or, where it is
+  // told again while there is something to read, when !taken().
   void TakeSeveral();
   // What came since the last call is to be had.
   void AskAnew() { emptied_ = false; }
@@ -141,6 +163,8 @@ class Link {
     ByteView bytes;
     std::vector<OwnedFd> descriptors;
   };
+  // A fraction of what a link's queue holds.
+  static constexpr unsigned kMostSilent = 128;
   using Buffer = std::array<uint8_t, kMaxMessageBytes>;
   // Pages that go back to the kernel with their link. On the heap, links that
   // come and go with workers would leave holes that only grow in number.
@@ -226,6 +250,8 @@ class Link {
   std::size_t next_ = 0;      // of them
   bool emptied_ = false;      // by that call
   uint64_t sent_ = 0;
+  OwnedFd bell_;         // our end, if there is one
+  unsigned silent_ = 0;  // messages since it rang
 };
 
 // A connected pair with room for many messages. Both ends are close-on-exec.

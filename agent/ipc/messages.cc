@@ -22,6 +22,8 @@ static_assert(kFixedLayout<EndJob, 16>);
 static_assert(kFixedLayout<Forget, 16>);
 static_assert(kFixedLayout<AddWorker, 16>);
 static_assert(kFixedLayout<RemoveWorker, 16>);
+static_assert(kFixedLayout<TakeBell, 8>);
+static_assert(kFixedLayout<Wake, 8>);
 static_assert(kFixedLayout<SigningTerms, 104>);
 static_assert(kFixedLayout<OpenTokens, 16>);
 static_assert(kFixedLayout<LoadCredential, 24>);

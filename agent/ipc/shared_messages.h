@@ -58,6 +58,22 @@ struct RemoveWorker {
   bool Check() const { return worker != 0; }
 };
 
+// The other end of the link on which Wake comes; see Link::GiveBell().
+struct TakeBell {
+  static constexpr MessageType kType = MessageType::kTakeBell;
+  static constexpr Carries kCarries{0, 1, 1};
+  Header header;
+  bool Check() const { return true; }
+};
+
+// There is something to read.
+struct Wake {
+  static constexpr MessageType kType = MessageType::kWake;
+  static constexpr Carries kCarries{};
+  Header header;
+  bool Check() const { return true; }
+};
+
 // `worker` sent what no honest worker sends.
 struct Misbehaved {
   static constexpr MessageType kType = MessageType::kMisbehaved;

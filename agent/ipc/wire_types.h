@@ -55,6 +55,8 @@ enum class MessageType : uint16_t {
   kForget = 0x0202,
   kAddWorker = 0x0203,
   kRemoveWorker = 0x0204,
+  kTakeBell = 0x0205,
+  kWake = 0x0206,
   // monitor -> keeper, verifier
   kSigningTerms = 0x0301,
   kLoadCredential = 0x0302,

@@ -94,6 +94,10 @@ void Keeper::Handle(const AddWorker&, const Received<FromMonitor>&) {
   // The link is the service's; a worker without jobs is nothing to a keeper.
 }
 
+void Keeper::Handle(const TakeBell&, const Received<FromMonitor>&) {
+  // The service's.
+}
+
 void Keeper::Handle(const RemoveWorker& message, const Received<FromMonitor>&) {
   DropWorker(message.worker);
 }

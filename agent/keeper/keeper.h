@@ -71,6 +71,7 @@ class Keeper {
   using Jobs = std::unordered_map<JobId, Job>;
 
   void Handle(const AddWorker& message, const Received<FromMonitor>& received);
+  void Handle(const TakeBell& message, const Received<FromMonitor>& received);
   void Handle(const RemoveWorker& message,
               const Received<FromMonitor>& received);
   void Handle(const SigningTerms& terms, const Received<FromMonitor>& received);

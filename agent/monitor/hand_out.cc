@@ -37,7 +37,7 @@ Status SendTerms(Resources& resources, JobId job, const Plan& plan,
     terms.signer = plan.side;
     terms.ended = resources.ended_at_keeper().Take();
     Link* keeper = resources.keeper();
-    if (keeper == nullptr || !keeper->Send(terms).ok()) {
+    if (keeper == nullptr || !keeper->SendSilently(terms).ok()) {
       return Error{Code::kKeeperUnavailable, "the keeper does not answer"};
     }
   }
@@ -53,7 +53,7 @@ Status SendTerms(Resources& resources, JobId job, const Plan& plan,
     terms.ended = resources.ended_at_verifier().Take();
     terms.server_name = Text<kNameSize>::Of(plan.server_name);
     Link* verifier = resources.verifier();
-    if (verifier == nullptr || !verifier->Send(terms).ok()) {
+    if (verifier == nullptr || !verifier->SendSilently(terms).ok()) {
       return Error{Code::kVerifierUnavailable, "the verifier does not answer"};
     }
   }

@@ -1,6 +1,12 @@
 #include "agent/monitor/service_pulse.h"
 
 namespace ktlsd::agent {
+namespace {
+
+// What any message takes of a queue, and more: bytes.
+constexpr std::size_t kLeastOfAMessage = 256;
+
+}  // namespace
 
 void ServicePulse::Heard() {
   spoke_ = true;
@@ -8,8 +14,9 @@ void ServicePulse::Heard() {
 }
 
 void ServicePulse::Look(MonotonicTime now, std::size_t unread, uint64_t sent) {
-  // As much as before though there was more to read is less than it would be.
-  const bool reads = unread < unread_ || (unread == unread_ && sent != sent_);
+  // Less than before, with what there is more to read since then. Terms lie
+  // there until they are needed, and may be more at each look.
+  const bool reads = unread < unread_ + (sent - sent_) * kLeastOfAMessage;
   if (unread == 0) {
     still_since_.reset();
   } else if (!still_since_.has_value() || reads) {

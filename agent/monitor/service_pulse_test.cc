@@ -47,9 +47,18 @@ TEST_F(ServicePulseTest, ReadsWhereNoMoreIsUnreadThoughItWasToldMore) {
 TEST_F(ServicePulseTest, HangsWhereAllThatItIsToldStaysUnread) {
   for (std::size_t i = 1; i <= 30; ++i) {
     now_ += ServicePulse::kLookEvery;
-    pulse_.Look(now_, 100 * i, ++sent_);
+    pulse_.Look(now_, 1000 * i, ++sent_);
   }
   EXPECT_TRUE(pulse_.Fault(now_).has_value());
+}
+
+TEST_F(ServicePulseTest, ReadsWhereLessIsUnreadThanItWasTold) {
+  for (std::size_t i = 1; i <= 30; ++i) {
+    now_ += ServicePulse::kLookEvery;
+    sent_ += 10;
+    pulse_.Look(now_, 1000 * i, sent_);
+  }
+  EXPECT_FALSE(pulse_.Fault(now_).has_value());
 }
 
 }  // namespace

@@ -50,6 +50,7 @@ void Switchboard::AddKeeper(Link link) {
   keeper_pulse_ = ServicePulse();
   link.TakeSeveral();
   resources_.SetKeeper(std::move(link));
+  resources_.keeper()->GiveBell();
   for (const WorkerId id : roster_.Ids()) {
     Connect(*roster_.Find(id), LinkTo::kKeeper);
   }
@@ -60,6 +61,7 @@ void Switchboard::AddVerifier(Link link) {
   verifier_pulse_ = ServicePulse();
   link.TakeSeveral();
   resources_.SetVerifier(std::move(link));
+  resources_.verifier()->GiveBell();
   for (const WorkerId id : roster_.Ids()) {
     Connect(*roster_.Find(id), LinkTo::kVerifier);
   }
@@ -394,9 +396,12 @@ void Switchboard::LookAfterServices() {
     return;
   }
   look_at_services_ = desk_.now() + ServicePulse::kLookEvery;
-  const auto look = [this](ServicePulse& pulse, const Link* link) {
-    pulse.Look(desk_.now(), link == nullptr ? 0 : link->unread(),
-               link == nullptr ? 0 : link->sent());
+  const auto look = [this](ServicePulse& pulse, Link* link) {
+    const std::size_t unread = link == nullptr ? 0 : link->unread();
+    pulse.Look(desk_.now(), unread, link == nullptr ? 0 : link->sent());
+    if (unread != 0) {
+      link->Ring();  // what was sent silently is no sign that it hangs
+    }
   };
   look(keeper_pulse_, resources_.keeper());
   look(verifier_pulse_, resources_.verifier());

@@ -90,12 +90,12 @@ class Locked {
     if (IsLocked(role)) {
       char byte = 0;
       iovec piece{&byte, 1};
-      msghdr message{};
-      message.msg_iov = &piece;
-      message.msg_iovlen = 1;
+      mmsghdr message{};
+      message.msg_hdr.msg_iov = &piece;
+      message.msg_hdr.msg_iovlen = 1;
       // Until the test lets go.
       if (::send(link.raw(), "x", 1, MSG_NOSIGNAL) != 1 ||
-          ::recvmsg(link.raw(), &message, 0) < 0) {
+          ::recvmmsg(link.raw(), &message, 1, 0, nullptr) < 0) {
         ::_exit(1);
       }
     }

@@ -43,8 +43,9 @@ constexpr ArgumentRule Option(int name, std::string_view text) {
 
 constexpr AllowedSyscall kCalls[] = {
     // Messages.
-    {"recvmsg", kAll, "messages of a link, with the descriptors of a job"},
-    {"recvmmsg", kServices, "the same, several of the monitor's at once"},
+    {"recvmmsg", kAll,
+     "messages of a link, several at once, with the descriptors of jobs"},
+    {"recvmsg", kTokens, "answers of a token's daemon"},
     {"sendto",
      kAll,
      "messages of a link, handshake bytes; sendmsg, which could pass "

@@ -66,6 +66,9 @@ class Service final
   // Waits for messages, at most `timeout_ms` (-1: for ever), and handles them.
   Status Turn(int timeout_ms) {
     ASSIGN_OR_RETURN(const Ready ready, Wait(timeout_ms));
+    if (ready.bell) {
+      HushBell();
+    }
     // The monitor sent the terms of a job before the job: whatever it sent
     // before these workers' messages is read first. One message from each:
     // their next one may rely on terms that are still to be read.
@@ -110,12 +113,14 @@ class Service final
   using ToRole = Received<typename Role::FromMonitor>;
 
   struct Ready {
+    bool bell = false;
     bool monitor = false;
     std::vector<WorkerId> workers;
   };
 
-  // The monitor's link comes last: the kernel looks at them in this order, so
-  // one without a message had none when the workers' messages were there.
+  // The monitor's link comes behind the workers': the kernel looks at them in
+  // this order, so one without a message had none when the workers' messages
+  // were there. With a bell, what is on it waits for the bell or for a worker.
   Result<Ready> Wait(int timeout_ms) {
     std::vector<pollfd> polled;
     std::vector<WorkerId> workers;
@@ -123,20 +128,37 @@ class Service final
       polled.push_back({link.socket().raw(), POLLIN, 0});
       workers.push_back(worker);
     }
-    polled.push_back({monitor_.socket().raw(), POLLIN, 0});
+    const short awaited = bell_ ? 0 : POLLIN;  // its end is told in any case
+    polled.push_back({monitor_.socket().raw(), awaited, 0});
+    polled.push_back({bell_ ? bell_->socket().raw() : -1, POLLIN, 0});
     if (::poll(polled.data(), polled.size(), timeout_ms) < 0) {
       return errno == EINTR
                  ? Result<Ready>(Ready())
                  : Error{Code::kSystemFailed, "cannot wait for links", errno};
     }
     Ready ready;
-    ready.monitor = polled.back().revents != 0;
     for (std::size_t i = 0; i < workers.size(); ++i) {
       if (polled[i].revents != 0) {
         ready.workers.push_back(workers[i]);
       }
     }
+    ready.bell = polled.back().revents != 0;
+    ready.monitor = polled[workers.size()].revents != 0 || ready.bell ||
+                    (bell_ && !ready.workers.empty());
     return ready;
+  }
+
+  // Before the monitor's link is read: what comes after that rings again.
+  void HushBell() {
+    for (;;) {
+      const auto rung = bell_->template Receive<ToSleeper>();
+      if (!rung.ok()) {
+        return bell_.reset();  // then each message of the link wakes again
+      }
+      if (!rung->has_value()) {
+        return;
+      }
+    }
   }
 
   Status DrainMonitor() {
@@ -166,6 +188,8 @@ class Service final
     } else if (const auto* remove =
                    std::get_if<RemoveWorker>(&received.message)) {
       Drop(remove->worker);
+    } else if (std::holds_alternative<TakeBell>(received.message)) {
+      bell_.emplace(std::move(received.descriptors.front()));
     } else {
       role_.HandleMonitorMessage(received);
     }
@@ -217,6 +241,7 @@ class Service final
   }
 
   Link monitor_;
+  std::optional<Link> bell_;
   std::unordered_map<WorkerId, Link> workers_;
   bool closed_ = false;
   Status monitor_status_ = Ok{};

@@ -146,6 +146,65 @@ TEST_F(ServiceTest, TakesOneMessageOfAWorkerBetweenLooksAtTheMonitor) {
   EXPECT_THAT(script_.seen, ElementsAre("worker 1", "worker 1"));
 }
 
+class ServiceWithABell : public ServiceTest {
+ protected:
+  ServiceWithABell() {
+    monitor_.GiveBell();
+    Turn();
+    terms_.job = 7;
+    terms_.credentials = {1};
+    terms_.worker = 1;
+  }
+
+  SigningTerms terms_;
+};
+
+TEST_F(ServiceWithABell, LeavesWhatIsSentSilentlyUntilItRings) {
+  ASSERT_TRUE(monitor_.SendSilently(terms_).ok());
+  Turn();
+  EXPECT_THAT(script_.seen, ElementsAre());
+
+  monitor_.Ring();
+  Turn();
+  EXPECT_THAT(script_.seen, ElementsAre("terms"));
+  ASSERT_TRUE(monitor_.SendSilently(terms_).ok());
+  Turn();
+  EXPECT_THAT(script_.seen, ElementsAre("terms")) << "the bell was not hushed";
+}
+
+TEST_F(ServiceWithABell, ReadsWhatWasSentSilentlyBeforeAWorkersMessage) {
+  Link& worker = AddWorkerLink(1);
+  ASSERT_TRUE(monitor_.SendSilently(terms_).ok());
+  ASSERT_TRUE(worker.Send(SomeRequest()).ok());
+  Turn();
+  EXPECT_THAT(script_.seen, ElementsAre("terms", "worker 1"));
+}
+
+TEST_F(ServiceWithABell, IsToldOfAnythingElse) {
+  EndJob end;
+  end.job = 7;
+  ASSERT_TRUE(monitor_.SendSilently(terms_).ok());
+  ASSERT_TRUE(monitor_.Send(end).ok());
+  Turn();
+  EXPECT_THAT(script_.seen, ElementsAre("terms", "other"));
+}
+
+TEST_F(ServiceWithABell, IsToldBeforeTheQueueIsFull) {
+  std::size_t sent = 0;
+  for (; script_.seen.empty(); ++sent) {
+    ASSERT_TRUE(monitor_.SendSilently(terms_).ok()) << "after " << sent;
+    Turn();
+  }
+  EXPECT_EQ(script_.seen.size(), sent);
+  EXPECT_GT(sent, 1U);
+}
+
+TEST_F(ServiceWithABell, EndsWhenTheMonitorsLinkCloses) {
+  ASSERT_EQ(::shutdown(monitor_.socket().raw(), SHUT_RDWR), 0);
+  EXPECT_TRUE(service_.Run().ok());
+  EXPECT_TRUE(service_.closed());
+}
+
 TEST_F(ServiceTest, WipesPrivateKeysFromTheBuffer) {
   LoadCredential load;
   load.id = 1;

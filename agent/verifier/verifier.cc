@@ -111,6 +111,10 @@ void Verifier::Handle(const AddWorker&, const Received<FromMonitor>&) {
   // The link is the service's; a worker without jobs is nothing to a verifier.
 }
 
+void Verifier::Handle(const TakeBell&, const Received<FromMonitor>&) {
+  // The service's.
+}
+
 void Verifier::Handle(const RemoveWorker& message,
                       const Received<FromMonitor>&) {
   DropWorker(message.worker);

@@ -87,6 +87,7 @@ class Verifier {
   };
 
   void Handle(const AddWorker& message, const Received<FromMonitor>& received);
+  void Handle(const TakeBell& message, const Received<FromMonitor>& received);
   void Handle(const RemoveWorker& message,
               const Received<FromMonitor>& received);
   void Handle(const VerdictTerms& terms, const Received<FromMonitor>& received);

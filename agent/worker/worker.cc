@@ -44,7 +44,9 @@ Worker::Worker(Link monitor, std::unique_ptr<Readiness> readiness,
       ktls_ops_(ktls_ops),
       loop_(std::move(readiness), clock,
             {[this](EventLoop::Token token) { OnReady(token); },
-             [this](EventLoop::Token token) { OnDeadline(token); }}) {}
+             [this](EventLoop::Token token) { OnDeadline(token); }}) {
+  monitor_.TakeSeveral();
+}
 
 Status Worker::Run() {
   RETURN_IF_ERROR(loop_.Watch(monitor_.socket(), kMonitorToken));
@@ -100,6 +102,7 @@ void Worker::OnDeadline(EventLoop::Token token) {
 // --- From the monitor ---
 
 Status Worker::ReadMonitor() {
+  monitor_.AskAnew();
   for (;;) {
     ASSIGN_OR_RETURN(auto received,
                      monitor_.Receive<ToWorker>(Descriptors::kTake));
@@ -139,6 +142,7 @@ Status Worker::Handle(const TakeLink& take, Received<ToWorker>& received) {
     Lose(link, keeper ? kKeeperGone : kVerifierGone);
   }
   link.emplace(std::move(received.descriptors.front()));
+  link->TakeSeveral();
   RETURN_IF_ERROR(
       loop_.Watch(link->socket(), keeper ? kKeeperToken : kVerifierToken));
   if (keeper) {
@@ -297,6 +301,9 @@ Status Worker::RequestSignature(JobId job, CredentialId credential,
 }
 
 Status Worker::ReadKeeper() {
+  if (keeper_) {
+    keeper_->AskAnew();
+  }
   while (keeper_) {
     ASSIGN_OR_RETURN(auto received, keeper_->Receive<KeeperToWorker>());
     if (!received) {
@@ -419,6 +426,9 @@ Status Worker::RequestVerdict(JobId job, const handshake::PeerProof& proof) {
 }
 
 Status Worker::ReadVerifier() {
+  if (verifier_) {
+    verifier_->AskAnew();
+  }
   while (verifier_) {
     ASSIGN_OR_RETURN(auto received, verifier_->Receive<VerifierToWorker>());
     if (!received) {
