@@ -7,9 +7,11 @@ import shutil
 import subprocess
 
 import selftests
+import staging
 from beds import rootdir
 
-# The root whose tlshd is the newest one.
+NEWEST_TLSHD = "newest-tlshd"
+# The root whose tlshd that is.
 _TLSHD_ROOT = "forky"
 _LOADER = "lib64/ld-linux-x86-64.so.2"
 
@@ -25,17 +27,18 @@ def stage(wanted: set[str], machine: str,
     lacks = {}
     for name in sorted(wanted):
         try:
-            if machine != platform.machine():
-                raise CannotStage(f"it is not for {machine}")
             if not (agent_dir / name).exists():
-                _STAGERS[name](agent_dir / name)
+                _STAGERS[name](agent_dir / name, machine)
         except CannotStage as error:
             lacks[name] = f"needs {name}: {error}"
     return lacks
 
 
-def _stage_tlshd(target: pathlib.Path) -> None:
-    """tlshd with its own libraries and loader, so that any root can run it."""
+def _stage_tlshd(target: pathlib.Path, machine: str) -> None:
+    """tlshd with its own libraries and loader, so that any root can run it.
+    On other machines there is the root's own."""
+    if machine != platform.machine():
+        return
     root = rootdir.ensure(_TLSHD_ROOT)
     libraries = target / "lib"
     libraries.mkdir(parents=True)
@@ -55,9 +58,9 @@ def _libraries(root: pathlib.Path, program: str) -> list[str]:
     return [line.split()[2] for line in listed.splitlines() if "=> /" in line]
 
 
-def _stage_selftests(target: pathlib.Path) -> None:
+def _stage_selftests(target: pathlib.Path, machine: str) -> None:
     try:
-        program = selftests.ensure()
+        program = selftests.ensure(machine)
     except selftests.SelftestsError as error:
         raise CannotStage(str(error)) from error
     target.mkdir()
@@ -65,4 +68,14 @@ def _stage_selftests(target: pathlib.Path) -> None:
     (target / "version").write_text(program.parent.name)
 
 
-_STAGERS = {"tlshd": _stage_tlshd, "selftests": _stage_selftests}
+def _stage_load(target: pathlib.Path, machine: str) -> None:
+    """Beside another agent; ktlsd's was staged with it."""
+    built = staging.ROOT / "bazel-bin/kernel-tests/load" / staging.STORM_LOAD
+    if not built.is_file() or staging.machine_of(built) != machine:
+        raise CannotStage(f"it was not built for {machine} (bazel build "
+                          "//kernel-tests:programs)")
+    shutil.copy2(built, target)
+
+
+_STAGERS = {NEWEST_TLSHD: _stage_tlshd, "selftests": _stage_selftests,
+            staging.STORM_LOAD: _stage_load}

@@ -16,8 +16,8 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]
 import beside  # noqa: E402
 import cases  # noqa: E402
 import interop_table  # noqa: E402
-from cases import ktls_selftests  # noqa: E402
-from guest import openssl, rpc  # noqa: E402
+from cases import agent_others, ktls_selftests  # noqa: E402
+from guest import openssl, rpc, usage  # noqa: E402
 
 _KTAP = """TAP version 13
 1..4
@@ -93,16 +93,44 @@ class Beside(unittest.TestCase):
         self.assertTrue(wanted)
 
     def test_says_what_cannot_be_had(self):
-        def fail(_target):
+        def fail(_target, _machine):
             raise beside.CannotStage("no network")
         place = pathlib.Path("/nowhere")
-        with unittest.mock.patch.dict(beside._STAGERS, tlshd=fail):
+        with unittest.mock.patch.dict(beside._STAGERS, selftests=fail):
             self.assertEqual(
-                beside.stage({"tlshd"}, platform.machine(), place),
-                {"tlshd": "needs tlshd: no network"})
-            self.assertEqual(beside.stage({"tlshd"}, "s390x", place),
-                             {"tlshd": "needs tlshd: it is not for s390x"})
+                beside.stage({"selftests"}, platform.machine(), place),
+                {"selftests": "needs selftests: no network"})
         self.assertEqual(beside.stage(set(), "s390x", place), {})
+
+    def test_what_was_built_here_is_for_one_machine(self):
+        with unittest.mock.patch("pathlib.Path.is_file", lambda _: True), \
+                unittest.mock.patch("staging.machine_of", lambda _: "x86_64"):
+            (why,) = beside.stage({"storm_load"}, "aarch64",
+                                  pathlib.Path("/nowhere")).values()
+        self.assertIn("it was not built for aarch64", why)
+
+
+class WhatRoundsAdd(unittest.TestCase):
+    def growing(self, *kib: int) -> list[str]:
+        """One worker has so much before and after each round, two are idle."""
+        used = [{pid: usage.ProcessUsage("ktlsd-worker", 5,
+                                         now if pid == 1 else 1000)
+                 for pid in (1, 2, 3)} for now in kib]
+        rounds = [1.0] * (len(kib) - 1)
+        return agent_others._growing(
+            agent_others._Measured(rounds, rounds, 0, used))
+
+    def test_one_worker_that_leaks_is_found_among_idle_ones(self):
+        self.assertEqual(self.growing(1000, 1500, 1540, 1580),
+                         ["ktlsd-worker 1 grows by 40 KiB in each of 2 rounds"])
+
+    def test_the_first_round_may_leave_more(self):
+        self.assertEqual(self.growing(1000, 1500, 1510, 1520), [])
+
+    def test_a_step_is_no_leak_once_there_are_more_rounds(self):
+        steps = [1000, 1500, 1580, *[1580] * 7]
+        self.assertTrue(self.growing(*steps[:4]))
+        self.assertEqual(self.growing(*steps), [])
 
 
 class Wire(unittest.TestCase):

@@ -44,6 +44,8 @@ class Console(Folder):
                      "Kernel panic - not syncing: Attempted to kill init!",
                      "WARNING: possible recursive locking detected",
                      "INFO: task mount.nfs4:12 blocked for more than 120 s",
+                     "UBSAN: array-index-out-of-bounds in net/tls/x.c:7:3",
+                     "kmemleak: 3 new suspected memory leaks (see /sys/k)",
                      "refcount_t: underflow; use-after-free."):
             with self.subTest(line):
                 self.assertTrue(self.trouble("console.log", line))

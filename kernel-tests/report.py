@@ -30,6 +30,7 @@ class Column:
     comments: list[str]     # about its kernel and what is left out
     planned: int
     left_out: dict[str, str] = dataclasses.field(default_factory=dict)
+    kernel: str = ""        # as uname -r says it
 
 
 _INDENT = "  "

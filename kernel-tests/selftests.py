@@ -8,6 +8,7 @@ program, in the cache by the version of its kernel.
 import fcntl
 import os
 import pathlib
+import platform
 import re
 import shutil
 import subprocess
@@ -18,6 +19,9 @@ from project import cache_dir  # of tools/
 
 _SUITE = "trixie-backports"
 _KEYRING = "usr/share/keyrings/debian-archive-keyring.gpg"
+# tools/setup arm64 has it.
+_COMPILERS = {} if platform.machine() == "aarch64" else \
+    {"aarch64": "aarch64-linux-gnu-gcc"}
 _TOOLS = ("apt-get", "apt-cache", "dpkg-deb", "gcc", "xz")
 _PARTS = ("tools/testing/selftests/net/tls.c",
           "tools/testing/selftests/kselftest_harness.h",
@@ -30,23 +34,24 @@ class SelftestsError(Exception):
     """The test could not be built; the text says why."""
 
 
-def ensure() -> pathlib.Path:
-    """The newest program that is in the cache, or else a new one: 170 MB to
-    fetch, a minute."""
-    place = cache_dir() / "selftests"
+def ensure(machine: str) -> pathlib.Path:
+    """The newest program for it that is in the cache, or else a new one: 170 MB
+    to fetch, a minute."""
+    compiler = _COMPILERS.get(machine, "gcc")
+    place = cache_dir() / "selftests" / machine
     place.mkdir(parents=True, exist_ok=True)
     with open(place / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         built = sorted(place.glob("*/tls"), key=_version)
-        return built[-1] if built else _make(place)
+        return built[-1] if built else _make(place, compiler)
 
 
 def _version(program: pathlib.Path) -> list[int]:
     return [int(n) for n in re.findall(r"\d+", program.parent.name)]
 
 
-def _make(place: pathlib.Path) -> pathlib.Path:
-    missing = [tool for tool in _TOOLS if not shutil.which(tool)]
+def _make(place: pathlib.Path, compiler: str) -> pathlib.Path:
+    missing = [tool for tool in (*_TOOLS, compiler) if not shutil.which(tool)]
     if missing:
         raise SelftestsError(f"not installed: {', '.join(missing)}")
     log = place / "build.log"
@@ -54,7 +59,7 @@ def _make(place: pathlib.Path) -> pathlib.Path:
     with tempfile.TemporaryDirectory(prefix=".new-", dir=place) as folder:
         work = pathlib.Path(folder)
         source = _fetch(work, log)
-        _build(source, work / "tls", log)
+        _build(source, compiler, work / "tls", log)
         target = place / _kernel_of(source)
         target.mkdir(exist_ok=True)
         os.replace(work / "tls", target / "tls")
@@ -91,7 +96,7 @@ def _fetch(work: pathlib.Path, log: pathlib.Path) -> pathlib.Path:
     return work / package
 
 
-def _build(source: pathlib.Path, program: pathlib.Path,
+def _build(source: pathlib.Path, compiler: str, program: pathlib.Path,
            log: pathlib.Path) -> None:
     """Static, with the newest <linux/tls.h>: any root can run it."""
     headers = program.parent / "uapi/linux"
@@ -100,7 +105,7 @@ def _build(source: pathlib.Path, program: pathlib.Path,
          log)
     _run(["sh", "scripts/headers_install.sh", "include/uapi/linux/tls.h",
           str(headers / "tls.h")], source, log)
-    _run(["gcc", "-O2", "-static", "-isystem", str(headers.parent),
+    _run([compiler, "-O2", "-static", "-isystem", str(headers.parent),
           "-I", "tools/testing/selftests", "-I", "tools/include",
           "tools/testing/selftests/net/tls.c", "-o", str(program)], source,
          log)

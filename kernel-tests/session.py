@@ -12,8 +12,9 @@ import time
 import pki
 import staging
 from beds import console, guests, modules, rootdir
-from beds.bed import Ready
+from beds.bed import Bed, Ready
 from cases import Case
+from guest.agents import PROFILES
 from project import cache_dir  # of tools/
 from report import Outcome
 from staging import SetupError
@@ -71,8 +72,15 @@ class Session:
 
 
 def profile_of(agent: str) -> str:
-    """How an agent is started and read, by the name of its program."""
-    return "tlshd" if pathlib.PurePath(agent).name == "tlshd" else "ktlsd"
+    """How an agent is started and read, by the name of its program; variants
+    of ktlsd have names that begin with that."""
+    name = pathlib.PurePath(agent).name
+    found = "ktlsd" if name.startswith("ktlsd") else name
+    if found not in PROFILES:
+        raise SetupError(f"no agent is called {name}: there are "
+                         + ", ".join(PROFILES)
+                         + " (guest/agents.py has a profile of each)")
+    return found
 
 
 def prepare(out: pathlib.Path, agents: list[str], memory: str, *,
@@ -107,15 +115,20 @@ def _stage(session: Session, machine: str, path: pathlib.Path) -> None:
         staging.stage_other(path, session.agent, folder)
 
 
+def need_agent(session: Session, bed: Bed) -> None:
+    """Raises where there is no agent that it could run."""
+    if session.machines and bed.machine not in session.machines:
+        raise SetupError(
+            f"no agent for {bed.machine}, which {bed.name} needs; --agent PATH "
+            "may be given once for each (docs/testing.md)")
+
+
 def fit(session: Session, ready: Ready) -> None:
     """What a bed needs of the session: the cases, compiled, and an agent.
 
     Raises where there is no agent that it could run.
     """
-    if session.machines and ready.machine not in session.machines:
-        raise SetupError(
-            f"no agent for {ready.machine}, which {ready.bed.name} needs; "
-            "--agent PATH may be given once for each (docs/testing.md)")
+    need_agent(session, ready.bed)
     if not session.machines:
         staging.stage_other(None, session.agent,
                             session.agent_dir(ready.machine))

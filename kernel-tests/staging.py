@@ -64,13 +64,10 @@ def stage_ktlsd(agent: pathlib.Path, folder: pathlib.Path) -> None:
 
 def stage_other(agent: pathlib.Path | None, name: str,
                 folder: pathlib.Path) -> None:
-    """Another agent, which may be the one that the root has, and the clients of
-    ours that cases need."""
+    """Another agent, which may be the one that the root has."""
     folder.mkdir(parents=True, exist_ok=True)
     if agent:
         shutil.copy2(agent, folder / name)
-    built = ROOT / "bazel-bin/kernel-tests/load"
-    _copy_those({STORM_LOAD: built / STORM_LOAD}, folder)
 
 
 def has_sanitizer(program: pathlib.Path) -> bool:

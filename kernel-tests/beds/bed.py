@@ -26,6 +26,11 @@ class Bed:
     def emulated(self) -> bool:
         return self.arch != "um"
 
+    @property
+    def machine(self) -> str:
+        """What programs in the guest are built for."""
+        return self.arch if self.emulated else "x86_64"
+
     def prepare(self) -> "Ready":
         """Makes what is missing in the cache, which may take minutes."""
         return self._with(kernels.ensure(self.kernel) if self.kernel else None)
@@ -64,8 +69,7 @@ class Ready:
 
     @property
     def machine(self) -> str:
-        """What programs in the guest are built for."""
-        return "x86_64" if self.bed.arch == "um" else self.bed.arch
+        return self.bed.machine
 
     def boot(self, folders: guests.Folders, memory: str,
              deadline_s: float) -> guests.Boot:
@@ -99,6 +103,10 @@ _HOME = {"um": "uml-trixie", "x86_64": "qemu-trixie", "aarch64": "qemu-arm64"}
 def of_kernel(image: pathlib.Path, modules: pathlib.Path | None) -> Ready:
     """A bed for a kernel that is not Debian's."""
     arch, kernel = kernels.given(image.resolve(), modules)
+    if arch != "um" and any(kernel.modules.rglob("virtiofs.ko*")):
+        raise kernels.KernelError(
+            f"{image} has virtiofs as a module, and no root to load it from: "
+            "CONFIG_VIRTIO_FS=y and more (kernel-tests/kernel.config)")
     home = BEDS[_HOME[arch]]
     own = dataclasses.replace(home, name="kernel", no_sanitizer="")
     return own.prepare_with(kernel)

@@ -10,6 +10,7 @@ _KERNEL_TROUBLE = re.compile(
     r"possible recursive locking|possible circular locking|"
     r"INFO: (task|rcu|trying to register|possible|suspicious)|"
     r"rcu: INFO|suspicious RCU usage|soft lockup|unreferenced object|"
+    r"UBSAN:|kmemleak: [1-9]\d* new suspected|"
     r"Kernel mode fault|Segfault with no mm")
 
 _SANITIZER_TROUBLE = re.compile(

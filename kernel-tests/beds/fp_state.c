@@ -17,7 +17,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-typedef long Ptrace(int request, pid_t pid, void* address, void* data);
+typedef long Ptrace(enum __ptrace_request request, ...);
 
 enum { kRoom = 1 << 18 };  // bytes; any processor's state is a fraction of it
 

@@ -10,6 +10,9 @@ import pkgutil
 from collections.abc import Callable
 
 
+# What guest/load.py runs, for `beside`.
+CLIENTS = ("storm_load",)
+
 # Reasons not to run where the processor is emulated.
 LOAD = "about load, which would be load on the emulation"
 TIME = "about time, which an emulated processor has its own of"

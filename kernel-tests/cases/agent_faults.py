@@ -5,22 +5,17 @@ import resource
 import signal
 import time
 
-from cases import LOAD, Skip, case
+from cases import CLIENTS, LOAD, case
 from guest import agents, genl, load, machine, nfs, usage, wait
 from guest.peers import Gate, HalfOpenClients, SilentClient
 
 _DAY = 24 * 3600
 
 
-def _only_ktlsd(bed) -> None:
-    if bed.profile.name != "ktlsd":
-        raise Skip(f"{bed.profile.name} is not expected to survive it")
-
-
 @case("agent/half-open", "1000 clients of nfsd that never go on: another "
-      "mounts all the same", memory="8G", deadline_s=240, not_emulated=LOAD)
+      "mounts all the same", memory="8G", deadline_s=240, not_emulated=LOAD,
+      beside=CLIENTS)
 def half_open(bed):
-    _only_ktlsd(bed)
     count = bed.options.get("clients", 1000)
     resource.setrlimit(resource.RLIMIT_NOFILE, (4 * count, 4 * count))
     nfs.serve(("tls",), threads=16)
@@ -41,9 +36,8 @@ def half_open(bed):
 
 @case("agent/overrun", "the monitor sleeps through 10000 READY, which are "
       "more than its socket takes: nothing that waits is forgotten",
-      memory="8G", deadline_s=240, not_emulated=LOAD)
+      memory="8G", deadline_s=240, not_emulated=LOAD, beside=CLIENTS)
 def overrun(bed):
-    _only_ktlsd(bed)
     nfs.serve(("tls",), threads=16)
     agent = bed.start_agent(busy=True)
     load.run(8, 4)
@@ -85,7 +79,6 @@ def _overrun(bed, speaker, another, sockets: set[int]) -> int:
 @case("agent/consumer-gone", "nfsd gives up waiting; umount -f in the middle "
       "of a handshake", deadline_s=240)
 def consumer_gone(bed):
-    _only_ktlsd(bed)
     nfs.serve(("tls",), threads=8)
     agent = bed.start_agent()
     bed.mount("tls")
@@ -135,7 +128,6 @@ def _client_gives_up(bed) -> None:
 @case("agent/clock", "the clock jumps: deadlines stay, certificates expire",
       deadline_s=240)
 def clock(bed):
-    _only_ktlsd(bed)
     nfs.serve(("tls",))
     bed.start_agent()
     bed.mount("tls")

@@ -32,8 +32,6 @@ def none(bed):
 
 @case("agent/late", "an agent takes what was queued before it started")
 def late(bed):
-    if not bed.profile.takes_what_is_queued:
-        raise Skip(f"{bed.profile.name} waits for the kernel's next READY")
     nfs.serve(("tls",))
     # Once before, for its program to be in memory: a first start takes about as
     # long as nfsd waits.
@@ -110,8 +108,6 @@ def killed(bed):
 
 def _kill_in_handshake(bed, number: int) -> None:
     """Sends `number` to every worker while one waits for its peer."""
-    if not bed.profile.answers_for_dead_workers:
-        raise Skip(f"{bed.profile.name} does not answer for a dead worker")
     nfs.serve(("tls",))
     agent = bed.start_agent()
     server = StallingServer()
@@ -147,8 +143,6 @@ def worker_stopped(bed):
 
 @case("agent/worker-late", "workers that come too late, but come, are kept")
 def worker_late(bed):
-    if not bed.profile.answers_for_dead_workers:
-        raise Skip(f"{bed.profile.name} does not answer for a late worker")
     nfs.serve(("tls",), threads=_LATE + 8)
     _start_and_use(bed)
     served = len(bed.upcalls.upcalls("server"))
@@ -183,14 +177,8 @@ def _start_and_use(bed) -> None:
     nfs.unmount()
 
 
-def _need_deadlines(bed) -> None:
-    if not bed.profile.keeps_deadlines:
-        raise Skip(f"{bed.profile.name} has no deadline below the kernel's")
-
-
 @case("agent/silent-server", "a server that stays silent: answered in time")
 def silent_server(bed):
-    _need_deadlines(bed)
     nfs.serve(("tls",))
     _start_and_use(bed)
     served = len(bed.upcalls.upcalls("client"))
@@ -205,7 +193,6 @@ def silent_server(bed):
 
 @case("agent/silent-client", "a client that stays silent: answered in time")
 def silent_client(bed):
-    _need_deadlines(bed)
     nfs.serve(("tls",))
     _start_and_use(bed)
     served = len(bed.upcalls.upcalls("server"))

@@ -6,7 +6,7 @@ import signal
 import statistics
 import time
 
-from cases import LOAD, Skip, case
+from cases import CLIENTS, LOAD, Skip, case
 from guest import (agents, load, machine, manager, nfs, upcalls, usage,
                    wait)
 from guest.load import OUT_OF_TIME
@@ -23,7 +23,7 @@ _LONGEST_END_S = 2
 
 
 @case("agent/storm", "clients of nfsd, 16 and 32 at once: each gets a session",
-      memory=_MEMORY, deadline_s=240, not_emulated=LOAD)
+      memory=_MEMORY, deadline_s=240, not_emulated=LOAD, beside=CLIENTS)
 def storm(bed):
     clients = bed.options.get("clients", 60)
     nfs.serve(("mtls",), threads=_NFSD_THREADS)
@@ -37,16 +37,10 @@ def storm(bed):
     assert taken == 2 * clients, f"{taken} requests for {2 * clients} clients"
 
 
-def _only_ktlsd(bed) -> None:
-    if not bed.profile.answers_for_dead_workers:
-        raise Skip(f"{bed.profile.name} does not answer for a dead worker")
-
-
 @case("agent/worker-killed-load", "workers are killed with many handshakes in "
       "them: those are answered, all others stay", memory=_MEMORY_FOR_BURST,
-      deadline_s=240, not_emulated=LOAD)
+      deadline_s=240, not_emulated=LOAD, beside=CLIENTS)
 def worker_killed_load(bed):
-    _only_ktlsd(bed)
     machine.allow_descriptors()
     count = bed.options.get("handshakes", 40)
     # nfsd waits for a handshake in the thread that asked for it.
@@ -160,7 +154,7 @@ def _check_untouched(bed, others: list, going: int) -> None:
 
 @case("agent/restart-under-load", "restarts as systemd makes them, under load: "
       "no handshake is lost", memory=_MEMORY, deadline_s=240,
-      sanitizer=False, not_emulated=LOAD)
+      sanitizer=False, not_emulated=LOAD, beside=CLIENTS)
 def restart_under_load(bed):
     if bed.profile.name != "ktlsd":
         raise Skip("about ktlsd's dealings with a service manager")
@@ -238,10 +232,8 @@ def _restart_with_a_silent_client(bed, keeper: Manager) -> None:
 
 @case("agent/killed-load", "the monitor is killed under load and started "
       "again: what waits is served", memory=_MEMORY, deadline_s=240,
-      not_emulated=LOAD)
+      not_emulated=LOAD, beside=CLIENTS)
 def killed_load(bed):
-    if not bed.profile.takes_what_is_queued:
-        raise Skip(f"{bed.profile.name} waits for the kernel's next READY")
     nfs.serve(("tls",), threads=_NFSD_THREADS)
     agent = bed.start_agent(busy=True)
     load.run(20, 4)

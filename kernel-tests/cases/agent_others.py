@@ -11,7 +11,7 @@ import secrets
 import statistics
 from collections.abc import Callable
 
-from cases import LOAD, Skip, case
+from cases import CLIENTS, LOAD, Skip, case
 from guest import agents, hellos, load, machine, nfs, nvme, usage, visits
 from guest.crowd import Crowd, Visit
 from guest.live_files import LiveFiles
@@ -68,7 +68,7 @@ class _Measured:
 
 @case("agent/others", "beside each kind of trouble: others wait no longer, and "
       "nothing is left of it", memory="8G", deadline_s=600, sanitizer=False,
-      modules_if_any=True, not_emulated=LOAD)
+      modules_if_any=True, not_emulated=LOAD, beside=CLIENTS)
 def others(bed):
     if bed.profile.name != "ktlsd":
         raise Skip(f"{bed.profile.name} has a process for each")
@@ -272,8 +272,11 @@ def _left(measured: _Measured) -> list[str]:
 
 
 def _growing(measured: _Measured) -> list[str]:
-    """What most rounds after the first add, to the processes that see them."""
-    samples = [usage.Sample(rounds, used)
+    """What most rounds after the first add, to one of the processes that see
+    them: its growth would not show among idle ones of its role."""
+    samples = [usage.Sample(rounds, {
+        pid: one._replace(role=f"{one.role} {pid}")
+        for pid, one in used.items()})
                for rounds, used in enumerate(measured.used)]
     growth = usage.growth(samples, 1, lambda used: used.anonymous_kib)
     later = len(measured.alone) - 1

@@ -6,10 +6,12 @@ import random
 import secrets
 import threading
 
-from cases import case
+from cases import CLIENTS, case
 from guest import load, machine, nfs
 from guest.agents import Credentials
 from guest.live_files import LiveFiles
+
+_CONNECTIONS = 8
 
 
 @case("nfs/server-restart", "nfsd is stopped and started under a mount",
@@ -30,9 +32,26 @@ def server_restart(bed):
     nfs.unmount()
 
 
+@case("nfs/server-reboot", "all connections of a server that was down come "
+      "back at once", deadline_s=180)
+def server_reboot(bed):
+    nfs.serve(("mtls",), threads=16)
+    bed.start_agent(client=Credentials(certificate="client"))
+    bed.mount("mtls", more=f"nconnect={_CONNECTIONS}")
+    bed.check_data(_CONNECTIONS << 20)
+    nfs.stop_server()
+    nfs.start_server(threads=16)
+    nfs.publish(("mtls",))
+    bed.check_data(_CONNECTIONS << 20)
+    for side in ("client", "server"):
+        bed.upcalls.wait_for_accept(side, 2 * _CONNECTIONS)
+        bed.expect_statuses(side, [0] * 2 * _CONNECTIONS)
+    nfs.unmount()
+
+
 @case("nfs/renewal-under-load",
       "the server's certificate is renewed while clients come and data flows",
-      deadline_s=180, sanitizer=False)
+      deadline_s=180, sanitizer=False, beside=CLIENTS)
 def renewal_under_load(bed):
     clients = bed.options.get("clients", 80)
     nfs.serve(("tls", "mtls"), threads=8)

@@ -2,7 +2,7 @@
 
 import pathlib
 
-from cases import Skip, case
+from cases import case
 from guest import ends, machine, netns, nfs
 from guest.agents import Credentials
 
@@ -15,10 +15,8 @@ _CONNECTIONS = 4
 
 @case("nfs/two-namespaces",
       "client and server apart, IPv4 and IPv6, four connections each",
-      deadline_s=180)
+      deadline_s=180, needs=("nfs", "veth", "ipv6"))
 def two_namespaces(bed):
-    if not bed.profile.takes_ipv6_addresses:
-        raise Skip(f"{bed.profile.name} sends an IPv6 address as its SNI")
     kind = bed.profile.name
     with ends.Pair(bed, kind, kind, Credentials(certificate="client"),
                    Credentials(certificate="server-far")) as pair:

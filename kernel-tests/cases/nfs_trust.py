@@ -59,11 +59,10 @@ def client_revoked(bed):
 
 
 @case("nfs/client-revoked-later",
-      "revoked under its mount: that goes on, the next one is refused")
+      "revoked under its mount: that goes on, the next one is refused",
+      needs=("nfs", "ipv6"))
 def client_revoked_later(bed):
     """TLS does not ask again about a peer that it has let in."""
-    if not bed.profile.takes_ipv6_addresses:
-        raise Skip(f"{bed.profile.name} sends an IPv6 address as its SNI")
     revoked = _serve_with_list(bed, "crl")
     bed.mount("mtls")
     revoked.replace("revoking-crl")

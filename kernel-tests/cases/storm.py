@@ -4,7 +4,7 @@ import os
 import pathlib
 import time
 
-from cases import case
+from cases import CLIENTS, case
 from guest import load, nfs, usage, wait
 from guest.agents import Credentials
 
@@ -18,7 +18,7 @@ _TRACED_AT_ONCE = 8
 
 
 @case("storm/measure", "sessions, rate and CPU of one agent", deadline_s=900,
-      measures=True)
+      measures=True, beside=CLIENTS)
 def measure(bed):
     nfs.serve(("tls", "mtls"), threads=_NFSD_THREADS)
     bed.fact("slots", _slots())

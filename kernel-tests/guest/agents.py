@@ -15,7 +15,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 
-from guest import genl, machine, wait
+from guest import genl, machine, tlshd, wait
 
 # name=value, name="what has to be quoted"; see agent/log/log_event.cc.
 _FIELD = re.compile(r'(\w+)=(?:([^\s"]+)|"((?:[^"\\]|\\.)*)")')
@@ -72,16 +72,12 @@ class Profile:
     # Statuses of a refusal.
     refuses_with: tuple[int, ...] = (errno.EACCES,)
     # The rest are the ways in which tlshd falls short.
-    answers_for_dead_workers: bool = True
     keeps_deadlines: bool = True
-    takes_what_is_queued: bool = True
     sends_alerts: bool = True
-    checks_purpose: bool = True
     # Asks what the kernel can do by a DONE for descriptor -1.
     probes_with_done: bool = False
     # Says in its log when it has read its files again, and when it could not.
     reports_reloads: bool = True
-    takes_ipv6_addresses: bool = True
 
 
 # How tlshd 1.0.0 and 1.4.0 word what their client finds. About a client's
@@ -106,23 +102,21 @@ def _ktlsd_finds(log: str, code: str, side: str) -> bool:
 PROFILES = {
     "ktlsd": Profile(name="ktlsd", program="/ktlsd/agent/ktlsd",
                      finds=_ktlsd_finds),
-    "tlshd": Profile(name="tlshd", program="/usr/sbin/tlshd",
+    "tlshd": Profile(name="tlshd", program=tlshd.OF_THE_ROOT,
                      finds=_tlshd_finds, ends_with=(0, -signal.SIGTERM),
                      refuses_with=(errno.EACCES, errno.EIO, errno.ETIMEDOUT),
-                     logs_each_handshake=False, takes_what_is_queued=False,
-                     answers_for_dead_workers=False, keeps_deadlines=False,
-                     sends_alerts=False, checks_purpose=False,
-                     probes_with_done=True, reports_reloads=False,
-                     takes_ipv6_addresses=False),
+                     logs_each_handshake=False, keeps_deadlines=False,
+                     sends_alerts=False, probes_with_done=True,
+                     reports_reloads=False),
 }
 
 
 def profile(name: str) -> Profile:
-    """That of an agent; a program that was staged comes before the root's."""
+    """That of an agent; a program that was staged comes first."""
     own = machine.AGENT / name
-    found = PROFILES[name]
-    return dataclasses.replace(found, program=str(own)) if own.is_file() \
-        else found
+    if own.is_file():
+        return dataclasses.replace(PROFILES[name], program=str(own))
+    return dataclasses.replace(PROFILES[name], program=tlshd.program())
 
 
 def _lines(log: str) -> Iterator[str]:

@@ -5,20 +5,12 @@ an agent and somebody who watches what it is asked and answers.
 """
 
 import dataclasses
-import errno
-import functools
-import re
-import socket
-import struct
 
-from guest import agents, machine, netns, proofs, upcalls
+from guest import agents, netns, proofs, tlshd, upcalls
 from guest.agents import Credentials
 
 FAR_NAME = "far"
 OTHER_SIDE = {"client": "server", "server": "client"}
-# The newest tlshd, with what it is linked with: see ../beside.py.
-_NEWEST_TLSHD = machine.AGENT / "tlshd/tlshd"
-_SOL_TLS, _TLS_TX_MAX_PAYLOAD_LEN = 282, 5
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -110,30 +102,4 @@ class Pair:
 def _program(name: str) -> dict:
     profile = agents.PROFILES[name]
     return {"profile": profile,
-            "program": tlshd() if name == "tlshd" else None}
-
-
-@functools.cache
-def tlshd() -> str:
-    """The newest one; but it answers EIO to everything on a kernel without
-    TLS_TX_MAX_PAYLOAD_LEN, as 6.12: there the one of the root."""
-    return str(_NEWEST_TLSHD) if _limits_records() else "/usr/sbin/tlshd"
-
-
-def tlshd_version() -> str:
-    """As "1.4.0"."""
-    said = machine.run(tlshd(), "--version", check=False)
-    (version,) = re.findall(r"ktls-utils ([\d.]+)", said.stdout + said.stderr)
-    return version
-
-
-def _limits_records() -> bool:
-    with socket.create_server(("127.0.0.1", 0)) as listener, \
-            socket.create_connection(listener.getsockname()) as sock:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_ULP, b"tls")
-        try:
-            sock.setsockopt(_SOL_TLS, _TLS_TX_MAX_PAYLOAD_LEN,
-                            struct.pack("=H", 16384))
-        except OSError as error:
-            return error.errno != errno.ENOPROTOOPT
-    return True
+            "program": tlshd.program() if name == "tlshd" else None}

@@ -4,7 +4,6 @@ Asked of the kernel itself, by use, never by its version.
 """
 
 import errno
-import os
 import pathlib
 import socket
 import struct
@@ -12,10 +11,11 @@ import subprocess
 from collections.abc import Callable
 from typing import NamedTuple
 
-from guest import genl, machine, tracing
+from guest import genl, machine
 
 _NETLINK_SOCK_DIAG, _SOCK_DESTROY = 4, 21
 _NLM_F_REQUEST_ACK = 5
+_SOL_TLS, _TLS_TX_MAX_PAYLOAD_LEN = 282, 5
 
 
 class Feature(NamedTuple):
@@ -69,7 +69,8 @@ def _has_secure_concatenation() -> bool:
     """The host says which options it takes."""
     machine.load_modules("nvme-fabrics")
     fabrics = pathlib.Path("/dev/nvme-fabrics")
-    return fabrics.exists() and "concat" in fabrics.read_text()
+    options = fabrics.read_text() if fabrics.exists() else ""
+    return "concat" in options and "dhchap_secret" in options
 
 
 def _has_asymmetric_keys() -> bool:
@@ -96,8 +97,33 @@ def _has_sock_destroy() -> bool:
     return -struct.unpack_from("=i", answer.body)[0] == errno.ENOENT
 
 
-def _has_several_cpus() -> bool:
-    return (os.cpu_count() or 1) > 1
+def _limits_records() -> bool:
+    machine.load_modules("tls")
+    with socket.create_server(("127.0.0.1", 0)) as listener, \
+            socket.create_connection(listener.getsockname()) as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_ULP, b"tls")
+        try:
+            sock.setsockopt(_SOL_TLS, _TLS_TX_MAX_PAYLOAD_LEN,
+                            struct.pack("=H", 16384))
+        except OSError as error:
+            return error.errno != errno.ENOPROTOOPT
+    return True
+
+
+def _has_veth() -> bool:
+    machine.load_modules("veth")
+    made = machine.run("ip", "link", "add", "probe0", "type", "veth", "peer",
+                       "name", "probe1", check=False)
+    if made.returncode == 0:
+        machine.run("ip", "link", "delete", "probe0")
+    return made.returncode == 0
+
+
+def _has_ipv6() -> bool:
+    place = pathlib.Path("/proc/sys/net/ipv6")
+    if not place.is_dir():
+        machine.load_modules("ipv6")
+    return place.is_dir()
 
 
 FEATURES = {
@@ -109,12 +135,15 @@ FEATURES = {
                     "NVME_TCP_TLS, CONFIG_NVME_TARGET_TCP_TLS", _has_nvme),
     "secure-concatenation": Feature(
         "secure channel concatenation of NVMe/TCP",
-        "NVME_HOST_AUTH, Linux 6.15", _has_secure_concatenation),
-    "tracepoints": Feature("tracepoints of the upcall", "EVENT_TRACING",
-                           tracing.available),
+        "NVME_HOST_AUTH, CONFIG_NVME_TARGET_AUTH, Linux 6.15",
+        _has_secure_concatenation),
     "asymmetric-keys": Feature("keys for certificates", "ASYMMETRIC_KEY_TYPE",
                                _has_asymmetric_keys),
     "sock-destroy": Feature("way to end a connection", "INET_DIAG_DESTROY",
                             _has_sock_destroy),
-    "several-cpus": Feature("second CPU", "SMP", _has_several_cpus),
+    "record-size-limit": Feature("limit of records' size",
+                                 "TLS, TLS_TX_MAX_PAYLOAD_LEN",
+                                 _limits_records),
+    "veth": Feature("cables between namespaces", "VETH", _has_veth),
+    "ipv6": Feature("IPv6", "IPV6", _has_ipv6),
 }

@@ -45,10 +45,14 @@ def connect(sock: socket.socket, me: Identity, host: str) -> "_Session":
     return session.shake_hands()
 
 
-def serve(sock: socket.socket, me: Identity, *, mutual: bool) -> "_Session":
+def serve(sock: socket.socket, me: Identity, *, mutual: bool,
+          largest_record: int | None = None) -> "_Session":
     """A server; with `mutual` the client has to show a good certificate."""
     session = _Session(sock, _SERVER)
     session.set_priority(_ONLY_TLS13)
+    if largest_record:
+        session.call("gnutls_record_set_max_recv_size",
+                     ctypes.c_size_t(largest_record))
     session.use_certificate(me)
     if mutual:
         _lib().gnutls_certificate_server_set_request(session.handle, _REQUIRE)
@@ -101,6 +105,7 @@ class _Session:
         self.handle = ctypes.c_void_p()
         self._sock = sock
         self._kept: list = []
+        self.received: list[int] = []  # sizes; each call gives one record's
         _check(_lib().gnutls_init(ctypes.byref(self.handle), flags))
         _lib().gnutls_transport_set_int2(self.handle, sock.fileno(),
                                          sock.fileno())
@@ -141,6 +146,7 @@ class _Session:
         data = ctypes.create_string_buffer(size)
         got = self._retry(lambda: _lib().gnutls_record_recv(
             self.handle, data, ctypes.c_size_t(size)))
+        self.received.append(got)
         return data.raw[:got]
 
     def sendall(self, data: bytes) -> None:
