@@ -13,7 +13,8 @@ import tempfile
 
 from beds import debian, made, progress, rootdir, uml
 
-_TOOLS = ("xz", "depmod")
+_TOOLS = ("xz", "zstd", "depmod")
+_ZSTD = bytes.fromhex("28b52ffd")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +44,7 @@ PACKAGES = {
 def ensure(name: str) -> Kernel:
     """The newest of Debian's, as it was when it was fetched."""
     wish = PACKAGES[name]
-    place = made.ensure("kernels", name, wish.recipe(),
+    place = made.ensure("kernels", name, [*wish.recipe(), "unpacked"],
                         lambda work: _fill(wish, work))
     return _in_cache(place)
 
@@ -57,7 +58,8 @@ def of_root(root: pathlib.Path) -> Kernel:
 
 def _in_cache(place: pathlib.Path) -> Kernel:
     (release,) = [entry.name for entry in (place / "modules").iterdir()]
-    return Kernel(release, place / "vmlinuz", place / "modules")
+    (image,) = place.glob("vmlinu?")
+    return Kernel(release, image, place / "modules")
 
 
 def _fill(wish: debian.Wish, work: pathlib.Path) -> None:
@@ -73,7 +75,7 @@ def _fill(wish: debian.Wish, work: pathlib.Path) -> None:
         (found,) = (unpacked / "usr/lib/modules").iterdir()
         images = [*(unpacked / "boot").glob("vmlinuz-*"),
                   *found.glob("vmlinuz")]
-        shutil.copyfile(images[0], work / "vmlinuz")
+        _unpack(images[0], work)
         shutil.move(found, work / "modules" / found.name)
     modules = work / "modules" / found.name
     progress.say(f"decompressing the modules of {modules.name}")
@@ -84,6 +86,22 @@ def _fill(wish: debian.Wish, work: pathlib.Path) -> None:
     (base / "lib/modules").symlink_to("../../modules")
     subprocess.run(["depmod", "-b", str(base), modules.name], check=True)
     shutil.rmtree(base)
+
+
+def _unpack(image: pathlib.Path, work: pathlib.Path) -> None:
+    """A kernel for x86 decompresses itself, for more than a second of each boot
+    where the processor is emulated; qemu boots what comes of it as well.
+    Documentation/arch/x86/boot.rst, payload_offset and payload_length."""
+    data = image.read_bytes()
+    start = 512 * (data[0x1F1] + 1) + int.from_bytes(data[0x248:0x24C], "little")
+    length = int.from_bytes(data[0x24C:0x250], "little")
+    payload = data[start:start + length - 4]  # its size stands behind it
+    if data[0x202:0x206] == b"HdrS" and payload[:4] == _ZSTD:
+        with open(work / "vmlinux", "wb") as unpacked:
+            subprocess.run(["zstd", "-dq"], input=payload, stdout=unpacked,
+                           check=True)
+    else:
+        shutil.copyfile(image, work / "vmlinuz")
 
 
 def given(image: pathlib.Path, modules: pathlib.Path | None,
