@@ -105,6 +105,21 @@ class OwnKernels(Folder):
                                  (arch, "6.19.0-rc1", image))
                 self.assertEqual(list(kernel.modules.iterdir()), [])
 
+    def test_a_packed_kernel_is_unpacked_where_that_is_known(self):
+        payload = bytes.fromhex("28b52ffd") + b"the rest"
+        image = bytearray(_bz_image(b"6.19.1"))
+        image[0x1F1] = 1                            # one sector of set-up
+        image[0x248:0x24C] = (8).to_bytes(4, "little")
+        image[0x24C:0x250] = (len(payload) + 4).to_bytes(4, "little")
+        image += bytes(8) + payload + b"size" + b"more"
+        file = self.file("image", bytes(image))
+        with unittest.mock.patch("subprocess.run") as run:
+            kernels._unpack(file, self.folder)
+        self.assertEqual(run.call_args.kwargs["input"], payload)
+        image[0x408:0x40C] = b"\x1f\x8b\x08\x00"    # gzip
+        kernels._unpack(self.file("image", bytes(image)), self.folder)
+        self.assertEqual((self.folder / "vmlinuz").read_bytes(), bytes(image))
+
     def test_anything_else_is_no_kernel(self):
         for content in (b"", b"\x7fELF" + bytes(0x300), b"#!/bin/sh\n"):
             with self.assertRaises(kernels.KernelError):

@@ -39,6 +39,17 @@ class LiveList:
         _replace(machine.PKI / f"{name}.pem", self.path.with_suffix(".pem"))
 
 
+class LiveTrust:
+    """A trust store with one authority."""
+
+    def __init__(self, name: str):
+        self.path = _place() / "live-trust.pem"
+        self.replace(name)
+
+    def replace(self, name: str) -> None:
+        _replace(machine.PKI / f"{name}.pem", self.path)
+
+
 def _place() -> pathlib.Path:
     agents.RUN.mkdir(parents=True, exist_ok=True)
     return agents.RUN
