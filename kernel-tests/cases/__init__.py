@@ -36,6 +36,7 @@ class Case:
     wants: tuple[str, ...]  # names in guest/features.py
     beside: frozenset[str]  # names in beside.py
     not_emulated: str       # why not where the processor is emulated
+    own: str                # what of ktlsd it is about; none: of any agent
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -51,7 +52,8 @@ def case(name: str, title: str, *, deadline_s: float = 90,
          memory: str | None = None, modules: bool = False,
          modules_if_any: bool = False, sanitizer: bool = True,
          measures: bool = False, needs: tuple[str, ...] | None = None,
-         beside: tuple[str, ...] = (), not_emulated: str = ""):
+         beside: tuple[str, ...] = (), not_emulated: str = "",
+         own: str = ""):
     """Registers a function of a Bed as the case `name`.
 
     Where nothing is said of its needs, it needs NFS, or what `modules` are for.
@@ -62,7 +64,7 @@ def case(name: str, title: str, *, deadline_s: float = 90,
         assert name not in _cases, f"two cases are called {name}"
         _cases[name] = Case(name, title, function, deadline_s, memory,
                             modules, modules_if_any, sanitizer, measures,
-                            wants, frozenset(beside), not_emulated)
+                            wants, frozenset(beside), not_emulated, own)
         return function
     return register
 

@@ -41,10 +41,9 @@ def _complaints(bed, about: str) -> list[dict[str, str]]:
 
 
 @case("agent/tlshd-shipped", "the file that the distribution ships for tlshd: "
-      "it starts, and says what nobody has configured yet")
+      "it starts, and says what nobody has configured yet",
+      own="tlshd's file, with all its options")
 def tlshd_shipped(bed):
-    if bed.profile.name != "ktlsd":
-        raise Skip("about what ktlsd makes of tlshd's file")
     shipped = next((path for path in _SHIPPED if path.is_file()), None)
     if shipped is None:
         raise Skip("the root has no ktls-utils")
@@ -60,10 +59,9 @@ def tlshd_shipped(bed):
 
 
 @case("agent/tlshd-every-option", "a file with every option of tlshd: all of "
-      "them are taken, mutual TLS works")
+      "them are taken, mutual TLS works",
+      own="tlshd's file, with all its options")
 def tlshd_every_option(bed):
-    if bed.profile.name != "ktlsd":
-        raise Skip("about what ktlsd makes of tlshd's file")
     pq.make(_PQ)
     nfs.serve(("mtls",))
     bed.start_agent(configuration=_EVERY_OPTION)

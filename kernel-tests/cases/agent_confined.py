@@ -4,7 +4,7 @@ import os
 import pathlib
 import re
 
-from cases import Skip, case
+from cases import case
 from guest import machine, nfs
 from guest.agents import Credentials
 
@@ -40,10 +40,9 @@ def _check_role(bed, pid: int) -> None:
              f"{'with a sanitizer' if sanitizer else 'empty root'}")
 
 
-@case("agent/confined", "every process of the agent has what it needs only")
+@case("agent/confined", "every process of the agent has what it needs only",
+      own="its processes of several rights")
 def confined(bed):
-    if bed.profile.name != "ktlsd":
-        raise Skip("tlshd has no processes of several rights")
     nfs.serve(("mtls",))
     agent = bed.start_agent(client=Credentials(certificate="client"))
     bed.mount("mtls")
@@ -64,10 +63,8 @@ def confined(bed):
 
 # A sanitizer needs some of what the lock-down takes.
 @case("agent/lock-down", "the lock-down, step by step, seen from outside",
-      sanitizer=False)
+      sanitizer=False, own="its processes of several rights")
 def lock_down(bed):
-    if bed.profile.name != "ktlsd":
-        raise Skip("about ktlsd's own code")
     done = machine.run(machine.staged("lock_down_test"), check=False,
                        deadline_s=60)
     machine.write_out("lock_down_test.log", done.stdout + done.stderr)

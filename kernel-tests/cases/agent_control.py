@@ -3,7 +3,7 @@
 import os
 import stat
 
-from cases import Skip, case
+from cases import case
 from guest import agents, control, nfs, wait
 from guest.agents import Credentials
 
@@ -89,20 +89,18 @@ def _check_status(bed) -> None:
     bed.note(control.ask("status").stdout.splitlines()[0])
 
 
-@case("agent/control", "ktlsctl shows a good and a refused mount")
+@case("agent/control", "ktlsctl shows a good and a refused mount",
+      own="ktlsctl")
 def shows(bed):
-    if bed.profile.name != "ktlsd":
-        raise Skip(f"{bed.profile.name} has no ktlsctl")
     _mount_both_ways(bed)
     _check_sessions(bed)
     _check_metrics(bed)
     _check_status(bed)
 
 
-@case("agent/control-roots", "the control socket is root's, and comes and goes")
+@case("agent/control-roots", "the control socket is root's, and comes and goes",
+      own="ktlsctl")
 def roots(bed):
-    if bed.profile.name != "ktlsd":
-        raise Skip(f"{bed.profile.name} has no ktlsctl")
     assert control.ask("status").returncode == 2
     bed.start_agent()
     # It listens to the kernel first.

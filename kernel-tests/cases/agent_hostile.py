@@ -10,7 +10,7 @@ import errno
 import secrets
 import socket
 
-from cases import Skip, case
+from cases import case
 from guest import agents, machine, nfs, nvme, wait
 from guest.agents import Credentials
 from guest.peers import SilentClient, StallingServer
@@ -133,10 +133,9 @@ def _vouch_for_psk_client(bed) -> None:
 
 
 @case("agent/hostile-worker", "a worker that was taken over gets nothing",
-      deadline_s=240, modules_if_any=True)
+      deadline_s=240, modules_if_any=True,
+      own="its workers, which have fewer rights")
 def hostile_worker(bed):
-    if bed.profile.name != "ktlsd":
-        raise Skip("tlshd has no workers of fewer rights")
     nfs.serve(("tls", "mtls"))
     server = StallingServer(stalls=1 << 20)
     for attempt in _ATTEMPTS:
@@ -147,10 +146,8 @@ def hostile_worker(bed):
 
 
 @case("agent/hostile-admitted", "what a worker that was taken over does get",
-      modules_if_any=True)
+      modules_if_any=True, own="its workers, which have fewer rights")
 def hostile_admitted(bed):
-    if bed.profile.name != "ktlsd":
-        raise Skip("tlshd has no workers of fewer rights")
     nfs.serve(("tls", "mtls"))
     # Keys of its own instead of the handshake's: the connection is of no use to
     # anybody but the worker, and no peer counts as verified.

@@ -4,7 +4,7 @@ import errno
 import os
 import signal
 
-from cases import Skip, case
+from cases import case
 from guest import agents, genl, machine, nfs, wait
 from guest.agents import Credentials
 from guest.peers import SilentClient, StallingServer
@@ -230,10 +230,9 @@ def not_tls(bed):
     nfs.unmount()
 
 
-@case("agent/broken-readback", "keys that cannot be confirmed are no success")
+@case("agent/broken-readback", "keys that cannot be confirmed are no success",
+      own="that it reads back what it installed")
 def broken_readback(bed):
-    if bed.profile.name != "ktlsd":
-        raise Skip("only ktlsd reads back what it installed")
     nfs.serve(("tls",))
     bed.start_agent(program=machine.staged("ktlsd_broken_readback"))
     bed.mount_refused("tls", "")

@@ -6,7 +6,7 @@ import signal
 import statistics
 import time
 
-from cases import CLIENTS, LOAD, Skip, case
+from cases import CLIENTS, LOAD, case
 from guest import (agents, load, machine, manager, nfs, upcalls, usage,
                    wait)
 from guest.load import OUT_OF_TIME
@@ -154,10 +154,9 @@ def _check_untouched(bed, others: list, going: int) -> None:
 
 @case("agent/restart-under-load", "restarts as systemd makes them, under load: "
       "no handshake is lost", memory=_MEMORY, deadline_s=240,
-      sanitizer=False, not_emulated=LOAD, beside=CLIENTS)
+      sanitizer=False, not_emulated=LOAD, beside=CLIENTS,
+      own="its dealings with a service manager")
 def restart_under_load(bed):
-    if bed.profile.name != "ktlsd":
-        raise Skip("about ktlsd's dealings with a service manager")
     clients = bed.options.get("clients", 150)
     nfs.serve(("mtls",), threads=_NFSD_THREADS)
     keeper = Manager("restarts")

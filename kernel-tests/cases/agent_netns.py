@@ -2,7 +2,7 @@
 
 import pathlib
 
-from cases import Skip, case
+from cases import case
 from guest import machine, nfs, wait
 from guest.agents import Credentials
 from guest.peers import StallingServer
@@ -28,8 +28,6 @@ def _make_netns(name: str) -> None:
 
 def _serve(bed, more: str) -> None:
     """The host's own client would be refused: it trusts another authority."""
-    if bed.profile.name != "ktlsd":
-        raise Skip(f"{bed.profile.name} serves its own namespace only")
     machine.load_modules("veth")
     # The name in the server's certificate, for whoever comes from there.
     pathlib.Path("/run/hosts").write_text(f"{_HOST} server.example\n")
@@ -44,7 +42,8 @@ def _mount_inside(bed) -> nfs.Mounted:
     return mounted
 
 
-@case("agent/netns", "a namespace with settings of its own comes and goes")
+@case("agent/netns", "a namespace with settings of its own comes and goes",
+      own="several network namespaces")
 def netns(bed):
     _serve(bed, _BLUE)
     _make_netns("blue")
@@ -67,7 +66,8 @@ def netns(bed):
 
 
 @case("agent/netns-gone-meanwhile",
-      "a namespace goes with a handshake of it under way", deadline_s=150)
+      "a namespace goes with a handshake of it under way", deadline_s=150,
+      own="several network namespaces")
 def netns_gone_meanwhile(bed):
     _serve(bed, _BLUE)
     _make_netns("blue")
@@ -97,7 +97,8 @@ def _wait_for_no_device(deadline_s: float = 10) -> None:
                "the namespace to be gone", deadline_s)
 
 
-@case("agent/netns-unnamed", "a namespace that nothing names is not served")
+@case("agent/netns-unnamed", "a namespace that nothing names is not served",
+      own="several network namespaces")
 def netns_unnamed(bed):
     _serve(bed, _BLUE.replace("blu*", "green"))
     _make_netns("blue")

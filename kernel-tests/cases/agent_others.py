@@ -11,7 +11,7 @@ import secrets
 import statistics
 from collections.abc import Callable
 
-from cases import CLIENTS, LOAD, Skip, case
+from cases import CLIENTS, LOAD, case
 from guest import agents, hellos, load, machine, nfs, nvme, usage, visits
 from guest.crowd import Crowd, Visit
 from guest.live_files import LiveFiles
@@ -68,10 +68,9 @@ class _Measured:
 
 @case("agent/others", "beside each kind of trouble: others wait no longer, and "
       "nothing is left of it", memory="8G", deadline_s=600, sanitizer=False,
-      modules_if_any=True, not_emulated=LOAD, beside=CLIENTS)
+      modules_if_any=True, not_emulated=LOAD, beside=CLIENTS,
+      own="workers that handshakes share")
 def others(bed):
-    if bed.profile.name != "ktlsd":
-        raise Skip(f"{bed.profile.name} has a process for each")
     machine.allow_descriptors()
     live = LiveFiles("server")
     nfs.serve(("none", "tls"), threads=_NFSD_THREADS)

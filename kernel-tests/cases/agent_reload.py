@@ -1,6 +1,6 @@
 """Certificates and configuration that change under a running agent."""
 
-from cases import Skip, case
+from cases import case
 from guest import agents, machine, nfs, wait
 from guest.agents import Credentials
 from guest.live_files import LiveFiles
@@ -9,8 +9,6 @@ _KEPT = "the old settings stay in use"
 
 
 def _start(bed, server: Credentials) -> None:
-    if not bed.profile.reports_reloads:
-        raise Skip(f"{bed.profile.name} does not say when it reads its files")
     nfs.serve(("tls",))
     bed.start_agent(server=server)
     _mount_works(bed)
@@ -32,7 +30,8 @@ def _becomes(bed, *, mountable: bool) -> None:
     wait.until(as_wanted, f"mounts to {'work' if mountable else 'fail'}")
 
 
-@case("agent/reload", "renewed certificates are taken without being told")
+@case("agent/reload", "renewed certificates are taken without being told",
+      own="what it says when it reads files anew")
 def reload(bed):
     live = LiveFiles("server")
     _start(bed, live.credentials)
@@ -50,7 +49,8 @@ def reload(bed):
     _mount_works(bed)
 
 
-@case("agent/reload-signal", "SIGHUP: another configuration, a broken one")
+@case("agent/reload-signal", "SIGHUP: another configuration, a broken one",
+      own="what it says when it reads files anew")
 def reload_signal(bed):
     _start(bed, Credentials(certificate="server"))
     bed.agent.reload()

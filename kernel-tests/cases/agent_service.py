@@ -6,7 +6,7 @@ import signal
 import statistics
 import time
 
-from cases import TIME, Skip, case
+from cases import TIME, case
 from guest import agents, genl, machine, manager, nfs, wait
 from guest.manager import Manager
 from guest.peers import SilentClient
@@ -21,11 +21,6 @@ _UNIT_EFFECTIVE, _UNIT_PERMITTED = f"{0x1020:016x}", f"{0x411e0:016x}"
 _CELL = pathlib.Path("/run/ktlsd-cell")
 
 
-def _ktlsd_only(bed) -> None:
-    if bed.profile.name != "ktlsd":
-        raise Skip("about ktlsd's dealings with a service manager")
-
-
 def _inodes(pid: int) -> set[int]:
     """Of the sockets that a process has."""
     links = [os.readlink(entry)
@@ -33,9 +28,9 @@ def _inodes(pid: int) -> set[int]:
     return {int(link[8:-1]) for link in links if link.startswith("socket:[")}
 
 
-@case("agent/watchdog", "beats for the watchdog come from the loop that serves")
+@case("agent/watchdog", "beats for the watchdog come from the loop that serves",
+      own="its dealings with a service manager")
 def watchdog(bed):
-    _ktlsd_only(bed)
     nfs.serve(("tls",))
     watcher = Manager("watchdog", _WATCHDOG_S)
     agent = bed.start_agent(environment=watcher.environment())
@@ -63,9 +58,9 @@ def watchdog(bed):
     bed.mount_refused("tls", "No such process", within_s=3)
 
 
-@case("agent/kept-socket", "what came between two runs is served by the second")
+@case("agent/kept-socket", "what came between two runs is served by the second",
+      own="its dealings with a service manager")
 def kept_socket(bed):
-    _ktlsd_only(bed)
     nfs.serve(("tls",))
     keeper = Manager("kept")
     agent = bed.start_agent(environment=keeper.environment())
@@ -96,9 +91,9 @@ def kept_socket(bed):
         "a role has the socket"
 
 
-@case("agent/kept-another", "what is handed over and is something else")
+@case("agent/kept-another", "what is handed over and is something else",
+      own="its dealings with a service manager")
 def kept_another(bed):
-    _ktlsd_only(bed)
     nfs.serve(("tls",))
     keeper = Manager("another")
     with genl.open_socket() as stranger:  # in no group
@@ -121,9 +116,9 @@ def kept_another(bed):
     nfs.unmount()
 
 
-@case("agent/two-agents", "two agents: each says so, and requests are answered")
+@case("agent/two-agents", "two agents: each says so, and requests are answered",
+      own="its dealings with a service manager")
 def two_agents(bed):
-    _ktlsd_only(bed)
     nfs.serve(("tls",))
     first = bed.start_agent()
     second = bed.start_agent()
@@ -181,9 +176,8 @@ def _status(pid: int, field: str) -> str:
 
 # A sanitizer needs some of what is taken.
 @case("agent/unit", "with no more rights than its unit gives it",
-      sanitizer=False)
+      sanitizer=False, own="its dealings with a service manager")
 def unit(bed):
-    _ktlsd_only(bed)
     _CELL.mkdir()
     machine.mount("none", str(_CELL), "tmpfs", "mode=0555", flags=1)  # MS_RDONLY
     limited = agents.RUN / "limited"
@@ -211,9 +205,9 @@ def unit(bed):
     bed.note(f"monitor {_UNIT_EFFECTIVE}; {len(roles)} processes in {_CELL}")
 
 
-@case("agent/unit-cell", "a root directory that is not empty is refused")
+@case("agent/unit-cell", "a root directory that is not empty is refused",
+      own="its dealings with a service manager")
 def unit_cell(bed):
-    _ktlsd_only(bed)
     agent = agents.Agent(bed.profile, bed.family, agents.Credentials(),
                          agents.Credentials(), 1,
                          environment={"KTLSD_CELL": "/etc"})

@@ -2,7 +2,7 @@
 
 import time
 
-from cases import CLIENTS, LOAD, Skip, case
+from cases import CLIENTS, LOAD, case
 from guest import agents, load, machine, nfs, nvme, usage, wait
 from guest.agents import Credentials
 
@@ -29,10 +29,8 @@ _QUEUES = {"nr_io_queues": 1, "nr_write_queues": 1}
 @case("agent/soak", "handshakes by certificate, as client and as server, and "
       "by PSK where there is NVMe: memory and descriptors stay",
       memory="8G", deadline_s=900, modules_if_any=True, not_emulated=LOAD,
-      beside=CLIENTS)
+      beside=CLIENTS, own="processes that stay")
 def soak(bed):
-    if bed.profile.name != "ktlsd":
-        raise Skip("about processes that stay")
     wanted = bed.options.get("handshakes", _GATE)
     machine.allow_descriptors()
     nfs.serve(("mtls",), threads=16)

@@ -7,7 +7,7 @@ import re
 import secrets
 import subprocess
 
-from cases import LOAD, Skip, case
+from cases import LOAD, case
 from guest import machine, wait
 from guest.proofs import tls_counters
 
@@ -17,10 +17,8 @@ _TRACE = pathlib.Path("/tmp/strace.log")
 
 
 @case("c/sendfile", "the example file server and client, and openssl s_client",
-      deadline_s=400, not_emulated=LOAD, needs=())
+      deadline_s=400, not_emulated=LOAD, needs=(), own="its library")
 def sendfile(bed):
-    if bed.profile.name != "ktlsd":
-        raise Skip("about ktlsd's own library")
     machine.load_modules("tls")
     folder = pathlib.Path("/tmp/served")
     folder.mkdir()

@@ -6,11 +6,12 @@ agent has its consumer to itself.
 
 import secrets
 
-from cases import Skip, case
+from cases import case
 from guest import ends, machine, netns, nfs, nvme, tlshd
 from guest.agents import Credentials
 
 _BESIDE = ("newest-tlshd",)
+_OWN = "itself and tlshd together"
 _CABLE = ("veth", "ipv6")
 _NEEDS = ("nfs", *_CABLE)
 _CLIENTS = (netns.NEAR, netns.NEAR6)
@@ -21,8 +22,6 @@ _SERVER = Credentials(certificate="server-far")
 def _pair(bed, role: str, what: str, client: Credentials,
           server: Credentials) -> ends.Pair:
     """`role` is ktlsd's; the other one is tlshd's. `what` is for the table."""
-    if bed.profile.name != "ktlsd":
-        raise Skip("about ktlsd and tlshd together")
     agents = {role: "ktlsd", ends.OTHER_SIDE[role]: "tlshd"}
     pair = ends.Pair(bed, agents["client"], agents["server"], client, server)
     bed.fact("interop", {"what": what, "ktlsd": role,
@@ -107,7 +106,7 @@ def _shake_hands_only(bed, pair: ends.Pair) -> None:
 
 @case("interop/nfs-client-of-another-ca",
       "tlshd names the authorities that it trusts, the client has none of them",
-      beside=_BESIDE, needs=_NEEDS)
+      beside=_BESIDE, needs=_NEEDS, own=_OWN)
 def client_of_another_ca(bed):
     """The server's doing; ktlsd's worker, with others' handshakes in it, was
     killed for showing no certificate."""
@@ -216,20 +215,21 @@ def _register() -> None:
         other = ends.OTHER_SIDE[role]
         says = f"ktlsd is the {role}, tlshd the {other}"
         case(f"interop/nfs-tls-{role}", f"{says}: server-only TLS",
-             beside=_BESIDE, needs=_NEEDS)(_nfs_tls(role))
+             beside=_BESIDE, needs=_NEEDS, own=_OWN)(_nfs_tls(role))
         for kind in _KINDS:
             case(f"interop/nfs-mtls{kind}-{role}",
                  f"{says}: mutual TLS, {kind.strip('-') or 'p256'}",
-                 beside=_BESIDE, needs=_NEEDS)(_nfs_mtls(role, kind))
+                 beside=_BESIDE, needs=_NEEDS, own=_OWN)(_nfs_mtls(role, kind))
         case(f"interop/nfs-bad-server-{role}",
              f"{says}: the server's certificate has expired",
-             beside=_BESIDE, needs=_NEEDS)(_bad_server(role))
+             beside=_BESIDE, needs=_NEEDS, own=_OWN)(_bad_server(role))
         case(f"interop/nfs-bad-client-{role}",
              f"{says}: the client's certificate has expired",
-             beside=_BESIDE, needs=_NEEDS)(_bad_client(role))
+             beside=_BESIDE, needs=_NEEDS, own=_OWN)(_bad_client(role))
         for bits, make in ((256, _nvme_sha256), (384, _nvme_sha384)):
             case(f"interop/nvme-{bits}-{role}", f"{says}: PSK for SHA-{bits}",
-                 beside=_BESIDE, modules=True, needs=_CABLE)(make(role))
+                 beside=_BESIDE, modules=True, needs=_CABLE,
+                 own=_OWN)(make(role))
 
 
 _register()

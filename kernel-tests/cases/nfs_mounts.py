@@ -2,7 +2,7 @@
 
 import pathlib
 
-from cases import Skip, case
+from cases import case
 from guest import agents, features, machine, nfs
 from guest.agents import Credentials
 from guest.proofs import mount_and_check
@@ -93,10 +93,9 @@ def connections(bed):
     nfs.unmount()
 
 
-@case("nfs/peer-key", "the server's certificate as a key: told, or -1 and why")
+@case("nfs/peer-key", "the server's certificate as a key: told, or -1 and why",
+      own="its option for such keys")
 def peer_key(bed):
-    if bed.profile.name != "ktlsd":
-        raise Skip(f"{bed.profile.name} always adds a key, for good")
     nfs.serve(("tls", "mtls"))
     bed.start_agent(client=Credentials(certificate="client"), more=(
         "[consumer.nfs-client]\npeer_key.timeout=600\n"))

@@ -2,7 +2,7 @@
 
 import functools
 
-from cases import Skip, case
+from cases import case
 from guest import agents, nfs, peers, pq, wait
 from guest.proofs import mount_and_check
 
@@ -22,10 +22,9 @@ def _last_session(bed, side: str) -> dict[str, str]:
 
 
 @case("nfs/pq-certificate",
-      "ML-DSA for who can verify it, the classic certificate for who cannot")
+      "ML-DSA for who can verify it, the classic certificate for who cannot",
+      own="its options for ML-DSA")
 def pq_certificate(bed):
-    if bed.profile.name != "ktlsd":
-        raise Skip(f"{bed.profile.name} may be built without ML-DSA")
     pq.make(_PQ)
     nfs.serve(("tls", "mtls"))
     bed.start_agent(client=_credentials("client"),
@@ -53,10 +52,9 @@ def pq_certificate(bed):
 
 
 @case("nfs/pq-certificate-wrong-key",
-      "a post-quantum key of another certificate: nothing weaker serves")
+      "a post-quantum key of another certificate: nothing weaker serves",
+      own="its options for ML-DSA")
 def pq_wrong_key(bed):
-    if bed.profile.name != "ktlsd":
-        raise Skip(f"{bed.profile.name} may be built without ML-DSA")
     pq.make(_PQ)
     (_PQ / "server.key").write_text((_PQ / "client.key").read_text())
     nfs.serve(("tls",))

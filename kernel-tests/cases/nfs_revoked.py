@@ -1,43 +1,37 @@
 """What invalidates a certificate reaches sessions that are up."""
 
-from cases import Skip, case
+from cases import case
 from guest import agents, control, crl, features, machine, nfs
 from guest.agents import Credentials
 from guest.live_files import LiveTrust
 
 
-@case("nfs/revoked-live", "a new CRL ends the session of whom it revokes")
+@case("nfs/revoked-live", "a new CRL ends the session of whom it revokes",
+      own="its option to end sessions")
 def revoked_live(bed):
-    lists = _lists(bed)
+    lists = _lists()
     _end_live(bed, "server", f"[consumer.nfsd]\nx509.crl={lists.path}\n",
               lambda: lists.revoke("client"), "certificate_revoked")
 
 
 @case("nfs/revoked-live-server", "a new CRL ends the session with a server "
-      "that it revokes")
+      "that it revokes", own="its option to end sessions")
 def revoked_live_server(bed):
-    lists = _lists(bed)
+    lists = _lists()
     _end_live(bed, "client", f"[consumer.nfs-client]\nx509.crl={lists.path}\n",
               lambda: lists.revoke("server"), "certificate_revoked")
 
 
 @case("nfs/untrusted-live", "another trust store ends the session of whom it "
-      "does not know")
+      "does not know", own="its option to end sessions")
 def untrusted_live(bed):
-    _need_ktlsd(bed)
     trust = LiveTrust("ca")
     _end_live(bed, "server",
               f"[consumer.nfsd]\nx509.truststore={trust.path}\n",
               lambda: trust.replace("other-ca"), "certificate_unknown_issuer")
 
 
-def _need_ktlsd(bed) -> None:
-    if bed.profile.name != "ktlsd":
-        raise Skip(f"{bed.profile.name} looks at a certificate once")
-
-
-def _lists(bed) -> crl.Lists:
-    _need_ktlsd(bed)
+def _lists() -> crl.Lists:
     agents.RUN.mkdir(parents=True, exist_ok=True)
     return crl.Lists(agents.RUN)
 

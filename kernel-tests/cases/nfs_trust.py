@@ -3,7 +3,7 @@
 import pathlib
 import secrets
 
-from cases import Skip, case
+from cases import case
 from guest import machine, nfs, wait
 from guest.agents import Credentials
 from guest.live_files import LiveList
@@ -14,10 +14,9 @@ _REVOKED = "certificate revoked (depth 0, CN=client-revoked)"
 
 
 @case("nfs/trust-by-consumer",
-      "nfsd trusts another authority than the host's NFS client does")
+      "nfsd trusts another authority than the host's NFS client does",
+      own="its trust for one consumer")
 def trust_by_consumer(bed):
-    if bed.profile.name != "ktlsd":
-        raise Skip(f"{bed.profile.name} has one trust store for all")
     nfs.serve(("mtls",))
     # What the narrower groups do not set is from [authenticate.*].
     nfsd = Credentials(truststore="other-ca").section("nfsd", "consumer")
@@ -29,10 +28,9 @@ def trust_by_consumer(bed):
 
 
 @case("nfs/trust-by-consumer-only",
-      "whom the host's NFS client trusts, nfsd does not")
+      "whom the host's NFS client trusts, nfsd does not",
+      own="its trust for one consumer")
 def trust_by_consumer_only(bed):
-    if bed.profile.name != "ktlsd":
-        raise Skip(f"{bed.profile.name} has one trust store for all")
     nfs.serve(("mtls",))
     nfsd = Credentials(truststore="other-ca").section("nfsd", "consumer")
     bed.start_agent(client=Credentials(certificate="client"), more=nfsd)

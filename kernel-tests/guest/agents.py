@@ -76,8 +76,6 @@ class Profile:
     sends_alerts: bool = True
     # Asks what the kernel can do by a DONE for descriptor -1.
     probes_with_done: bool = False
-    # Says in its log when it has read its files again, and when it could not.
-    reports_reloads: bool = True
 
 
 # How tlshd 1.0.0 and 1.4.0 word what their client finds. About a client's
@@ -106,8 +104,7 @@ PROFILES = {
                      finds=_tlshd_finds, ends_with=(0, -signal.SIGTERM),
                      refuses_with=(errno.EACCES, errno.EIO, errno.ETIMEDOUT),
                      logs_each_handshake=False, keeps_deadlines=False,
-                     sends_alerts=False, probes_with_done=True,
-                     reports_reloads=False),
+                     sends_alerts=False, probes_with_done=True),
 }
 
 
