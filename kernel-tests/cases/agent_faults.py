@@ -6,7 +6,7 @@ import signal
 import time
 
 from cases import CLIENTS, LOAD, case
-from guest import agents, genl, load, machine, nfs, usage, wait
+from guest import agents, genl, load, nfs, usage, wait
 from guest.peers import Gate, HalfOpenClients, SilentClient
 
 _DAY = 24 * 3600

@@ -1,7 +1,7 @@
 """Certificates and configuration that change under a running agent."""
 
 from cases import case
-from guest import agents, machine, nfs, wait
+from guest import nfs, wait
 from guest.agents import Credentials
 from guest.live_files import LiveFiles
 

@@ -3,7 +3,7 @@
 import pathlib
 
 from cases import case
-from guest import agents, features, machine, nfs
+from guest import agents, features, nfs
 from guest.agents import Credentials
 from guest.proofs import mount_and_check
 
