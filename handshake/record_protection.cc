@@ -43,30 +43,34 @@ Result<OpenedRecord> SplitInner(Bytes inner) {
 
 Result<RecordSealer> RecordSealer::Create(CipherSuite suite,
                                           HkdfExpander& traffic) {
-  RecordSealer sealer(suite, HashSecret());
   ASSIGN_OR_RETURN(Aead aead,
                    Aead::Create(Aead::Direction::kSeal, suite, traffic));
-  sealer.aead_.emplace(std::move(aead));
-  return sealer;
+  return RecordSealer(suite, std::move(aead), HashSecret());
 }
 
 Result<RecordSealer> RecordSealer::Create(CipherSuite suite,
                                           const HashSecret& traffic_secret) {
-  ASSIGN_OR_RETURN(HkdfExpander traffic,
-                   HkdfExpander::Create(HashOf(suite), traffic_secret));
-  return Create(suite, traffic);
+  RecordSealer sealer = CreateLater(suite, traffic_secret);
+  RETURN_IF_ERROR(sealer.Key());
+  return sealer;
 }
 
 RecordSealer RecordSealer::CreateLater(CipherSuite suite,
                                        const HashSecret& traffic_secret) {
   const KeyAccess access;
-  return RecordSealer(suite, HashSecret(access, traffic_secret.Reveal(access)));
+  return RecordSealer(suite, std::nullopt,
+                      HashSecret(access, traffic_secret.Reveal(access)));
 }
 
 // Makes the key unless that has been done.
 Result<Aead*> RecordSealer::Key() {
-  if (!aead_) {  // so it has sealed nothing yet
-    ASSIGN_OR_RETURN(*this, Create(suite_, traffic_secret_));
+  if (!aead_) {
+    ASSIGN_OR_RETURN(HkdfExpander traffic,
+                     HkdfExpander::Create(HashOf(suite_), traffic_secret_));
+    ASSIGN_OR_RETURN(Aead made,
+                     Aead::Create(Aead::Direction::kSeal, suite_, traffic));
+    aead_.emplace(std::move(made));
+    traffic_secret_.Wipe();
   }
   return &*aead_;
 }

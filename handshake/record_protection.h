@@ -40,8 +40,10 @@ class RecordSealer {
   uint64_t next_record() const { return sequence_; }
 
  private:
-  RecordSealer(CipherSuite suite, HashSecret traffic_secret)
-      : suite_(suite), traffic_secret_(std::move(traffic_secret)) {}
+  RecordSealer(CipherSuite suite, std::optional<Aead> aead, HashSecret secret)
+      : suite_(suite),
+        traffic_secret_(std::move(secret)),
+        aead_(std::move(aead)) {}
   Result<Aead*> Key();
 
   CipherSuite suite_;

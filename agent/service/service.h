@@ -150,12 +150,11 @@ class Service final
 
   // Before the monitor's link is read: what comes after that rings again.
   void HushBell() {
-    for (;;) {
+    while (bell_) {
       const auto rung = bell_->template Receive<ToSleeper>();
       if (!rung.ok()) {
-        return bell_.reset();  // then each message of the link wakes again
-      }
-      if (!rung->has_value()) {
+        bell_.reset();  // then each message of the link wakes again
+      } else if (!rung->has_value()) {
         return;
       }
     }
