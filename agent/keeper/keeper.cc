@@ -95,7 +95,7 @@ void Keeper::Handle(const AddWorker&, const Received<FromMonitor>&) {
 }
 
 void Keeper::Handle(const TakeBell&, const Received<FromMonitor>&) {
-  // The service's.
+  // The service takes it, and wakes by it.
 }
 
 void Keeper::Handle(const RemoveWorker& message, const Received<FromMonitor>&) {

@@ -112,7 +112,7 @@ void Verifier::Handle(const AddWorker&, const Received<FromMonitor>&) {
 }
 
 void Verifier::Handle(const TakeBell&, const Received<FromMonitor>&) {
-  // The service's.
+  // The service takes it, and wakes by it.
 }
 
 void Verifier::Handle(const RemoveWorker& message,

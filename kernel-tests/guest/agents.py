@@ -110,10 +110,12 @@ PROFILES = {
 
 def profile(name: str) -> Profile:
     """That of an agent; a program that was staged comes first."""
-    own = machine.AGENT / name
+    own, found = machine.AGENT / name, PROFILES[name]
     if own.is_file():
-        return dataclasses.replace(PROFILES[name], program=str(own))
-    return dataclasses.replace(PROFILES[name], program=tlshd.program())
+        return dataclasses.replace(found, program=str(own))
+    if name == "tlshd":
+        return dataclasses.replace(found, program=tlshd.program())
+    return found
 
 
 def _lines(log: str) -> Iterator[str]:
