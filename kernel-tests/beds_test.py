@@ -6,9 +6,12 @@ import io
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import unittest.mock
 
 sys.dont_write_bytecode = True
@@ -17,6 +20,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]
 
 import cases  # noqa: E402
 import matrix  # noqa: E402
+import stalls  # noqa: E402
 from beds import bed, kernels, made, qemu, rootdir, uml  # noqa: E402
 from guest import features, tracing, wait  # noqa: E402
 from report import Column, Outcome, Report  # noqa: E402
@@ -288,7 +292,7 @@ class Ktap(unittest.TestCase):
             report = Report(columns, ["about"], turns)
             for one in outcomes:
                 report.add(one)
-            status = report.finish(pathlib.Path("/out"), 3)
+            status = report.finish(pathlib.Path("/out"), 3, "it is slow")
         return status, text.getvalue().splitlines()
 
     def test_a_bed_is_a_test_and_its_cases_are_subtests(self):
@@ -318,6 +322,66 @@ class Ktap(unittest.TestCase):
             [Column("one", "One", [], 2)],
             [outcome("one", "g/a"), outcome("one", "g/a", turn=2)], turns=2)
         self.assertIn("  ok 2 g/a (2 of 2)", lines)
+
+    def test_what_failed_is_said_behind_the_table_with_its_end(self):
+        _, lines = self.lines(
+            [Column("one", "One", [], 1)],
+            [outcome("one", "g/a", "failed", "file\nline 3\nline 4\nraised")])
+        table = lines.index(next(l for l in lines if l.startswith("# g/a")))
+        self.assertEqual(lines[table:].count("# failed: one/g/a: line 3"), 1)
+        self.assertEqual(lines[-5:-1], ["# raised", "# it is slow",
+                                        "# consoles and logs: /out",
+                                        "# 1 cases in 3 s"])
+
+
+class Stalls(unittest.TestCase):
+    def run_case(self, verdicts: list[str], stalled: bool) -> Outcome:
+        watch = stalls.Watch()
+        self.tried = []
+
+        def attempt(suffix: str) -> Outcome:
+            self.tried.append(suffix)
+            if stalled:
+                now = time.monotonic()
+                watch.note(now - 3, now + 1)
+            return outcome("one", "g/a", verdicts[len(self.tried) - 1], "why")
+        return stalls.run_on(watch, attempt)
+
+    def test_what_failed_in_a_stall_is_run_again(self):
+        found = self.run_case(["failed", "passed"], stalled=True)
+        self.assertEqual((found.verdict, self.tried),
+                         ("passed", ["", ".again"]))
+        self.assertEqual(found.notes, ["run again: the machine stood still for "
+                                       "4.0 s, and why"])
+
+    def test_once(self):
+        found = self.run_case(["failed", "failed"], stalled=True)
+        self.assertEqual((found.verdict, len(self.tried)), ("failed", 2))
+
+    def test_nothing_else_is(self):
+        for verdict, stalled in (("failed", False), ("passed", True),
+                                 ("skipped", True)):
+            found = self.run_case([verdict], stalled)
+            self.assertEqual((found.verdict, self.tried), (verdict, [""]))
+
+    def test_a_stall_before_the_case_is_nothing_to_it(self):
+        watch = stalls.Watch()
+        watch.note(1, 9)
+        self.assertEqual((watch.longest(8), watch.longest(9)), (8, 0))
+        self.assertIn("1 times, for 8.0 s", watch.describe())
+
+    def test_a_machine_that_stands_still_is_noticed(self):
+        program = (f"import sys; sys.path[:0] = {sys.path[:2]}; import stalls\n"
+                   "with stalls.Watch(0.01) as watch:\n"
+                   "  print('begun', flush=True)\n"
+                   "  while not watch.longest(): pass\n")
+        with subprocess.Popen([sys.executable, "-c", program],
+                              stdout=subprocess.PIPE) as child:
+            child.stdout.readline()
+            child.send_signal(signal.SIGSTOP)
+            threading.Event().wait(stalls.WORTH_ANOTHER_TRY_S + 0.2)
+            child.send_signal(signal.SIGCONT)
+            self.assertEqual(child.wait(timeout=30), 0)
 
 
 class Table(Folder):

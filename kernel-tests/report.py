@@ -34,6 +34,7 @@ class Column:
 
 
 _INDENT = "  "
+_LINES_IN_SHORT = 3
 
 
 class Report:
@@ -70,13 +71,16 @@ class Report:
         _print(f"{_INDENT}{_word(outcome)} {number} {name}{skip}")
         self._end_bed()
 
-    def finish(self, out: pathlib.Path, seconds: float) -> int:
-        """Prints the summary; returns the exit status."""
-        for outcome in self._outcomes:
-            if outcome.verdict == "failed":
-                _comment("", f"failed: {outcome.bed}/{outcome.case}")
+    def finish(self, out: pathlib.Path, seconds: float, machine: str) -> int:
+        """Prints the summary, with what is to be said of the machine; returns
+        the exit status."""
         for line in matrix.table(self._columns, self._outcomes):
             _comment("", line)
+        for outcome in self._outcomes:
+            if outcome.verdict == "failed":
+                _comment("", f"failed: {outcome.bed}/{outcome.case}: "
+                         f"{_in_short(outcome.why)}")
+        _comment("", machine)
         _comment("", f"consoles and logs: {out}")
         _comment("", f"{len(self._outcomes)} cases in {seconds:.0f} s")
         counted = collections.Counter(o.verdict for o in self._outcomes)
@@ -114,6 +118,11 @@ class Report:
         skip = " # SKIP every case" if verdicts == {"skipped"} else ""
         _print(f"{word} {self._begun} {column.name}{skip}")
         self._begin_beds()
+
+
+def _in_short(why: str) -> str:
+    """The last lines: of a traceback, what was raised."""
+    return "\n".join(why.splitlines()[-_LINES_IN_SHORT:])
 
 
 def _word(outcome: Outcome) -> str:

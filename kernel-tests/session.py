@@ -156,9 +156,11 @@ def describe(ready: Ready) -> str:
 
 
 def run_case(session: Session, ready: Ready, case: Case, turn: int = 1,
-             folder: str = "") -> Outcome:
-    """Boots the bed for it. `folder` of the output: the bed's, if empty."""
-    name = case.name.replace("/", "-") + (f".{turn}" if turn > 1 else "")
+             folder: str = "", suffix: str = "") -> Outcome:
+    """Boots the bed for it. `folder` of the output: the bed's, if empty;
+    `suffix`: what the name of the case's own there ends with."""
+    name = (case.name.replace("/", "-") + (f".{turn}" if turn > 1 else "")
+            + suffix)
     out = session.out / (folder or ready.bed.name) / name
     out.mkdir(parents=True)
     slower = session.deadline_factor * ready.bed.slower
