@@ -2,16 +2,14 @@
 """Tests of the beds, of the table and of KTAP, without booting anything."""
 
 import contextlib
+import dataclasses
 import io
 import json
 import os
 import pathlib
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 import unittest.mock
 
 sys.dont_write_bytecode = True
@@ -20,7 +18,6 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]
 
 import cases  # noqa: E402
 import matrix  # noqa: E402
-import stalls  # noqa: E402
 from beds import bed, kernels, made, qemu, rootdir, uml  # noqa: E402
 from guest import features, tracing, wait  # noqa: E402
 from report import Column, Outcome, Report  # noqa: E402
@@ -326,62 +323,15 @@ class Ktap(unittest.TestCase):
     def test_what_failed_is_said_behind_the_table_with_its_end(self):
         _, lines = self.lines(
             [Column("one", "One", [], 1)],
-            [outcome("one", "g/a", "failed", "file\nline 3\nline 4\nraised")])
+            [dataclasses.replace(
+                outcome("one", "g/a", "failed", "file\nline 3\nline 4\nraised"),
+                first_try="stood still")])
         table = lines.index(next(l for l in lines if l.startswith("# g/a")))
         self.assertEqual(lines[table:].count("# failed: one/g/a: line 3"), 1)
+        self.assertIn("# run again: one/g/a: stood still", lines[table:])
         self.assertEqual(lines[-5:-1], ["# raised", "# it is slow",
                                         "# consoles and logs: /out",
                                         "# 1 cases in 3 s"])
-
-
-class Stalls(unittest.TestCase):
-    def run_case(self, verdicts: list[str], stalled: bool) -> Outcome:
-        watch = stalls.Watch()
-        self.tried = []
-
-        def attempt(suffix: str) -> Outcome:
-            self.tried.append(suffix)
-            if stalled:
-                now = time.monotonic()
-                watch.note(now - 3, now + 1)
-            return outcome("one", "g/a", verdicts[len(self.tried) - 1], "why")
-        return stalls.run_on(watch, attempt)
-
-    def test_what_failed_in_a_stall_is_run_again(self):
-        found = self.run_case(["failed", "passed"], stalled=True)
-        self.assertEqual((found.verdict, self.tried),
-                         ("passed", ["", ".again"]))
-        self.assertEqual(found.notes, ["run again: the machine stood still for "
-                                       "4.0 s, and why"])
-
-    def test_once(self):
-        found = self.run_case(["failed", "failed"], stalled=True)
-        self.assertEqual((found.verdict, len(self.tried)), ("failed", 2))
-
-    def test_nothing_else_is(self):
-        for verdict, stalled in (("failed", False), ("passed", True),
-                                 ("skipped", True)):
-            found = self.run_case([verdict], stalled)
-            self.assertEqual((found.verdict, self.tried), (verdict, [""]))
-
-    def test_a_stall_before_the_case_is_nothing_to_it(self):
-        watch = stalls.Watch()
-        watch.note(1, 9)
-        self.assertEqual((watch.longest(8), watch.longest(9)), (8, 0))
-        self.assertIn("1 times, for 8.0 s", watch.describe())
-
-    def test_a_machine_that_stands_still_is_noticed(self):
-        program = (f"import sys; sys.path[:0] = {sys.path[:2]}; import stalls\n"
-                   "with stalls.Watch(0.01) as watch:\n"
-                   "  print('begun', flush=True)\n"
-                   "  while not watch.longest(): pass\n")
-        with subprocess.Popen([sys.executable, "-c", program],
-                              stdout=subprocess.PIPE) as child:
-            child.stdout.readline()
-            child.send_signal(signal.SIGSTOP)
-            threading.Event().wait(stalls.WORTH_ANOTHER_TRY_S + 0.2)
-            child.send_signal(signal.SIGCONT)
-            self.assertEqual(child.wait(timeout=30), 0)
 
 
 class Table(Folder):
@@ -404,6 +354,8 @@ class Table(Folder):
         column = [Column("one", "One", [], 2)]
         twice = [outcome("one", "g/a"), outcome("one", "g/a", turn=2)]
         self.assertIn("pass 2", matrix.table(column, twice)[2])
+        twice[1] = dataclasses.replace(twice[1], first_try="stood still")
+        self.assertIn("pass 2 (2nd)", matrix.table(column, twice)[2])
         twice[1] = outcome("one", "g/a", "failed", turn=2)
         self.assertIn("FAIL 1/2", matrix.table(column, twice)[2])
 

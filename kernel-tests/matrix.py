@@ -43,7 +43,8 @@ def _cell(column, case: str, outcomes, marks: "_Marks") -> str:
         return "FAIL" if len(mine) == 1 else f"FAIL {failed}/{len(mine)}"
     if skipped:
         return "skip " + marks.of(skipped[0].why)
-    return "pass" if len(mine) == 1 else f"pass {len(mine)}"
+    again = " (2nd)" if any(o.first_try for o in mine) else ""
+    return ("pass" if len(mine) == 1 else f"pass {len(mine)}") + again
 
 
 class _Marks:
@@ -72,7 +73,8 @@ def save(path: pathlib.Path, agents: list[str], columns, outcomes,
                   "about": c.comments,
                   "left_out": c.left_out} for c in columns],
         "results": [{"bed": o.bed, "case": o.case, "turn": o.turn,
-                     "verdict": o.verdict, "why": o.why, "notes": o.notes,
+                     "verdict": o.verdict, "why": o.why,
+                     "first_try": o.first_try, "notes": o.notes,
                      "seconds": round(o.seconds, 2), "facts": o.facts,
                      "logs": str(o.out)} for o in outcomes],
     }, indent=1) + "\n")

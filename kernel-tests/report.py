@@ -19,6 +19,8 @@ class Outcome:
     seconds: float          # boot and end of the guest included
     out: pathlib.Path
     facts: dict = dataclasses.field(default_factory=dict)
+    trouble: bool = False   # its kernel or a sanitizer complained
+    first_try: str = ""     # why this is the second one (stalls.py)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Report:
         self._outcomes.append(outcome)
         for note in outcome.notes:
             _comment(_INDENT, note)
+        if outcome.first_try:
+            _comment(_INDENT, "run again: " + outcome.first_try)
         if outcome.verdict == "failed":
             _comment(_INDENT, "FAILED: " + outcome.why)
             _comment(_INDENT, f"logs: {outcome.out}")
@@ -77,6 +81,9 @@ class Report:
         for line in matrix.table(self._columns, self._outcomes):
             _comment("", line)
         for outcome in self._outcomes:
+            if outcome.first_try:
+                _comment("", f"run again: {outcome.bed}/{outcome.case}: "
+                         f"{_in_short(outcome.first_try)}")
             if outcome.verdict == "failed":
                 _comment("", f"failed: {outcome.bed}/{outcome.case}: "
                          f"{_in_short(outcome.why)}")

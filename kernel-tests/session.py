@@ -189,7 +189,7 @@ def _judge(ready: Ready, case: str, turn: int, out: pathlib.Path,
         why = "\n".join(filter(None, [why, "in the logs:", *trouble[:20]]))
     return Outcome(ready.bed.name, case, turn, verdict, why.rstrip(),
                    result["notes"] + known, boot.seconds, out,
-                   result.get("facts", {}))
+                   result.get("facts", {}), bool(trouble))
 
 
 def _result(out: pathlib.Path, boot: guests.Boot) -> dict:
