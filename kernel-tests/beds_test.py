@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import io
 import json
+import lzma
 import os
 import pathlib
 import subprocess
@@ -18,7 +19,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]
 
 import cases  # noqa: E402
 import matrix  # noqa: E402
-from beds import bed, kernels, made, qemu, rootdir, uml  # noqa: E402
+from beds import bed, initramfs, kernels, made, qemu, rootdir, uml  # noqa: E402
 from guest import features, tracing, wait  # noqa: E402
 from report import Column, Outcome, Report  # noqa: E402
 
@@ -49,7 +50,8 @@ class Beds(unittest.TestCase):
             self.assertEqual(ready.title, title)
 
     def test_a_machine_gets_kernel_memory_and_root(self):
-        command = qemu._command(pathlib.Path("/k/Image"), "aarch64", "3G")
+        kernel = kernels.Kernel("7.0", pathlib.Path("/k/Image"), HERE)
+        command = qemu._command(kernel, "aarch64", "3G")
         line = command[command.index("-append") + 1]
         self.assertEqual(command[0], "qemu-system-aarch64")
         self.assertEqual(command[command.index("-kernel") + 1], "/k/Image")
@@ -58,6 +60,10 @@ class Beds(unittest.TestCase):
         self.assertIn("console=ttyAMA0 ", line)
         self.assertIn("rootfstype=virtiofs", line)
         self.assertIn(" nowatchdog ", line)
+        self.assertNotIn("-initrd", command)
+        kernel = dataclasses.replace(kernel, initramfs=pathlib.Path("/first"))
+        command = qemu._command(kernel, "aarch64", "3G")
+        self.assertEqual(command[command.index("-initrd") + 1], "/first")
 
 
 class Folder(unittest.TestCase):
@@ -101,7 +107,7 @@ class OwnKernels(Folder):
                               ("um", uml + b"Linux version 6.19.0-rc1 (w)")):
             with self.subTest(arch):
                 image = self.file(arch, content)
-                found, kernel = kernels.given(image, None)
+                found, kernel = kernels.given(image, None, HERE)
                 self.assertEqual((found, kernel.release, kernel.image),
                                  (arch, "6.19.0-rc1", image))
                 self.assertEqual(list(kernel.modules.iterdir()), [])
@@ -124,23 +130,73 @@ class OwnKernels(Folder):
     def test_anything_else_is_no_kernel(self):
         for content in (b"", b"\x7fELF" + bytes(0x300), b"#!/bin/sh\n"):
             with self.assertRaises(kernels.KernelError):
-                kernels.given(self.file("x", content), None)
+                kernels.given(self.file("x", content), None, HERE)
         with self.assertRaises(kernels.KernelError):
-            kernels.given(self.folder / "nothing", None)
+            kernels.given(self.folder / "nothing", None, HERE)
 
     def test_modules_are_found_from_either_folder(self):
         image = self.file("bzImage", _bz_image(b"6.19.0"))
         listing = self.file("mods/lib/modules/6.19.0/modules.dep", b"")
         for given in (self.folder / "mods", listing.parent,
                       listing.parent.parent):
-            kernel = kernels.given(image, given)[1]
+            kernel = kernels.given(image, given, HERE)[1]
             self.assertEqual(kernel.modules, listing.parent.parent)
+
+    def test_a_root_that_is_seen_through_modules_needs_them_in_order(self):
+        modules = self.file("6.19.0/modules.dep", b"""\
+kernel/fs/fuse/virtiofs.ko.xz: kernel/fs/fuse/fuse.ko.xz k/virtio.ko k/ring.ko
+kernel/fs/fuse/fuse.ko.xz:
+k/virtio-pci.ko: k/virtio.ko k/ring.ko
+k/virtio.ko: k/ring.ko
+k/ring.ko:
+""").parent
+        self.assertTrue(initramfs.needed(modules))
+        self.assertEqual(initramfs.load_order(modules),
+                         ["k/ring.ko", "k/virtio.ko", "k/virtio-pci.ko",
+                          "kernel/fs/fuse/fuse.ko.xz",
+                          "kernel/fs/fuse/virtiofs.ko.xz"])
+
+    def test_its_bus_may_be_the_only_one(self):
+        modules = self.file("6.19.0/modules.dep", b"k/virtio_pci.ko:\n").parent
+        self.assertTrue(initramfs.needed(modules))
+
+    def test_an_initramfs_has_them_unpacked(self):
+        modules = self.file("6.19.0/modules.dep", b"""\
+k/virtiofs.ko.xz: k/fuse.ko
+k/fuse.ko:
+""").parent
+        self.file("6.19.0/k/virtiofs.ko.xz", lzma.compress(b"the last"))
+        self.file("6.19.0/k/fuse.ko", b"the first")
+        packed = self.folder / "initramfs"
+        initramfs.make(modules, "x86_64", packed)
+        listed = subprocess.run(["cpio", "--extract", "--quiet"],
+                                cwd=self.folder, input=packed.read_bytes(),
+                                check=False)
+        self.assertEqual(listed.returncode, 0)
+        self.assertEqual((self.folder / "modules/000-fuse").read_bytes(),
+                         b"the first")
+        self.assertEqual((self.folder / "modules/001-virtiofs").read_bytes(),
+                         b"the last")
+        self.assertTrue(os.access(self.folder / "init", os.X_OK))
+
+    def test_a_module_that_is_not_there_is_named(self):
+        modules = self.file("6.19.0/modules.dep", b"k/virtiofs.ko:\n").parent
+        image = self.file("bzImage", _bz_image(b"6.19.0"))
+        with self.assertRaisesRegex(kernels.KernelError, "k/virtiofs.ko: .*No "
+                                    "such file"):
+            kernels.given(image, modules, self.folder)
+
+    def test_no_initramfs_where_it_is_built_in(self):
+        modules = self.file("6.19.0/modules.dep", b"k/tls.ko:\n").parent
+        self.assertFalse(initramfs.needed(modules))
+        image = self.file("bzImage", _bz_image(b"6.19.0"))
+        self.assertIsNone(kernels.given(image, modules, HERE)[1].initramfs)
 
     def test_modules_of_another_kernel_are_refused(self):
         image = self.file("bzImage", _bz_image(b"6.19.1"))
         self.file("mods/lib/modules/6.19.0/modules.dep", b"")
         with self.assertRaisesRegex(kernels.KernelError, "6.19.1"):
-            kernels.given(image, self.folder / "mods")
+            kernels.given(image, self.folder / "mods", HERE)
 
 
 class Made(Folder):

@@ -73,10 +73,10 @@ class Ready:
 
     def boot(self, folders: guests.Folders, memory: str,
              deadline_s: float) -> guests.Boot:
-        image = self.kernel.image
         if self.bed.arch == "um":
-            return uml.boot(folders, image, memory, deadline_s)
-        return qemu.boot(folders, image, self.bed.arch, memory, deadline_s)
+            return uml.boot(folders, self.kernel.image, memory, deadline_s)
+        return qemu.boot(folders, self.kernel, self.bed.arch, memory,
+                         deadline_s)
 
 
 _DEBIAN_NAMES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -100,13 +100,10 @@ BEDS = {bed.name: bed for bed in (
 _HOME = {"um": "uml-trixie", "x86_64": "qemu-trixie", "aarch64": "qemu-arm64"}
 
 
-def of_kernel(image: pathlib.Path, modules: pathlib.Path | None) -> Ready:
-    """A bed for a kernel that is not Debian's."""
-    arch, kernel = kernels.given(image.resolve(), modules)
-    if arch != "um" and any(kernel.modules.rglob("virtiofs.ko*")):
-        raise kernels.KernelError(
-            f"{image} has virtiofs as a module, and no root to load it from: "
-            "CONFIG_VIRTIO_FS=y and more (kernel-tests/kernel.config)")
+def of_kernel(image: pathlib.Path, modules: pathlib.Path | None,
+              out: pathlib.Path) -> Ready:
+    """A bed for a kernel that is not Debian's; see kernels.given."""
+    arch, kernel = kernels.given(image.resolve(), modules, out)
     home = BEDS[_HOME[arch]]
     own = dataclasses.replace(home, name="kernel", no_sanitizer="")
     return own.prepare_with(kernel)

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import tempfile
 
-from beds import debian, made, progress, rootdir, uml
+from beds import debian, initramfs, made, progress, rootdir, uml
 
 _TOOLS = ("xz", "zstd", "depmod")
 _ZSTD = bytes.fromhex("28b52ffd")
@@ -22,6 +22,8 @@ class Kernel:
     release: str            # as uname -r says it
     image: pathlib.Path
     modules: pathlib.Path   # what is in it is below /lib/modules
+    # What an emulated one is booted with, if it needs one.
+    initramfs: pathlib.Path | None = None
 
 
 class KernelError(Exception):
@@ -105,13 +107,28 @@ def _unpack(image: pathlib.Path, work: pathlib.Path) -> None:
 
 
 def given(image: pathlib.Path, modules: pathlib.Path | None,
-          ) -> tuple[str, Kernel]:
-    """A developer's own: its architecture, "um" for User-Mode Linux."""
+          out: pathlib.Path) -> tuple[str, Kernel]:
+    """A developer's own: its architecture, "um" for User-Mode Linux. What has
+    to be made for it comes into the folder `out`."""
     arch = _architecture(image)
     release = _release(image, arch)
     if modules is None:
         return arch, Kernel(release, image, made.empty_folder())
-    return arch, Kernel(release, image, _folder_above(modules, release))
+    above = _folder_above(modules, release)
+    return arch, Kernel(release, image, above,
+                        _initramfs(above / release, arch, out))
+
+
+def _initramfs(modules: pathlib.Path, arch: str,
+               out: pathlib.Path) -> pathlib.Path | None:
+    if arch == "um" or not initramfs.needed(modules):
+        return None
+    place = out / "initramfs"
+    try:
+        initramfs.make(modules, arch, place)
+    except initramfs.InitramfsError as error:
+        raise KernelError(str(error)) from None
+    return place
 
 
 def _architecture(image: pathlib.Path) -> str:

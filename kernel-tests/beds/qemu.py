@@ -1,17 +1,16 @@
 """Boots a root directory in an emulated machine.
 
 The root is the host's directory, by virtiofs, as it is hostfs under
-User-Mode Linux: no disk image, no initramfs. What the kernel needs for that,
-Debian's cloud kernels have built in.
+User-Mode Linux: no disk image. What the kernel needs for that, Debian's cloud
+kernels have built in; for one that has it as modules there is an initramfs.
 """
 
 import dataclasses
 import os
-import pathlib
 import shlex
 import shutil
 
-from beds import guests
+from beds import guests, initramfs, kernels
 
 # The socket's name is relative: an absolute one may be too long. virtiofsd of
 # Debian 12 keeps locks by that name in a folder of the host.
@@ -67,17 +66,18 @@ def need(arch: str) -> None:
     _virtiofsd()
 
 
-def boot(folders: guests.Folders, image: pathlib.Path, arch: str, memory: str,
-         deadline_s: float) -> guests.Boot:
+def boot(folders: guests.Folders, kernel: kernels.Kernel, arch: str,
+         memory: str, deadline_s: float) -> guests.Boot:
     script = f"VIRTIOFSD={shlex.quote(_virtiofsd())}\n" + _SCRIPT
-    return guests.run(folders, script, _command(image, arch, memory),
+    return guests.run(folders, script, _command(kernel, arch, memory),
                       deadline_s)
 
 
-def _command(image: pathlib.Path, arch: str, memory: str) -> list[str]:
+def _command(kernel: kernels.Kernel, arch: str, memory: str) -> list[str]:
     machine = MACHINES[arch]
+    first = ["-initrd", str(kernel.initramfs)] if kernel.initramfs else []
     words = [f"console={machine.console}", "root=root", "rootfstype=virtiofs",
-             "rw", "init=/ktlsd/tests/guest/init", "panic=-1",
+             "rw", f"init={initramfs.NEXT_INIT}", "panic=-1",
              "mitigations=off", "random.trust_cpu=on", "loglevel=5",
              # What was translated once is used again where the same code is at
              # the same address: the agent starts in two thirds of the time.
@@ -99,7 +99,8 @@ def _command(image: pathlib.Path, arch: str, memory: str) -> list[str]:
             "-machine", "memory-backend=ram",
             "-chardev", "socket,id=root,path=root.sock",
             "-device", "vhost-user-fs-pci,chardev=root,tag=root",
-            "-kernel", str(image), "-append", " ".join(filter(None, words))]
+            "-kernel", str(kernel.image), *first,
+            "-append", " ".join(filter(None, words))]
 
 
 def _virtiofsd() -> str:
