@@ -137,8 +137,10 @@ class Record:
         self._upcalls.append(upcall)
         self._waiting.setdefault(upcall.sockfd, []).append(upcall)
         self._last[upcall.sockfd] = upcall
+        # By number; docs/handshake-upcall.md has their names.
+        kinds = ",".join(str(kind) for kind in sorted(fields))
         self._line(now, f"ACCEPT fd={upcall.sockfd} side={side} auth={auth} "
-                        f"peername={upcall.peername}")
+                        f"peername={upcall.peername} attributes={kinds}")
 
     def _note_done(self, now: float, process: int, attributes) -> None:
         fields = dict(attributes)
