@@ -155,8 +155,12 @@ bool IsOnCurve(EVP_PKEY* key, const char* curve) {
           OBJ_txt2nid(name.data()) == OBJ_txt2nid(curve));
 }
 
-// An RSASSA-PSS key may be bound to one hash; libcrypto then refuses others.
+// An RSASSA-PSS key may be bound to one hash; libcrypto then refuses others. No
+// other kind of RSA key is.
 bool AllowsDigest(const SchemeTraits& traits, EVP_PKEY* key) {
+  if (std::string_view(traits.key_type) != "RSA-PSS") {
+    return true;
+  }
   const DigestContext context(EVP_MD_CTX_new());
   return StartVerifying(traits, key, context.get());
 }
