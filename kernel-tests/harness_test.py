@@ -213,7 +213,6 @@ class Upcalls(unittest.TestCase):
         self.assertEqual(len(probe.faults(probes_allowed=False)), 1)
         self.assertEqual(probe.faults(probes_allowed=True), [])
 
-
     def test_what_the_dead_left_is_no_fault_and_its_numbers_are_free(self):
         record = self.observed(_accept(5, 1, 9), _accept(6, 1, 9),
                                _done(6, 0, 9))
@@ -223,6 +222,14 @@ class Upcalls(unittest.TestCase):
         self.assertEqual(record.faults(probes_allowed=False), [])
         self.assertEqual(record.statuses("server"), [13])
         self.assertEqual(record.answers(), 2)
+
+    def test_children_of_the_dead_may_answer_once(self):
+        record = self.observed(_accept(5, 1, 9))
+        record.abandon()
+        record.note(_done(5, 110, 9), 2.0)
+        self.assertEqual(record.faults(probes_allowed=False), [])
+        record.note(_done(5, 110, 9), 3.0)
+        self.assertEqual(len(record.faults(probes_allowed=False)), 1)
 
 
 class Storm(unittest.TestCase):

@@ -65,7 +65,8 @@ class Profile:
     finds: Callable[[str, str, str], bool]
     # Exit statuses after SIGTERM.
     ends_with: tuple[int, ...] = (0,)
-    # A regular expression that the command line of a worker matches.
+    # A regular expression that the command lines of those children match who do
+    # the handshakes.
     worker: str = r"\bworker\b"
     # One line of fields for each handshake.
     logs_each_handshake: bool = True
@@ -102,6 +103,7 @@ PROFILES = {
                      finds=_ktlsd_finds),
     "tlshd": Profile(name="tlshd", program=tlshd.OF_THE_ROOT,
                      finds=_tlshd_finds, ends_with=(0, -signal.SIGTERM),
+                     worker="",
                      refuses_with=(errno.EACCES, errno.EIO, errno.ETIMEDOUT),
                      logs_each_handshake=False, keeps_deadlines=False,
                      sends_alerts=False, probes_with_done=True),
@@ -247,8 +249,8 @@ class Agent:
                    deadline_s)
 
     def workers(self) -> list[int]:
-        return [p for p in self.processes()
-                if re.search(self.profile.worker, _command_line(p))]
+        return [p for p in self.processes() if p != self.pid and
+                re.search(self.profile.worker, _command_line(p))]
 
     def processes(self) -> list[int]:
         """The agent and all its descendants."""

@@ -54,6 +54,8 @@ class Record:
         # By descriptor: those that wait, and the last one.
         self._waiting: dict[int, list[Upcall]] = {}
         self._last: dict[int, Upcall] = {}
+        # Descriptors of what was abandoned and not answered since.
+        self._abandoned: set[int] = set()
         self._answered = 0
         self._said = collections.Counter()
         self._stray: list[int] = []
@@ -78,11 +80,16 @@ class Record:
             return [u for waiting in self._waiting.values() for u in waiting]
 
     def abandon(self) -> list[Upcall]:
-        """Forgets those without an answer: whom they asked is dead."""
+        """Forgets those without an answer: whom they asked is dead, but may
+        have had children, who answer all the same."""
         left = self.unanswered()
         with self._lock:
             self._upcalls = [u for u in self._upcalls if u not in left]
             self._waiting.clear()
+            for upcall in left:
+                if self._last.get(upcall.sockfd) is upcall:
+                    del self._last[upcall.sockfd]
+                self._abandoned.add(upcall.sockfd)
             self._text += f"{len(left)} requests were abandoned\n".encode()
         return left
 
@@ -151,7 +158,10 @@ class Record:
         self._said["DONE"] += sockfd >= 0
         upcall = self._find(process, sockfd)
         if upcall is None:
-            self._stray.append(sockfd)
+            if sockfd in self._abandoned:
+                self._abandoned.remove(sockfd)
+            else:
+                self._stray.append(sockfd)
             return
         if not upcall.statuses:
             self._waiting[sockfd].remove(upcall)
