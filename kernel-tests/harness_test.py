@@ -224,9 +224,10 @@ class Upcalls(unittest.TestCase):
         self.assertEqual(record.answers(), 2)
 
     def test_children_of_the_dead_may_answer_once(self):
-        record = self.observed(_accept(5, 1, 9))
+        record = self.observed(_accept(5, 1, 9), _accept(5, 1, 9))
         record.abandon()
         record.note(_done(5, 110, 9), 2.0)
+        record.note(_done(5, 110, 9), 2.5)
         self.assertEqual(record.faults(probes_allowed=False), [])
         record.note(_done(5, 110, 9), 3.0)
         self.assertEqual(len(record.faults(probes_allowed=False)), 1)

@@ -54,8 +54,8 @@ class Record:
         # By descriptor: those that wait, and the last one.
         self._waiting: dict[int, list[Upcall]] = {}
         self._last: dict[int, Upcall] = {}
-        # Descriptors of what was abandoned and not answered since.
-        self._abandoned: set[int] = set()
+        # By descriptor: how many were abandoned and not answered since.
+        self._abandoned: collections.Counter[int] = collections.Counter()
         self._answered = 0
         self._said = collections.Counter()
         self._stray: list[int] = []
@@ -89,7 +89,7 @@ class Record:
             for upcall in left:
                 if self._last.get(upcall.sockfd) is upcall:
                     del self._last[upcall.sockfd]
-                self._abandoned.add(upcall.sockfd)
+                self._abandoned[upcall.sockfd] += 1
             self._text += f"{len(left)} requests were abandoned\n".encode()
         return left
 
@@ -158,8 +158,8 @@ class Record:
         self._said["DONE"] += sockfd >= 0
         upcall = self._find(process, sockfd)
         if upcall is None:
-            if sockfd in self._abandoned:
-                self._abandoned.remove(sockfd)
+            if self._abandoned[sockfd]:
+                self._abandoned[sockfd] -= 1
             else:
                 self._stray.append(sockfd)
             return
