@@ -64,7 +64,7 @@ class Watch:
     def describe(self) -> str:
         """Nothing where no processor ever stood still."""
         count = len(self._with_those_of_now())
-        return (f"a processor stood still {count} times, for "
+        return (f"times in which a processor stood still: {count}, of "
                 f"{self.longest():.1f} s at most") if count else ""
 
     def _with_those_of_now(self) -> list[tuple[float, float]]:

@@ -66,7 +66,6 @@ class Stalls(unittest.TestCase):
         self.assertEqual(self.watch.longest(), 3)
 
     def test_of_several_processors_at_a_time_it_is_one(self):
-        watch = self.watch
         with unittest.mock.patch("os.sched_getaffinity", return_value={0, 1}):
             watch = stalls.Watch(lambda: self.now)
         self.now += 2
@@ -76,7 +75,8 @@ class Stalls(unittest.TestCase):
         self.now += 0.5
         watch.tick(0)
         self.assertEqual(watch.describe(),
-                         "a processor stood still 1 times, for 2.5 s at most")
+                         "times in which a processor stood still: 1, of 2.5 s "
+                         "at most")
 
     def test_a_thread_on_each_processor_looks_at_the_clock(self):
         with stalls.Watch() as watch:
