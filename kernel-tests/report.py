@@ -128,8 +128,8 @@ class Report:
 
 
 def _in_short(why: str) -> str:
-    """The last lines: of a traceback, what was raised."""
-    return "\n".join(why.splitlines()[-_LINES_IN_SHORT:])
+    """The last lines as one: of a traceback, what was raised."""
+    return " | ".join(why.splitlines()[-_LINES_IN_SHORT:])
 
 
 def _word(outcome: Outcome) -> str:

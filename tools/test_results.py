@@ -78,6 +78,13 @@ def unexcused_skips(output: str) -> list[str]:
     return [skip for skip in skips if "# SKIP the kernel has no " not in skip]
 
 
+def with_reasons(failures: list[str], output: str) -> list[str]:
+    """Those of kernel cases by bed, and with the reason that the run gives."""
+    said = re.findall(r"^# failed: (.+)$", output, re.MULTILINE)
+    cases = {line.partition(": ")[0].partition("/")[2] for line in said}
+    return said + [what for what in failures if what not in cases]
+
+
 def count_left_out(output: str) -> int:
     """Cases that a run of the kernel tests has not even begun, as it says."""
     return sum(int(found) for found in

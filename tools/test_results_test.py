@@ -84,6 +84,14 @@ class CountNested(unittest.TestCase):
             self.assertEqual(count.failures, ["nfs/mtls",
                                               "a planned case did not run"])
 
+    def test_failures_with_the_reasons(self):
+        failures = test_results.count_checks(NESTED).failures + ["the build"]
+        self.assertEqual(test_results.with_reasons(failures, NESTED),
+                         [*failures])
+        said = NESTED + "# failed: uml/nfs/mtls: no key: a.pem\n"
+        self.assertEqual(test_results.with_reasons(failures, said),
+                         ["uml/nfs/mtls: no key: a.pem", "the build"])
+
     def test_a_skip_needs_a_kernel_that_lacks_something(self):
         self.assertEqual(test_results.unexcused_skips(NESTED),
                          ["nvme/psk # SKIP tlshd cannot"])
