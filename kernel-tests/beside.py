@@ -69,12 +69,16 @@ def _stage_selftests(target: pathlib.Path, machine: str) -> None:
 
 
 def _stage_load(target: pathlib.Path, machine: str) -> None:
-    """Beside another agent; ktlsd's was staged with it."""
-    built = staging.ROOT / "bazel-bin/kernel-tests/load" / staging.STORM_LOAD
-    if not built.is_file() or staging.machine_of(built) != machine:
-        raise CannotStage(f"it was not built for {machine} (bazel build "
-                          "//kernel-tests:programs)")
-    shutil.copy2(built, target)
+    """Beside another agent; ktlsd's was staged with it. Of the last build, or
+    of one for another architecture that lies beside that."""
+    place = pathlib.Path("kernel-tests/load", staging.STORM_LOAD)
+    for built in (staging.ROOT / "bazel-bin" / place,
+                  *(staging.ROOT / "bazel-out").glob(f"*/bin/{place}")):
+        if built.is_file() and staging.machine_of(built) == machine:
+            shutil.copy2(built, target)
+            return
+    raise CannotStage(f"it was not built for {machine} (bazel build "
+                      "//kernel-tests:programs)")
 
 
 _STAGERS = {NEWEST_TLSHD: _stage_tlshd, "selftests": _stage_selftests,

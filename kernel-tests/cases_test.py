@@ -102,12 +102,28 @@ class Beside(unittest.TestCase):
                 {"selftests": "needs selftests: no network"})
         self.assertEqual(beside.stage(set(), "s390x", place), {})
 
-    def test_what_was_built_here_is_for_one_machine(self):
-        with unittest.mock.patch("pathlib.Path.is_file", lambda _: True), \
-                unittest.mock.patch("staging.machine_of", lambda _: "x86_64"):
-            (why,) = beside.stage({"storm_load"}, "aarch64",
-                                  pathlib.Path("/nowhere")).values()
-        self.assertIn("it was not built for aarch64", why)
+    def test_what_was_built_is_of_the_build_for_that_machine(self):
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            for place, machine in (("bazel-bin", "x86_64"),
+                                   ("bazel-out/other/bin", "aarch64")):
+                built = root / place / "kernel-tests/load/storm_load"
+                built.parent.mkdir(parents=True)
+                built.write_text(machine)
+            (root / "agent").mkdir()
+            with unittest.mock.patch("staging.ROOT", root), \
+                    unittest.mock.patch("staging.machine_of",
+                                        pathlib.Path.read_text):
+                for machine in ("x86_64", "aarch64"):
+                    place = root / "agent" / machine
+                    place.mkdir()
+                    self.assertEqual(
+                        beside.stage({"storm_load"}, machine, place), {})
+                    self.assertEqual((place / "storm_load").read_text(),
+                                     machine)
+                (why,) = beside.stage({"storm_load"}, "s390x",
+                                      root / "agent").values()
+        self.assertIn("it was not built for s390x", why)
 
 
 class WhatRoundsAdd(unittest.TestCase):
