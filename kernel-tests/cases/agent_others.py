@@ -67,7 +67,7 @@ class _Measured:
 
 
 @case("agent/others", "beside each kind of trouble: others wait no longer, and "
-      "nothing is left of it", memory="8G", deadline_s=600, sanitizer=False,
+      "nothing is left of it", memory="8G", deadline_s=900, sanitizer=False,
       modules_if_any=True, not_emulated=LOAD, beside=CLIENTS,
       own="workers that handshakes share")
 def others(bed):
