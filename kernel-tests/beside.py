@@ -70,10 +70,10 @@ def _stage_selftests(target: pathlib.Path, machine: str) -> None:
 
 def _stage_load(target: pathlib.Path, machine: str) -> None:
     """Beside another agent; ktlsd's was staged with it. Of the last build, or
-    of one for another architecture that lies beside that."""
+    else of an optimised one for that architecture, which is beside it."""
     place = pathlib.Path("kernel-tests/load", staging.STORM_LOAD)
     for built in (staging.ROOT / "bazel-bin" / place,
-                  *(staging.ROOT / "bazel-out").glob(f"*/bin/{place}")):
+                  *(staging.ROOT / "bazel-out").glob(f"*-opt*/bin/{place}")):
         if built.is_file() and staging.machine_of(built) == machine:
             shutil.copy2(built, target)
             return

@@ -106,7 +106,8 @@ class Beside(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             root = pathlib.Path(folder)
             for place, machine in (("bazel-bin", "x86_64"),
-                                   ("bazel-out/other/bin", "aarch64")):
+                                   ("bazel-out/k8-dbg/bin", "s390x"),
+                                   ("bazel-out/k8-opt-arm64/bin", "aarch64")):
                 built = root / place / "kernel-tests/load/storm_load"
                 built.parent.mkdir(parents=True)
                 built.write_text(machine)
@@ -130,8 +131,8 @@ class WhatRoundsAdd(unittest.TestCase):
     def growing(self, *kib: int) -> list[str]:
         """One worker has so much before and after each round, two are idle."""
         used = [{pid: usage.ProcessUsage("ktlsd-worker", 5,
-                                         now if pid == 1 else 1000)
-                 for pid in (1, 2, 3)} for now in kib]
+                                         one if pid == 1 else 1000)
+                 for pid in (1, 2, 3)} for one in kib]
         rounds = [1.0] * (len(kib) - 1)
         return agent_others._growing(
             agent_others._Measured(rounds, rounds, 0, used))
